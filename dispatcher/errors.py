@@ -1,0 +1,82 @@
+"""What can go wrong in the dispatcher, as one tree.
+
+    SanderlingError
+    ├── ConfigError              a file, flag or policy that cannot be used: exit code 2
+    ├── RequestError             the client's request is wrong
+    │   ├── UnknownTool
+    │   ├── InvalidArguments
+    │   └── InvalidRequirements
+    ├── CallRefused              no node may run the call: reasons, core and mend
+    └── CallFailed               a node was chosen and the call did not come back
+        ├── NodeLost
+        ├── CallTimeout
+        └── CallCancelled
+
+The message of each is one line that names the thing and the mend; it is shown
+to users as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class SanderlingError(Exception):
+    """Base of every error that a user may see."""
+
+
+class ConfigError(SanderlingError):
+    """A configuration file, a flag or a policy cannot be used."""
+
+
+class RequestError(SanderlingError):
+    """The client's request is wrong and would be wrong on every node."""
+
+
+class UnknownTool(RequestError):
+    """No server offers a tool of that name."""
+
+
+class InvalidArguments(RequestError):
+    """The arguments do not fit the tool's input schema."""
+
+
+class InvalidRequirements(RequestError):
+    """``_meta["dev.sanderling/requirements"]`` has an unknown key, node or value."""
+
+
+class CallRefused(SanderlingError):
+    """No node may run the call.
+
+    ``reasons`` counts nodes per rejection reason, ``core`` is a minimal set of
+    reasons whose removal would let the call run, ``mend`` says the smallest
+    change in words ("" when none is known).
+    """
+
+    def __init__(
+        self, message: str, reasons: Mapping[str, int], core: Sequence[str] = (), mend: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.reasons = dict(reasons)
+        self.core = tuple(core)
+        self.mend = mend
+
+
+class CallFailed(SanderlingError):
+    """A node was chosen, and the call did not come back from it with a result."""
+
+    def __init__(self, message: str, node: str = "") -> None:
+        super().__init__(message)
+        self.node = node
+
+
+class NodeLost(CallFailed):
+    """The node vanished while it held the call."""
+
+
+class CallTimeout(CallFailed):
+    """The call's deadline passed."""
+
+
+class CallCancelled(CallFailed):
+    """The client, or its connection, is gone."""
