@@ -1,0 +1,73 @@
+# Every habit of the project as one command. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check lint types imports protos wasm bench lock clean
+
+help: ## list these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real placements
+	@$(BIN)/sanderling demo
+
+test: $(VENV)/.dev ## every test that needs nothing but PyPI
+	$(BIN)/python -m pytest -m "not oracle and not extended"
+
+test-all: $(VENV)/.dev ## the wider suite: Node, Rust and live oracles; says what it skips and why
+	bash tests/prepare-all.sh
+	$(BIN)/python -m pytest -ra -m "oracle or extended"
+
+check: lint types imports protos-check ## lint, types, import contracts, generated code
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+protos: $(VENV)/.dev ## regenerate the code of protos/edge/v1
+	$(BIN)/python protos/generate.py
+
+.PHONY: protos-check
+protos-check: $(VENV)/.dev
+	$(BIN)/python protos/generate.py --check
+
+wasm: $(VENV)/.run ## rebuild the Wasm tool servers (rustup target, or a Debian chroot)
+	$(BIN)/python -m wasm_tools build
+
+bench: $(VENV)/.dev ## the benchmarks, each against its alternative in the same run
+	$(BIN)/python -m pytest bench --benchmark-only
+
+lock: $(VENV)/.dev ## resolve requirements/*.lock anew from pyproject.toml
+	$(PIP) install uv
+	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -q -o requirements/run.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -c requirements/run.lock -q -o requirements/dev.lock
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .import_linter_cache
+
+# ---- environments -----------------------------------------------------------
+# Locked with hashes. Each stamp is renewed when its lock or pyproject.toml is.
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Sanderling needs Python 3.11 or later; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
+	@test -e $(VENV)/.dev || { echo "Installing the locked packages into $(VENV) (once, about a minute) ..."; $(PIP) install --require-hashes -r requirements/run.lock; }
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the locked development packages into $(VENV) (once, about a minute) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@ $(VENV)/.run
