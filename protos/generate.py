@@ -45,9 +45,7 @@ def generate(out: Path) -> list[Path]:
 
 def differing(out: Path, files: list[Path]) -> list[Path]:
     """Name the committed files that are missing, stale or no longer generated."""
-    committed = {
-        path.relative_to(ROOT) for path in ROOT.rglob("*") if path.name.endswith(SUFFIXES)
-    }
+    committed = {path.relative_to(ROOT) for path in ROOT.rglob("*") if path.name.endswith(SUFFIXES)}
     stale = {
         name
         for name in files
@@ -57,7 +55,8 @@ def differing(out: Path, files: list[Path]) -> list[Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Write the generated code, or compare it; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as scratch:

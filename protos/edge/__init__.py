@@ -1,0 +1,1 @@
+"""Between an edge agent and a dispatcher."""

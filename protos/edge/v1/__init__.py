@@ -1,0 +1,1 @@
+"""Version 1 of the wire: `edge.proto` and `artifacts.proto`."""

