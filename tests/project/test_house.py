@@ -1,0 +1,74 @@
+"""The house rules that no unit owns: layers, generated code, packaging, docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_generated_code_is_fresh():
+    done = run(sys.executable, "protos/generate.py", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_generated_file_is_noticed(tmp_path):
+    sources = tmp_path / "protos"
+    (sources / "edge/v1").mkdir(parents=True)
+    for name in (ROOT / "protos/edge/v1").iterdir():
+        if name.is_file():
+            (sources / "edge/v1" / name.name).write_bytes(name.read_bytes())
+    (sources / "generate.py").write_bytes((ROOT / "protos/generate.py").read_bytes())
+    proto = sources / "edge/v1/edge.proto"
+    proto.write_text(proto.read_text().replace("string reason = 1;", "string cause = 1;"))
+    done = run(sys.executable, str(sources / "generate.py"), "--check")
+    assert done.returncode == 1
+    assert "edge_pb2.py is stale: run `make protos`" in done.stderr
+
+
+def test_import_contracts_hold():
+    done = run(str(Path(sys.executable).with_name("lint-imports")))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("half", ["edge_agent.link", "edge_agent.engine"])
+def test_an_agent_imports_nothing_heavy(half):
+    probe = f"import sys, {half}; print(*sys.modules)"
+    loaded = run(sys.executable, "-c", probe).stdout.split()
+    assert half in loaded
+    assert not {"mcp", "ortools", "numpy", "pandas", "rich", "solver", "dispatcher"} & set(loaded)
+
+
+def test_the_agent_extra_is_light():
+    wanted = PROJECT["project"]["optional-dependencies"]["agent"]
+    names = {re.split(r"[\[<>=!~; ]", line)[0] for line in wanted}
+    assert names == {"click", "grpcio", "protobuf", "psutil", "pydantic", "wasmtime"}
+
+
+def test_every_dependency_has_its_reason():
+    page = (ROOT / "docs/dependencies.md").read_text()
+    groups = PROJECT["project"]["optional-dependencies"].values()
+    names = {re.split(r"[\[<>=!~; ]", line)[0] for group in groups for line in group}
+    missing = {name for name in names - {"sanderling"} if name not in page}
+    missing = {name for name in missing if not name.startswith("types-")}
+    assert not missing
+
+
+def test_links_between_documents_lead_somewhere():
+    broken = []
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} -> {target}")
+    assert not broken
