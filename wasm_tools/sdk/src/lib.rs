@@ -1,0 +1,66 @@
+//! Write an MCP server as typed functions and get a WasmMCP module.
+//!
+//! A tool is a function with a doc comment under [`tool`]; [`server!`] lists the
+//! tools and generates the module's exports. README.md shows the whole of it.
+//!
+//! Nothing in this crate panics on outside input: a panic would be a trap, and a
+//! caller is owed an answer.
+
+mod abi;
+mod answer;
+mod input;
+mod protocol;
+mod schema;
+mod server;
+
+#[cfg(feature = "file-mode")]
+pub mod host;
+
+pub use abi::{alloc, call, serve};
+pub use answer::{Answer, CallResult, Output, ToolError};
+pub use input::{Arguments, Input, Path, Place, Refusal};
+pub use schema::{Field, Shape};
+pub use serde_json::{json, Map as JsonMap, Value};
+pub use server::{Annotations, Server, Tool};
+pub use wasmmcp_macros::{tool, Input, Output};
+
+/// A JSON object whose keys keep their order.
+pub type Map = JsonMap<String, Value>;
+
+/// Declares the server: its name, its tools, and with them the module's exports.
+///
+/// ```ignore
+/// wasmmcp::server! { name: "time", tools: [get_current_time, convert_time] }
+/// ```
+///
+/// `instructions: "..."` may stand between the two. The version is the crate's.
+#[macro_export]
+macro_rules! server {
+    (name: $name:expr, $(instructions: $instructions:expr,)? tools: [$($tool:ident),+ $(,)?] $(,)?) => {
+        /// Everything this module serves.
+        pub static SERVER: $crate::Server = $crate::Server {
+            name: $name,
+            version: env!("CARGO_PKG_VERSION"),
+            instructions: $crate::server!(@or_empty $($instructions)?),
+            tools: &[$($tool::TOOL),+],
+        };
+
+        #[cfg(target_os = "wasi")]
+        #[no_mangle]
+        pub extern "C" fn mcp_alloc(len: i32) -> i32 {
+            $crate::alloc(len)
+        }
+
+        #[cfg(target_os = "wasi")]
+        #[no_mangle]
+        pub extern "C" fn mcp_call(ptr: i32, len: i32) -> i64 {
+            $crate::call(&SERVER, ptr, len)
+        }
+
+        fn main() {
+            $crate::serve(&SERVER);
+        }
+    };
+    (@or_empty) => { "" };
+    (@or_empty $text:expr) => { $text };
+}
