@@ -1,0 +1,77 @@
+"""Pure placement: which node should run which call. No transport, no engine, no input or output.
+
+A whole problem, as ``python -m solver`` reads it::
+
+    answer = place(parse_problem(json_text))       # Problem -> Answer
+    answer.status, answer.placements, answer.unplaced, answer.to_json()
+
+One call at a time over nodes that live on, as a dispatcher does it. The table is a structure of
+arrays that heartbeats update in place; ``place_one`` costs some ten microseconds at 1,000 nodes::
+
+    table = NodeTable()
+    table.add(Node(id="pi4", memory_mib=512, slots=2, tier="device", site="home", isa="aarch64",
+                   backends=frozenset({"wasm"}), mounts=("/logs",)))
+    table.link("pi4", "nuc", rtt_ms=0.9, mbit_s=940)
+    table.update("pi4", queue_ms=3.5, memory_mib=480, slots=1)           # each heartbeat
+    table.remove("pi4")                                                  # it went away
+
+    profile = Profile(table, exec_ms={"pi4": 210.0, "nuc": 20.0}, start_ms={"pi4": 3.0})
+    profile.learn("nuc", exec_ms=18.7)                                   # after each result
+
+    call = CallSpec(origin="pi4", profile=profile, input_kib=300, output_kib=20, memory_mib=32,
+                    backend=("wasm",), privacy="site", data=("/logs/a.log",))
+    match place_one(table, call):
+        case Placed(node=node, cost_ms=cost_ms, parts=parts): ...        # parts.queue, .start, ...
+        case Refused() as refused: print(refused.rejected, refused.mend)
+
+Both results have ``rejected`` (reason -> number of nodes; on a ``Refused`` with ``core`` and
+``mend`` beside it) and ``explain()``, an :class:`Explanation` with every node's cost, parts and
+reasons, the runner-up, and ``to_json()`` in the form of ``sanderling explain``. These are computed
+when asked, from the table as it then is: ask before it changes.
+
+``slots`` and ``memory_mib`` are what is free. A node without a free slot refuses under
+``capacity``; a dispatcher that would rather queue there keeps ``slots`` at 1 or more and says how
+long the wait is in ``queue_ms``. ``allow`` and ``deny`` are sets of node ids; keep and reuse the
+same frozenset, since what a policy forbids is cached by its value.
+
+Ids that no table entry has raise :class:`UnknownNode`; every error is a :class:`SolverError` of
+one line.
+"""
+
+from solver.callspec import CallSpec, Profile
+from solver.costs import Parts
+from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
+from solver.explain import Explanation, Verdict
+from solver.filters import REASONS
+from solver.place import place
+from solver.problem import Answer, Call, Label, Link, Node, Placement, Problem, Unplaced
+from solver.schema import parse_problem
+from solver.single import Placed, Refused, place_one
+from solver.table import NodeTable
+
+__all__ = [
+    "REASONS",
+    "Answer",
+    "Call",
+    "CallSpec",
+    "Explanation",
+    "Label",
+    "Link",
+    "NoPlacement",
+    "Node",
+    "NodeTable",
+    "Parts",
+    "Placed",
+    "Placement",
+    "Problem",
+    "ProblemError",
+    "Profile",
+    "Refused",
+    "SolverError",
+    "UnknownNode",
+    "Unplaced",
+    "Verdict",
+    "parse_problem",
+    "place",
+    "place_one",
+]

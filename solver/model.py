@@ -1,0 +1,137 @@
+"""A CP-SAT model written straight into its proto: twenty times quicker to build than CpModel.
+
+Importing this loads ortools (half a second), so importers do it where they need it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.sat.python import cp_model_helper as helper
+
+# Up to here one bare worker answers before presolve, linearisation or threads would pay.
+_TINY_VARIABLES = 60
+_MOST_WORKERS = 8
+_INT_MAX = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a solve ended with.
+
+    Attributes:
+        values: one whole number per variable; None where no solution was found.
+        proven: an optimum, or the absence of any solution, was proven.
+        bound: no solution has a lower objective than this (in the objective's units).
+    """
+
+    values: NDArray[np.int64] | None
+    proven: bool
+    bound: float
+
+
+class Model:
+    """Variables are whole numbers; a literal is a 0-1 variable's index, or ``-index - 1``."""
+
+    def __init__(self) -> None:
+        self.proto: Any = helper.CpModelProto()
+        self.size = 0
+
+    def whole(self, low: int, high: int) -> int:
+        """A variable within [low, high]; returns its index."""
+        self.proto.variables.add().domain.extend([low, high])
+        self.size += 1
+        return self.size - 1
+
+    def literals(self, count: int) -> range:
+        """``count`` 0-1 variables in a row."""
+        first = self.size
+        for _ in range(count):
+            self.proto.variables.add().domain.extend((0, 1))
+        self.size += count
+        return range(first, self.size)
+
+    def exactly_one(self, literals: Iterable[int]) -> None:
+        """One of the literals holds."""
+        self.proto.constraints.add().exactly_one.literals.extend(list(literals))
+
+    def at_most_one(self, literals: Iterable[int]) -> None:
+        """No two of the literals hold."""
+        self.proto.constraints.add().at_most_one.literals.extend(list(literals))
+
+    def any_of(self, literals: Iterable[int]) -> None:
+        """At least one of the literals holds."""
+        self.proto.constraints.add().bool_or.literals.extend(list(literals))
+
+    def linear(
+        self,
+        variables: Sequence[int] | NDArray[np.int64],
+        coefficients: Sequence[int] | NDArray[np.int64],
+        low: int = -_INT_MAX,
+        high: int = _INT_MAX,
+        only_if: int | None = None,
+    ) -> None:
+        """``low <= sum(coefficient * variable) <= high``, where ``only_if`` (a literal) holds."""
+        constraint = self.proto.constraints.add()
+        if only_if is not None:
+            constraint.enforcement_literal.append(only_if)
+        constraint.linear.vars.extend(variables)
+        constraint.linear.coeffs.extend(coefficients)
+        constraint.linear.domain.extend([low, high])
+
+    def minimise(
+        self,
+        variables: Sequence[int] | NDArray[np.int64],
+        coefficients: Sequence[int] | NDArray[np.int64],
+        offset: float = 0.0,
+    ) -> None:
+        """Set the objective; ``offset`` counts in the relative gap and in the bound."""
+        self.proto.clear_objective()
+        self.proto.objective.vars.extend(variables)
+        self.proto.objective.coeffs.extend(coefficients)
+        self.proto.objective.offset = offset
+
+    def hint(
+        self,
+        variables: Sequence[int] | NDArray[np.int64],
+        values: Sequence[int] | NDArray[np.int64],
+    ) -> None:
+        """Tell the search where to look first."""
+        self.proto.clear_solution_hint()
+        self.proto.solution_hint.vars.extend(variables)
+        self.proto.solution_hint.values.extend(values)
+
+    def solve(self, limit_s: float, gap: float = 0.0) -> Found:
+        """Search for at most ``limit_s`` seconds, or until within the relative ``gap``."""
+        wrapper: Any = helper.SolveWrapper()
+        wrapper.set_parameters(self._parameters(limit_s, gap))
+        response = wrapper.solve(self.proto)
+        status = response.status
+        solved = status in (helper.CpSolverStatus.OPTIMAL, helper.CpSolverStatus.FEASIBLE)
+        if status == helper.CpSolverStatus.MODEL_INVALID:
+            raise AssertionError("the model breaks CP-SAT's own rules")
+        bound = response.best_objective_bound
+        optimal = status == helper.CpSolverStatus.OPTIMAL
+        return Found(
+            values=np.array(response.solution, np.int64) if solved else None,
+            proven=status == helper.CpSolverStatus.INFEASIBLE
+            or (optimal and (gap == 0.0 or bound >= response.objective_value)),
+            bound=bound,
+        )
+
+    def _parameters(self, limit_s: float, gap: float) -> Any:
+        parameters = helper.SatParameters()
+        parameters.max_time_in_seconds = max(limit_s, 0.0)
+        parameters.relative_gap_limit = gap
+        if self.size <= _TINY_VARIABLES:
+            parameters.num_workers = 1
+            parameters.cp_model_presolve = False
+            parameters.linearization_level = 0
+        else:
+            parameters.num_workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+        return parameters

@@ -1,0 +1,80 @@
+"""One call on a table of nodes: the dispatcher's way in, made for every single call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.callspec import CallSpec
+from solver.costs import Parts, parts_of
+from solver.exact import cheapest
+from solver.explain import Explanation, explain
+from solver.filters import count_reasons, first_reasons
+from solver.table import NodeTable
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A call that runs. What is not stored is computed when asked, from the table as it then is.
+
+    Attributes:
+        node: id of the node.
+        index: its index in the table.
+        cost_ms: the predicted cost, the sum of ``parts``.
+        parts: queue, start, exec and transfer, in ms.
+    """
+
+    table: NodeTable
+    call: CallSpec
+    node: str
+    index: int
+    cost_ms: float
+    parts: Parts
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Reason -> number of nodes that refuse the call."""
+        return count_reasons(first_reasons(self.table, self.call))
+
+    def explain(self) -> Explanation:
+        """Every node's cost or reasons, and the runner-up."""
+        return explain(self.table, self.call)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that no node may run. Its reasons are computed when asked."""
+
+    table: NodeTable
+    call: CallSpec
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Reason -> number of nodes that refuse the call."""
+        return count_reasons(first_reasons(self.table, self.call))
+
+    @property
+    def core(self) -> tuple[str, ...]:
+        """Reasons whose removal would open a node, of which no proper subset does."""
+        return self.explain().core
+
+    @property
+    def mend(self) -> str:
+        """The smallest change that would make it possible, in words."""
+        return self.explain().mend
+
+    def explain(self) -> Explanation:
+        """Every node's reasons."""
+        return explain(self.table, self.call)
+
+
+def place_one(table: NodeTable, call: CallSpec) -> Placed | Refused:
+    """Place one call on the cheapest node that may run it, exactly.
+
+    Raises:
+        UnknownNode: the origin, a label or an input names a node that the table never had.
+    """
+    found = cheapest(table, call)
+    if found is None:
+        return Refused(table, call)
+    i, cost = found
+    return Placed(table, call, table.ids[i], i, cost, parts_of(table, call, i))

@@ -1,0 +1,91 @@
+"""Random problems in the JSON form, small enough for the oracle and rich in ties and refusals."""
+
+from hypothesis import strategies as st
+
+NODES = ["a", "b", "c", "d"]
+ms = st.sampled_from([0, 0.5, 1, 2, 3, 7.25, 10, 40])
+kib = st.sampled_from([0, 1, 10, 300])
+
+
+@st.composite
+def nodes(draw, most):
+    names = NODES[: draw(st.integers(1, most))]
+    return [
+        {
+            "id": name,
+            "tier": draw(st.sampled_from(["device", "edge", "cloud"])),
+            "site": draw(st.sampled_from(["home", "away"])),
+            "isa": draw(st.sampled_from(["aarch64", "x86_64"])),
+            "features": draw(st.sampled_from([[], ["gpu"], ["gpu", "camera"]])),
+            "backends": draw(st.sampled_from([["wasm"], ["wasm", "process"], ["process"]])),
+            "memory_mib": draw(st.sampled_from([32, 64, 96, 512])),
+            "slots": draw(st.sampled_from([0, 1, 1, 2, 3])),
+            "queue_ms": draw(ms),
+            "mounts": draw(st.sampled_from([[], ["/logs"], ["/"], ["/logs", "/data/x"]])),
+        }
+        for name in names
+    ]
+
+
+@st.composite
+def links(draw, names):
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return [
+        {"a": a, "b": b, "rtt_ms": draw(ms), "mbit_s": draw(st.sampled_from([1, 20, 940]))}
+        for a, b in pairs
+        if draw(st.integers(0, 4))
+    ]
+
+
+@st.composite
+def call(draw, name, names, earlier):
+    plain = draw(st.booleans())
+    rare = st.just([]) if plain else st.sampled_from([[], [], ["gpu"], ["x86_64"], ["gpu", "tpu"]])
+    some = st.lists(st.sampled_from([*names, "ghost"]), unique=True)
+    profiled = draw(st.lists(st.sampled_from(names), unique=True, min_size=0 if not plain else 1))
+    made = {
+        "id": name,
+        "tool": "t",
+        "origin": draw(st.sampled_from(names)),
+        "input_kib": draw(kib),
+        "output_kib": draw(kib),
+        "memory_mib": draw(
+            st.sampled_from([0, 16, 32, 33, 64, 600] if not plain else [16, 32, 64])
+        ),
+        "backend": draw(st.sampled_from([["wasm"], ["process", "wasm"], ["container"]]))
+        if not plain
+        else ["wasm", "process"],
+        "requires": draw(rare),
+        "privacy": draw(
+            st.sampled_from(["public"] if plain else ["public", "public", "site", "node"])
+        ),
+        "data": [] if plain else draw(st.sampled_from([[], ["/logs/a"], ["/logs2/a"], ["/"]])),
+        "exec_ms": {n: draw(ms) for n in profiled},
+        "start_ms": {n: draw(ms) for n in profiled if draw(st.booleans())},
+        "after": []
+        if not earlier
+        else draw(st.lists(st.sampled_from(earlier), unique=True, max_size=2)),
+        "allow": None if plain else draw(st.one_of(st.none(), some)),
+        "deny": [] if plain else draw(st.one_of(st.just([]), some)),
+    }
+    if earlier:
+        made["declassifies"] = draw(st.booleans())
+    return made
+
+
+@st.composite
+def problems(draw, most_nodes=4, most_calls=5, *, tied=False, mode="sum"):
+    some = draw(nodes(most_nodes))
+    names = [n["id"] for n in some]
+    calls = []
+    for i in range(draw(st.integers(0, most_calls))):
+        earlier = [c["id"] for c in calls] if tied else []
+        calls.append(draw(call(f"c{i}", names, earlier)))
+    return {
+        "nodes": some,
+        "links": draw(links(names)),
+        "calls": draw(st.permutations(calls)),
+        "mode": mode,
+        "time_limit_s": 10.0,
+        "gap": 0.0,
+    }
