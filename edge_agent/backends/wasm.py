@@ -1,0 +1,93 @@
+"""Tools in Wasm modules: a fresh instance per call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
+from edge_agent.engine.running import Running
+from edge_agent.engine.runtime import WasmEngine
+from edge_agent.errors import ModuleUnavailable
+from edge_agent.jsonrpc import make_call, read_result
+from edge_agent.mounts import Mount
+
+Fetch = Callable[[ModuleRef], bytes]
+
+
+class WasmBackend:
+    """Runs the modules that ``fetch`` brings, with this agent's mounts."""
+
+    name = "wasm"
+
+    def __init__(self, engine: WasmEngine, fetch: Fetch, mounts: Sequence[Mount] = ()) -> None:
+        self.engine = engine
+        self.fetch = fetch
+        self._mounts = tuple(mounts)
+
+    def prepare(self, call: ToolCall) -> WasmJob:
+        """Return the job of a call, without starting it.
+
+        Raises:
+            ModuleUnavailable: the call names no module.
+        """
+        if call.module is None:
+            raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
+        return WasmJob(self, call, call.module, self._mounts)
+
+    def prefetch(self, module: ModuleRef) -> None:
+        """Load a module before its first call.
+
+        Raises:
+            ModuleError: it cannot be had, or may not run here.
+        """
+        self.engine.modules.get(module.sha256, lambda: self.fetch(module))
+
+    def warm(self) -> list[str]:
+        """Return the digests of the modules in memory."""
+        return self.engine.modules.loaded()
+
+    def close(self) -> None:
+        """End every running call."""
+        self.engine.close()
+
+
+class WasmJob:
+    """One call of one module."""
+
+    def __init__(
+        self, backend: WasmBackend, call: ToolCall, module: ModuleRef, mounts: Sequence[Mount]
+    ) -> None:
+        self._backend = backend
+        self._call = call
+        self._module = module
+        self._running = Running(call.limits, mounts)
+
+    def run(self, reporter: Reporter) -> ToolResult:
+        """Load the module, run the call, and check the answer.
+
+        Raises:
+            ModuleError: the module cannot be had or used.
+            CallFailed: the call ended without a result.
+        """
+        begun = time.perf_counter()
+        module, cold = self._backend.engine.modules.get(
+            self._module.sha256, lambda: self._backend.fetch(self._module)
+        )
+        load_ms = (time.perf_counter() - begun) * 1000
+        self._running.restart_clock()
+        message = make_call(self._call.tool, self._call.arguments, self._call.meta)
+        answer = self._backend.engine.send(module, message, self._running)
+        if answer.stderr:
+            reporter.log("info", self._call.server, answer.stderr.rstrip())
+        return ToolResult(
+            result=read_result(answer.data),
+            start_ms=load_ms + answer.start_ms,
+            exec_ms=answer.exec_ms,
+            cold=cold,
+            memory_peak_bytes=answer.memory_peak_bytes,
+        )
+
+    def cancel(self) -> None:
+        """End the call, whether it already runs or not."""
+        self._backend.engine.cancel(self._running)

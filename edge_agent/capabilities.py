@@ -1,0 +1,177 @@
+"""What this board is: measured or read from the system, never guessed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_agent.engine.limits import MIB
+
+if TYPE_CHECKING:
+    import wasmtime
+
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.mounts import Mount
+
+SPEED_PROBE_S: Final = 0.05
+_TURNS: Final = 1_000_000
+_MEMORY_SHARE: Final = 0.8
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+_ISA_NAMES: Final = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
+
+# A multiply, a shift and two exclusive ors a turn, each needing the one before:
+# it measures the core and the code that the engine makes, not memory.
+_LOOP: Final = """
+(module
+  (func (export "spin") (param $turns i32) (result i32)
+    (local $x i32)
+    (local.set $x (i32.const 88675123))
+    (loop $again
+      (local.set $x (i32.mul (local.get $x) (i32.const 1664525)))
+      (local.set $x (i32.xor (local.get $x) (i32.shr_u (local.get $x) (i32.const 15))))
+      (local.set $x (i32.xor (local.get $x) (local.get $turns)))
+      (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+      (br_if $again (local.get $turns)))
+    (local.get $x)))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The report of a board; units stand in the names.
+
+    ``speed`` is in millions of turns a second of a fixed integer loop in the
+    Wasm engine on one core.
+    """
+
+    isa: str
+    cores: int
+    memory_mib: int
+    slots: int
+    speed: float
+    features: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    backends: tuple[str, ...]
+    tier: str
+    site: str
+    engine: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; directories stay on the board."""
+        return {
+            "isa": self.isa,
+            "cores": self.cores,
+            "memory_mib": self.memory_mib,
+            "slots": self.slots,
+            "speed": round(self.speed, 1),
+            "features": list(self.features),
+            "mounts": [{"path": mount.path, "readonly": mount.readonly} for mount in self.mounts],
+            "backends": list(self.backends),
+            "tier": self.tier,
+            "site": self.site,
+            "engine": self.engine,
+            "labels": dict(self.labels),
+        }
+
+
+def describe(  # noqa: PLR0913 - one parameter per key of the configuration
+    engine: WasmEngine,
+    *,
+    backends: Sequence[str],
+    mounts: Sequence[Mount] = (),
+    features: Sequence[str] = (),
+    slots: int | None = None,
+    memory_mib: int | None = None,
+    tier: str = "edge",
+    site: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> Capabilities:
+    """Measure the board and join what was found with what was configured."""
+    isa_name = isa()
+    return Capabilities(
+        isa=isa_name,
+        cores=cores(),
+        memory_mib=memory_mib or memory_for_calls_mib(),
+        slots=slots or cores(),
+        speed=measure_speed(engine.wasmtime_engine),
+        features=tuple(dict.fromkeys([*features, *detected_features(isa_name)])),
+        mounts=tuple(mounts),
+        backends=tuple(backends),
+        tier=tier,
+        site=site,
+        engine=engine.version,
+        labels=labels or {},
+    )
+
+
+def isa() -> str:
+    """Return the ISA under the one name that placements use."""
+    machine = platform.machine().lower()
+    return _ISA_NAMES.get(machine, machine)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_for_calls_mib() -> int:
+    """Return most of the memory that is free now, within the limit of a container."""
+    import psutil  # noqa: PLC0415 - not every command reports memory
+
+    free_bytes = int(psutil.virtual_memory().available)
+    try:
+        free_bytes = min(free_bytes, int(_CGROUP_LIMIT.read_text()))
+    except (OSError, ValueError):
+        pass  # no container, or one without a limit
+    return max(1, int(free_bytes * _MEMORY_SHARE) // MIB)
+
+
+def detected_features(isa_name: str) -> tuple[str, ...]:
+    """Return what the board evidently has: ``simd`` where Wasm's vectors run natively."""
+    if isa_name in {"x86_64", "aarch64"}:
+        return ("simd",)
+    if isa_name == "riscv64" and _riscv_has_vectors():
+        return ("simd",)
+    return ()
+
+
+def measure_speed(engine: wasmtime.Engine) -> float:
+    """Return millions of turns a second of the loop on one core, in about 50 ms.
+
+    The best of several short runs counts, since others may use the core too.
+    """
+    import wasmtime as wt  # noqa: PLC0415 - typing of this module must not load the engine
+
+    store = wt.Store(engine)
+    store.set_epoch_deadline(1 << 40)  # calls that are stopped meanwhile move the epoch
+    instance = wt.Instance(store, wt.Module(engine, _LOOP), [])
+    spin = instance.exports(store)["spin"]
+    assert isinstance(spin, wt.Func)  # noqa: S101 - narrows the type of our own module's export
+    best_s = float("inf")
+    ends = time.perf_counter() + SPEED_PROBE_S
+    while time.perf_counter() < ends:
+        begun = time.perf_counter()
+        spin(store, _TURNS)
+        best_s = min(best_s, time.perf_counter() - begun)
+    store.close()
+    return _TURNS / best_s / 1e6
+
+
+def _riscv_has_vectors() -> bool:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() == "isa":
+            # "rv64imafdcv_zicsr...": single letters stand before the first "_".
+            return "v" in value.strip().split("_")[0].removeprefix("rv64")
+    return False

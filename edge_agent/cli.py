@@ -1,0 +1,291 @@
+"""The ``edge-agent`` command.
+
+Each command imports what it needs when it runs, so that ``call`` starts without
+gRPC and ``--help`` without the engine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from edge_agent import __version__
+from edge_agent.errors import ConfigError, EdgeAgentError, TokenRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_agent.engine.limits import Limits
+    from edge_agent.engine.modules import LoadedModule
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.mounts import Mount
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+_EGRESS: Final = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.*-]+):([0-9]{1,5})")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with 0, 1 or 2; errors are one line on stderr."""
+    try:
+        code = cli.main(prog_name="edge-agent", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = USAGE
+    except click.ClickException as error:
+        code = _complain(_one_line(error.format_message()), USAGE)
+    except (ConfigError, TokenRefused) as error:
+        code = _complain(str(error), USAGE)
+    except EdgeAgentError as error:
+        code = _complain(str(error), FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        code = _complain("interrupted", FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
+        code = _complain(f"unexpected {type(error).__name__}: {_one_line(str(error))}", FAILED)
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _complain(text: str, code: int) -> int:
+    click.echo(f"edge-agent: {text}", err=True)
+    return code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class _Examples(click.Command):
+    """A command whose help ends with examples, as they stand in ``epilog``."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+def _check_egress(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        match = _EGRESS.fullmatch(value)
+        if not match or not 0 < int(match[3]) < 65_536:
+            raise click.BadParameter(f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443")
+    return values
+
+
+def _module_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every command with a module takes."""
+    for option in (
+        click.option(
+            "--state",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Directory of the compiled modules.",
+        ),
+        click.option(
+            "--allow-egress",
+            multiple=True,
+            metavar="SCHEME://HOST:PORT",
+            callback=_check_egress,
+            help="Where the module may send HTTP requests (repeatable).",
+        ),
+        click.option(
+            "--memory-mib",
+            type=click.IntRange(1, 4096),
+            default=256,
+            show_default=True,
+            help="Linear memory of the module at most.",
+        ),
+        click.option(
+            "--wall-ms",
+            type=click.IntRange(min=1),
+            default=30_000,
+            show_default=True,
+            help="Time of one call at most.",
+        ),
+        click.option(
+            "--mount",
+            "mounts",
+            multiple=True,
+            metavar="PATH=DIRECTORY[:ro]",
+            help="A directory under the path that the tool sees (repeatable).",
+        ),
+        click.argument("module", type=click.Path(dir_okay=False, path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run MCP tools on this board."""
+
+
+@cli.command(
+    cls=_Examples,
+    epilog="""
+    edge-agent call time.wasm get_current_time --args '{"timezone": "Europe/Berlin"}'
+    edge-agent call filesystem.wasm read_text_file --args '{"path": "/data/a.txt"}' --mount /data=.
+    """,
+)
+@_module_options
+@click.argument("tool")
+@click.option("--args", "arguments", default="{}", metavar="JSON", help="The tool's arguments.")
+def call(  # noqa: PLR0913 - one parameter per option
+    module: Path,
+    tool: str,
+    arguments: str,
+    mounts: tuple[str, ...],
+    wall_ms: int,
+    memory_mib: int,
+    allow_egress: tuple[str, ...],
+    state: Path | None,
+) -> int:
+    """Call TOOL of MODULE once and print the MCP result object.
+
+    Exits with 1 when the result says isError, or when the call was stopped.
+    """
+    from edge_agent.jsonrpc import make_call, parse, read_result  # noqa: PLC0415 - on demand
+
+    del allow_egress  # checked; the host has no egress to give yet
+    try:
+        if not isinstance(parse(arguments.encode()), dict):
+            raise ValueError("not a JSON object")  # noqa: TRY301 - one message for both
+    except ValueError as error:
+        raise click.UsageError(f"--args: {error}; write a JSON object, as in '{{}}'") from None
+    engine, loaded = _load(module, state, concurrency=1)
+    running = _running(_limits(wall_ms, memory_mib), _parse_mounts(mounts))
+    try:
+        answer = engine.send(loaded, make_call(tool, arguments.encode()), running)
+    finally:
+        engine.close()
+    result = read_result(answer.data)
+    click.echo(result.decode())
+    return FAILED if parse(result).get("isError") else DONE
+
+
+@cli.command(
+    cls=_Examples,
+    epilog="""
+    edge-agent serve time.wasm
+    edge-agent serve filesystem.wasm --mount /data=/srv/data:ro --wall-ms 2000
+    """,
+)
+@_module_options
+def serve(  # noqa: PLR0913 - one parameter per option
+    module: Path,
+    mounts: tuple[str, ...],
+    wall_ms: int,
+    memory_mib: int,
+    allow_egress: tuple[str, ...],
+    state: Path | None,
+) -> int:
+    """Serve MODULE as an ordinary MCP server over standard input and output."""
+    import signal  # noqa: PLC0415 - on demand
+
+    from edge_agent.capabilities import cores  # noqa: PLC0415 - on demand
+    from edge_agent.serve import StdioServer  # noqa: PLC0415 - on demand
+
+    del allow_egress  # checked; the host has no egress to give yet
+    slots = max(2, cores())
+    table, limits = _parse_mounts(mounts), _limits(wall_ms, memory_mib)
+    engine, loaded = _load(module, state, concurrency=slots)
+    server = StdioServer(engine, loaded, limits, table, slots)
+
+    def stop(*_: object) -> None:
+        server.cancel_all()
+        os._exit(DONE)  # the main thread sits in a read that nothing interrupts
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.serve(sys.stdin.buffer, sys.stdout.buffer)
+    engine.close()
+    return DONE
+
+
+@cli.command(
+    cls=_Examples,
+    epilog="""
+    edge-agent capabilities
+    edge-agent capabilities --config agent.toml
+    """,
+)
+@click.option(
+    "--mount", "mounts", multiple=True, metavar="PATH=DIRECTORY[:ro]", help="Report this mount."
+)
+@click.option("--feature", "features", multiple=True, help="Report this feature (repeatable).")
+@click.option("--slots", type=click.IntRange(1, 256), help="Calls that run at once [cores].")
+@click.option("--memory-mib", type=click.IntRange(min=1), help="Memory for calls [most of it].")
+@click.option("--tier", default="edge", show_default=True, help="device, edge, cloud or other.")
+@click.option("--site", default="", help="Where the board stands.")
+def capabilities(  # noqa: PLR0913 - one parameter per option
+    mounts: tuple[str, ...],
+    features: tuple[str, ...],
+    slots: int | None,
+    memory_mib: int | None,
+    tier: str,
+    site: str,
+) -> int:
+    """Measure this board and print the report as JSON."""
+    import json  # noqa: PLC0415 - on demand
+
+    from edge_agent.capabilities import describe  # noqa: PLC0415 - on demand
+    from edge_agent.engine.runtime import WasmEngine  # noqa: PLC0415 - on demand
+
+    engine = WasmEngine(None, concurrency=1)
+    report = describe(
+        engine,
+        backends=("wasm",),
+        mounts=_parse_mounts(mounts),
+        features=features,
+        slots=slots,
+        memory_mib=memory_mib,
+        tier=tier,
+        site=site,
+    )
+    click.echo(json.dumps(report.as_json(), indent=2))
+    return DONE
+
+
+def _parse_mounts(texts: tuple[str, ...]) -> tuple[Mount, ...]:
+    from edge_agent.mounts import check_distinct, parse_mount  # noqa: PLC0415 - on demand
+
+    return check_distinct(parse_mount(text) for text in texts)
+
+
+def _limits(wall_ms: int, memory_mib: int) -> Limits:
+    from edge_agent.engine.limits import Limits  # noqa: PLC0415 - on demand
+
+    return Limits(wall_ms=wall_ms, memory_mib=memory_mib)
+
+
+def _running(limits: Limits, mounts: tuple[Mount, ...]) -> Any:
+    from edge_agent.engine.running import Running  # noqa: PLC0415 - on demand
+
+    return Running(limits, mounts)
+
+
+def _load(module: Path, state: Path | None, concurrency: int) -> tuple[WasmEngine, LoadedModule]:
+    """Read a module's file and make it ready to run."""
+    import hashlib  # noqa: PLC0415 - on demand
+
+    from edge_agent.engine.runtime import WasmEngine  # noqa: PLC0415 - on demand
+    from edge_agent.state import cache_directory  # noqa: PLC0415 - on demand
+
+    try:
+        wasm = module.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{module}: {(error.strerror or 'cannot be read').lower()}") from None
+    engine = WasmEngine(cache_directory(state), concurrency)
+    loaded, _ = engine.modules.get(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
+    return engine, loaded

@@ -1,0 +1,208 @@
+"""How an agent is configured: command line over environment over file."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
+from edge_agent.errors import ConfigError
+from edge_agent.mounts import Mount, check_distinct, make_mount
+from edge_agent.policy import Policy
+from edge_agent.state import state_directory
+
+NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
+_Positive = Annotated[int, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MountTable(_Table):
+    """``[[mounts]]``: a directory under the path by which tools name it."""
+
+    path: str
+    directory: str
+    readonly: bool = False
+
+
+class PolicyTable(_Table):
+    """``[policy]``: globs over ``tool`` and ``server.tool``; deny wins, no allow means all."""
+
+    allow: list[str] | None = None
+    deny: list[str] = []
+
+
+class LimitsTable(_Table):
+    """``[limits]``: what one call may take at most on this agent."""
+
+    wall_ms: _Positive | None = None
+    memory_mib: Annotated[int, Field(gt=0, le=LARGEST_MEMORY_MIB)] | None = None
+    output_mib: Annotated[int, Field(gt=0, le=64)] | None = None
+
+
+class AgentTable(_Table):
+    """The keys of an agent's configuration file; every one is optional."""
+
+    dispatcher: str | None = None
+    token: str | None = Field(default=None, repr=False)
+    token_file: str | None = None
+    name: str | None = None
+    tier: str | None = None
+    site: str | None = None
+    mounts: list[MountTable] = []
+    features: list[str] = []
+    slots: Annotated[int, Field(gt=0, le=256)] | None = None
+    memory_mib: _Positive | None = None
+    state: str | None = None
+    labels: dict[str, str] = {}
+    policy: PolicyTable = PolicyTable()
+    limits: LimitsTable = LimitsTable()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """A checked configuration. None: measured when the agent starts."""
+
+    dispatcher: str
+    token: str
+    name: str
+    tier: str
+    site: str
+    mounts: tuple[Mount, ...]
+    features: tuple[str, ...]
+    slots: int | None
+    memory_mib: int | None
+    state: Path
+    labels: Mapping[str, str]
+    policy: Policy
+    limits: Limits
+
+
+def load_config(
+    file: Path | None, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> AgentConfig:
+    """Merge a file, the environment and flags (by key; None: not given) into a configuration.
+
+    A list given as a flag replaces the file's list.
+
+    Raises:
+        ConfigError: names the key that is unknown, missing or wrong, and the mend.
+    """
+    values = _read_file(file) if file else {}
+    if environment.get(TOKEN_VARIABLE):
+        values["token"] = environment[TOKEN_VARIABLE]
+        values.pop("token_file", None)
+    given = {key: value for key, value in flags.items() if value is not None}
+    if "token_file" in given and "token" not in given:
+        values.pop("token", None)
+    values.update(given)
+    try:
+        table = AgentTable.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{file or 'configuration'}: {_first_problem(error)}") from None
+    return _check(table)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            values = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from None
+    # Directories in a file are relative to the file, wherever the agent starts.
+    base = file.absolute().parent
+    for mount in values.get("mounts", []) if isinstance(values.get("mounts"), list) else []:
+        if isinstance(mount, dict) and isinstance(mount.get("directory"), str):
+            mount["directory"] = str(base / Path(mount["directory"]).expanduser())
+    for key in ("token_file", "state"):
+        if isinstance(values.get(key), str):
+            values[key] = str(base / Path(values[key]).expanduser())
+    return values
+
+
+def _check(table: AgentTable) -> AgentConfig:
+    name = table.name or _own_name()
+    if not NODE_NAME.fullmatch(name):
+        raise ConfigError(
+            f"name {name!r}: write 1 to 63 of a-z, 0-9, '.', '_' and '-', "
+            "beginning with a letter or digit"
+        )
+    limits = Limits()
+    return AgentConfig(
+        dispatcher=_check_address(table.dispatcher),
+        token=_find_token(table),
+        name=name,
+        tier=table.tier or "edge",
+        site=table.site or "",
+        mounts=check_distinct(
+            make_mount(mount.path, mount.directory, readonly=mount.readonly)
+            for mount in table.mounts
+        ),
+        features=tuple(table.features),
+        slots=table.slots,
+        memory_mib=table.memory_mib,
+        state=Path(table.state).expanduser() if table.state else state_directory(),
+        labels=table.labels,
+        policy=Policy(
+            allow=None if table.policy.allow is None else tuple(table.policy.allow),
+            deny=tuple(table.policy.deny),
+        ),
+        limits=Limits(
+            wall_ms=table.limits.wall_ms or limits.wall_ms,
+            memory_mib=table.limits.memory_mib or limits.memory_mib,
+            output_bytes=(table.limits.output_mib or 0) * MIB or limits.output_bytes,
+        ),
+    )
+
+
+def _check_address(address: str | None) -> str:
+    if not address:
+        raise ConfigError("dispatcher: missing; name it with --dispatcher HOST:PORT")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ConfigError(f"dispatcher {address!r}: write HOST:PORT, as in 127.0.0.1:7410")
+    return address
+
+
+def _find_token(table: AgentTable) -> str:
+    if table.token:
+        return table.token.strip()
+    if not table.token_file:
+        raise ConfigError(f"token: missing; give --token-file FILE or set {TOKEN_VARIABLE}")
+    try:
+        token = Path(table.token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise ConfigError(f"token_file {table.token_file}: {reason.lower()}") from None
+    if not token:
+        raise ConfigError(f"token_file {table.token_file}: empty; write the token into it")
+    return token
+
+
+def _own_name() -> str:
+    name = re.sub(r"[^a-z0-9._-]", "-", socket.gethostname().lower())[:63].lstrip("._-")
+    return name or "agent"
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(AgentTable.model_fields)
+        return f"{key}: unknown key" + (f"; known are {known}" if "." not in key else "")
+    return f"{key}: {problem['msg'].lower()}"
+
+

@@ -1,0 +1,1 @@
+"""The Wasm engine: modules kept by digest, one fresh instance per call."""

@@ -1,0 +1,202 @@
+"""Compiled modules on disk.
+
+Loading compiled code is trusting it, so a file is loaded only when its tag, an
+HMAC under a key of this cache, matches. The directory belongs to this user and
+to nobody else; the check of a file's content is made once per process and file
+identity, since reading a mapped file again would cost more than the call.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import secrets
+import stat
+import tempfile
+import threading
+from pathlib import Path
+from typing import Final
+
+from edge_agent.engine.limits import MIB
+from edge_agent.errors import ConfigError
+
+DEFAULT_CACHE_BYTES: Final = 512 * MIB
+_KEY_BYTES: Final = 32
+_log = logging.getLogger(__name__)
+
+_Identity = tuple[int, int, int, int, int]
+
+
+class ModuleCache:
+    """Files ``DIRECTORY/ENGINE/DIGEST.cwasm`` with a tag beside each.
+
+    ``engine_id`` names the engine version and configuration, since compiled
+    code fits only one; ``max_bytes`` bounds the files of all engines together.
+
+    Raises:
+        ConfigError: the directory belongs to somebody else or cannot be made.
+    """
+
+    def __init__(
+        self, directory: Path, engine_id: str, max_bytes: int = DEFAULT_CACHE_BYTES
+    ) -> None:
+        self._root = directory
+        self._engine_id = engine_id
+        self._max_bytes = max_bytes
+        self._directory = directory / engine_id
+        self._verified: dict[str, _Identity] = {}
+        self._lock = threading.Lock()
+        try:
+            for path in (directory, self._directory):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _check_private(path)
+            self._key = _read_or_make_key(directory / "key")
+        except OSError as error:
+            raise ConfigError(
+                f"module cache {directory}: {error.strerror}; name another with --state"
+            ) from None
+
+    def find(self, digest: str) -> str | None:
+        """Return the path of a trusted compiled module, or None.
+
+        A file that fails its check is discarded.
+        """
+        path = self._path(digest)
+        try:
+            identity = _identity(path)
+        except OSError:
+            return None
+        if self._verified.get(digest) == identity:
+            return str(path)
+        try:
+            data = path.read_bytes()
+            tag = self._tag_path(digest).read_bytes()
+        except OSError:
+            return None
+        # The identity is taken again, so that a change while reading shows.
+        if not hmac.compare_digest(tag, self._tag(digest, data)) or _identity(path) != identity:
+            _log.warning("module cache: %s failed its check and is discarded", path.name)
+            self.discard(digest)
+            return None
+        self._verified[digest] = identity
+        self._touch(digest)
+        return str(path)
+
+    def store(self, digest: str, compiled: bytes | bytearray) -> None:
+        """Keep a compiled module; a full or broken disk only costs a compile later."""
+        data = bytes(compiled)
+        try:
+            with self._lock:
+                _write_durably(self._path(digest), data)
+                _write_durably(self._tag_path(digest), self._tag(digest, data))
+                self._verified[digest] = _identity(self._path(digest))
+                self._evict(keep=digest)
+        except OSError as error:
+            _log.warning("module cache: %s is not kept: %s", digest[:12], error.strerror)
+
+    def discard(self, digest: str) -> None:
+        """Forget a compiled module."""
+        self._verified.pop(digest, None)
+        for path in (self._path(digest), self._tag_path(digest)):
+            path.unlink(missing_ok=True)
+
+    def _path(self, digest: str) -> Path:
+        return self._directory / f"{digest}.cwasm"
+
+    def _tag_path(self, digest: str) -> Path:
+        return self._directory / f"{digest}.tag"
+
+    def _tag(self, digest: str, data: bytes) -> bytes:
+        context = f"{self._engine_id}\0{digest}\0".encode()
+        return hmac.digest(self._key, context + data, "sha256")
+
+    def _touch(self, digest: str) -> None:
+        """Mark as used now. The tag carries the mark: the code's own times identify it."""
+        try:
+            os.utime(self._tag_path(digest))
+        except OSError:
+            _log.debug("module cache: cannot mark %s as used", digest[:12])
+
+    def _evict(self, keep: str) -> None:
+        """Delete the least recently used files until the cache fits its bound."""
+        entries: list[tuple[float, int, Path]] = []
+        for path in self._root.glob("*/*.cwasm"):
+            tag = path.with_suffix(".tag")
+            try:
+                size = path.stat().st_size
+                used_s = tag.stat().st_mtime if tag.exists() else 0.0
+            except OSError:
+                continue  # another process was faster
+            entries.append((used_s, size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= self._max_bytes:
+                return
+            if path == self._path(keep):
+                continue
+            path.unlink(missing_ok=True)
+            path.with_suffix(".tag").unlink(missing_ok=True)
+            self._verified.pop(path.stem, None)
+            total -= size
+
+
+def _identity(path: Path) -> _Identity:
+    status = path.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        raise PermissionError(f"{path} is no regular file of this user")
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _check_private(path: Path) -> None:
+    status = path.stat(follow_symlinks=False)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise ConfigError(f"module cache {path}: not a directory of this user; name another")
+    if status.st_mode & 0o077:
+        raise ConfigError(f"module cache {path}: open to other users; run chmod 700 {path}")
+
+
+def _read_or_make_key(path: Path) -> bytes:
+    """Return the cache's key, made by whichever process comes first."""
+    if not path.exists():
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+        with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
+            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)  # fails where another process was first
+        except FileExistsError:
+            pass
+        finally:
+            Path(temporary).unlink()
+    status = path.stat(follow_symlinks=False)
+    key = path.read_bytes()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or len(key) != _KEY_BYTES:
+        raise ConfigError(f"module cache key {path}: not private or not whole; delete it")
+    return key
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that after a power cut it is whole or not there."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

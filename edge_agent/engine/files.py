@@ -1,0 +1,147 @@
+"""Reach a file beneath a mount without ever leaving it.
+
+``openat2`` with ``RESOLVE_BENEATH`` lets the kernel hold the boundary, races
+with renames included (https://man7.org/linux/man-pages/man2/openat2.2.html).
+Where the kernel has none, the path is walked one component at a time and no
+symbolic link is followed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from edge_agent.mounts import Mount
+
+PERMISSION_BITS: Final = 0o777
+
+_SYS_OPENAT2: Final = 437  # one number on every ISA, as for all calls since Linux 5.0
+_RESOLVE_NO_MAGICLINKS: Final = 0x02
+_RESOLVE_BENEATH: Final = 0x08
+_PATH_FLAGS: Final = getattr(os, "O_PATH", 0) | os.O_CLOEXEC
+_RACE_RETRIES: Final = 8
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+class OutsideMountsError(Exception):
+    """The path is beneath none of the call's mounts, or leaves its mount."""
+
+
+class ReadOnlyMountError(Exception):
+    """The path is beneath a mount that may not be changed."""
+
+
+def get_mode(path: str, mounts: Sequence[Mount]) -> int:
+    """Return the permission bits of a file or directory, as tools name it.
+
+    Raises:
+        OutsideMountsError: the path is not beneath a mount.
+        OSError: there is no such file.
+    """
+    mount, rest = _split(path, mounts)
+    with _opened(mount, rest) as handle:
+        return stat.S_IMODE(os.fstat(handle).st_mode) & PERMISSION_BITS
+
+
+def set_mode(path: str, mode: int, mounts: Sequence[Mount]) -> int:
+    """Set the permission bits of a regular file; return those it then has.
+
+    Raises:
+        OutsideMountsError: the path is not beneath a mount.
+        ReadOnlyMountError: its mount may not be changed.
+        OSError: there is no such file, or it is not regular.
+    """
+    mount, rest = _split(path, mounts)
+    if mount.readonly:
+        raise ReadOnlyMountError(path)
+    with _opened(mount, rest) as handle:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        # An O_PATH handle cannot be fchmod-ed, but its name in /proc leads to
+        # the very file, whatever happened to the path since.
+        os.chmod(f"/proc/self/fd/{handle}", mode & PERMISSION_BITS)  # noqa: PTH101 - no path
+        return stat.S_IMODE(os.fstat(handle).st_mode) & PERMISSION_BITS
+
+
+def _split(path: str, mounts: Sequence[Mount]) -> tuple[Mount, str]:
+    """Find the innermost mount above ``path`` and the rest beneath it, unresolved."""
+    if not path.startswith("/") or "\0" in path:
+        raise OutsideMountsError(path)
+    squeezed = "/" + "/".join(part for part in path.split("/") if part not in {"", "."})
+    above = [mount for mount in mounts if mount.covers(squeezed)]
+    if not above:
+        raise OutsideMountsError(path)
+    mount = max(above, key=lambda candidate: len(candidate.path))
+    # ".." stays in the rest: only the kernel knows where it leads past a link.
+    return mount, squeezed.removeprefix(mount.path).lstrip("/") or "."
+
+
+@contextmanager
+def _opened(mount: Mount, rest: str) -> Iterator[int]:
+    base = os.open(mount.directory, _PATH_FLAGS | os.O_DIRECTORY)
+    try:
+        handle = _open_beneath(base, rest)
+    finally:
+        os.close(base)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open_beneath(base: int, rest: str) -> int:
+    try:
+        return _openat2(base, rest)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise OutsideMountsError(rest) from None
+        if error.errno == errno.ENOSYS:
+            return _walk(base, rest)
+        raise
+
+
+def _openat2(base: int, rest: str) -> int:
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    how = _OpenHow(_PATH_FLAGS, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    for _ in range(_RACE_RETRIES):
+        handle = syscall(
+            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_int(base),
+            ctypes.c_char_p(os.fsencode(rest)),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if handle >= 0:
+            return int(handle)
+        number = ctypes.get_errno()
+        if number != errno.EAGAIN:  # EAGAIN: something was renamed meanwhile
+            break
+    raise OSError(number, os.strerror(number))
+
+
+def _walk(base: int, rest: str) -> int:
+    handle = os.dup(base)
+    for part in rest.split("/"):
+        try:
+            if part == "..":
+                raise OutsideMountsError(rest)
+            deeper = os.open(part, _PATH_FLAGS | os.O_NOFOLLOW, dir_fd=handle)
+        finally:
+            os.close(handle)
+        handle = deeper
+        if stat.S_ISLNK(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OutsideMountsError(rest)
+    return handle

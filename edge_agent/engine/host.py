@@ -1,0 +1,131 @@
+"""The module ``sanderling_host``: what a guest may ask of its host beyond WASI.
+
+Each function takes a JSON text from the guest's memory and answers with one,
+placed where the guest's ``mcp_alloc`` says. Nothing here raises into the
+engine: a guest that passes nonsense gets 0, an error inside gets an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import wasmtime
+
+from edge_agent.engine.abi import HOST_MODULE
+from edge_agent.engine.files import (
+    PERMISSION_BITS,
+    OutsideMountsError,
+    ReadOnlyMountError,
+    get_mode,
+    set_mode,
+)
+from edge_agent.engine.running import Running, current
+
+# A host request names a path, or an HTTP request with its body.
+LARGEST_REQUEST_BYTES: Final = 4 * 1024 * 1024
+
+Handler = Callable[[dict[str, Any], Running], dict[str, Any]]
+_log = logging.getLogger(__name__)
+
+
+def define_host(linker: wasmtime.Linker) -> None:
+    """Link the functions of ``sanderling_host``."""
+    i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
+    for name, handler in (("file_mode", file_mode), ("http", http)):
+        linker.define_func(
+            HOST_MODULE,
+            name,
+            wasmtime.FuncType([i32, i32], [i64]),
+            _host_function(handler),
+            access_caller=True,
+        )
+
+
+def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
+    """``{"op": "get" | "set", "path", "mode"}`` -> ``{"mode"}`` or ``{"error"}``."""
+    operation, path, mode = request.get("op"), request.get("path"), request.get("mode")
+    if not isinstance(path, str):
+        return {"error": "path: give an absolute path as a string"}
+    try:
+        if operation == "get":
+            return {"mode": get_mode(path, running.mounts)}
+        if operation == "set":
+            if type(mode) is not int or not 0 <= mode <= PERMISSION_BITS:
+                return {"error": "mode: give the permission bits as a number from 0 to 511"}
+            return {"mode": set_mode(path, mode, running.mounts)}
+    except OutsideMountsError:
+        return {"error": f"{path}: outside the mounts of this call"}
+    except ReadOnlyMountError:
+        return {"error": f"{path}: its mount is read-only"}
+    except OSError as error:
+        # The error's own text would name the directory on the board.
+        return {"error": f"{path}: {(error.strerror or 'cannot be reached').lower()}"}
+    return {"error": "op: write get or set"}
+
+
+def http(request: dict[str, Any], running: Running) -> dict[str, Any]:  # noqa: ARG001 - one form for all handlers
+    """Refuse: this agent gives modules no way to the network."""
+    url = str(request.get("url", ""))[:200]
+    return {
+        "error": f"{url}: HTTP egress is denied on this node; "
+        "run the tool on a node that permits it (--allow-egress SCHEME://HOST:PORT)"
+    }
+
+
+def _host_function(handler: Handler) -> Callable[[wasmtime.Caller, int, int], int]:
+    def answer(caller: wasmtime.Caller, pointer: int, length: int) -> int:
+        # An exception would surface in whichever call wasmtime-py finds first.
+        try:
+            running = current()
+            if running is None:
+                return 0
+            return _place(caller, _handle(handler, _take(caller, pointer, length), running))
+        except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):
+            return 0
+        except Exception:
+            _log.exception("host function failed")
+            return 0
+
+    return answer
+
+
+def _handle(handler: Handler, text: bytes, running: Running) -> dict[str, Any]:
+    try:
+        request = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return {"error": "the request is not JSON"}
+    if not isinstance(request, dict):
+        return {"error": "the request is not a JSON object"}
+    return handler(request, running)
+
+
+def _memory(caller: wasmtime.Caller) -> wasmtime.Memory:
+    memory = caller["memory"]
+    if not isinstance(memory, wasmtime.Memory):
+        raise TypeError("no memory")
+    return memory
+
+
+def _take(caller: wasmtime.Caller, pointer: int, length: int) -> bytes:
+    start, size = pointer & 0xFFFF_FFFF, length & 0xFFFF_FFFF
+    memory = _memory(caller)
+    if size > LARGEST_REQUEST_BYTES or start + size > memory.data_len(caller):
+        raise IndexError("request outside the guest's memory")
+    return bytes(memory.read(caller, start, start + size))
+
+
+def _place(caller: wasmtime.Caller, answer: dict[str, Any]) -> int:
+    data = json.dumps(answer).encode()
+    allocate = caller["mcp_alloc"]
+    if not isinstance(allocate, wasmtime.Func):
+        raise TypeError("no mcp_alloc")
+    pointer = int(allocate(caller, len(data))) & 0xFFFF_FFFF
+    memory = _memory(caller)  # allocating may have moved it
+    if pointer == 0 or pointer + len(data) > memory.data_len(caller):
+        raise IndexError("mcp_alloc gave a place outside the memory")
+    memory.write(caller, data, pointer)
+    packed = pointer << 32 | len(data)
+    return packed - (1 << 64) if packed >= 1 << 63 else packed

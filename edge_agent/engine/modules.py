@@ -1,0 +1,183 @@
+"""Modules ready to run, by digest: in memory, else from disk, else compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import wasmtime
+
+from edge_agent.engine.abi import check_module
+from edge_agent.engine.cache import ModuleCache
+from edge_agent.engine.limits import MIB
+from edge_agent.errors import EdgeAgentError, ModuleRejected
+
+LARGEST_MODULE_BYTES: Final = 64 * MIB
+LOADED_MODULES: Final = 1024
+_MAGIC: Final = b"\0asm\x01\0\0\0"
+_COMPONENT_MAGIC: Final = b"\0asm\x0d\0\x01\0"
+_log = logging.getLogger(__name__)
+
+Source = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModule:
+    """A compiled module with its imports resolved."""
+
+    digest: str
+    pre: wasmtime.InstancePre
+
+
+class _Loading:
+    """A load under way, which others wait for instead of repeating it."""
+
+    __slots__ = ("done", "error", "module")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.module: LoadedModule | None = None
+        self.error: Exception | None = None
+
+
+class ModuleStore:
+    """Finds modules by the SHA-256 of their bytes, in lower-case hex.
+
+    At most ``capacity`` stay loaded, the least recently used leave first.
+    """
+
+    def __init__(
+        self,
+        engine: wasmtime.Engine,
+        linker: wasmtime.Linker,
+        cache: ModuleCache | None,
+        capacity: int = LOADED_MODULES,
+    ) -> None:
+        self._engine = engine
+        self._linker = linker
+        self._cache = cache
+        self._capacity = capacity
+        self._loaded: OrderedDict[str, LoadedModule] = OrderedDict()
+        self._loading: dict[str, _Loading] = {}
+        self._lock = threading.Lock()
+
+    def loaded(self) -> list[str]:
+        """Return the digests of the modules in memory, least recently used first."""
+        with self._lock:
+            return list(self._loaded)
+
+    def drop(self, digest: str) -> None:
+        """Forget a module in memory; the disk cache keeps it."""
+        with self._lock:
+            self._loaded.pop(digest, None)
+
+    def get(self, digest: str, source: Source) -> tuple[LoadedModule, bool]:
+        """Return the module and whether it had to be loaded (a cold start).
+
+        ``source`` gives the module's bytes and is asked only when neither memory
+        nor disk has it. Several callers at once share one load.
+
+        Raises:
+            ModuleRejected: the bytes are not those of ``digest`` or no module
+                that may run here.
+            ModuleUnavailable: from ``source``.
+        """
+        with self._lock:
+            module = self._loaded.get(digest)
+            if module is not None:
+                self._loaded.move_to_end(digest)
+                return module, False
+            loading = self._loading.get(digest)
+            mine = loading is None
+            if loading is None:
+                loading = self._loading[digest] = _Loading()
+        if mine:
+            self._load_for_all(digest, source, loading)
+        else:
+            loading.done.wait()
+        if loading.module is None:
+            raise loading.error or ModuleRejected(f"module {digest[:12]}: could not be loaded")
+        return loading.module, True
+
+    def _load_for_all(self, digest: str, source: Source, loading: _Loading) -> None:
+        try:
+            loading.module = self._load(digest, source)
+        except EdgeAgentError as error:
+            loading.error = error
+        except Exception as error:
+            _log.exception("module %s: loading failed", digest[:12])
+            loading.error = ModuleRejected(f"module {digest[:12]}: {one_line(error)}")
+        finally:
+            with self._lock:
+                del self._loading[digest]
+                if loading.module is not None:
+                    self._loaded[digest] = loading.module
+                    while len(self._loaded) > self._capacity:
+                        self._loaded.popitem(last=False)
+            loading.done.set()
+
+    def _load(self, digest: str, source: Source) -> LoadedModule:
+        module = self._from_disk(digest) or self._compile(digest, source())
+        return LoadedModule(digest, self._linker.instantiate_pre(module))
+
+    def _from_disk(self, digest: str) -> wasmtime.Module | None:
+        path = self._cache.find(digest) if self._cache else None
+        if path is None or self._cache is None:
+            return None
+        try:
+            return wasmtime.Module.deserialize_file(self._engine, path)
+        except wasmtime.WasmtimeError as error:
+            # As after a change of the processor under a kept disk.
+            _log.warning("module %s: compiled anew: %s", digest[:12], one_line(error))
+            self._cache.discard(digest)
+            return None
+
+    def _compile(self, digest: str, wasm: bytes) -> wasmtime.Module:
+        check_bytes(digest, wasm)
+        try:
+            module = wasmtime.Module(self._engine, wasm)
+        except wasmtime.WasmtimeError as error:
+            raise ModuleRejected(
+                f"module {digest[:12]}: not valid WebAssembly: {one_line(error)}"
+            ) from None
+        check_module(module)
+        if self._cache:
+            self._cache.store(digest, module.serialize())
+        return module
+
+
+def check_bytes(digest: str, wasm: bytes) -> None:
+    """Check a module's bytes before anything reads into them.
+
+    Raises:
+        ModuleRejected: they are too many, of another digest, or no core module.
+    """
+    if len(wasm) > LARGEST_MODULE_BYTES:
+        raise ModuleRejected(
+            f"module {digest[:12]}: {len(wasm)} bytes, "
+            f"more than the {LARGEST_MODULE_BYTES} that an agent takes; build it smaller"
+        )
+    found = hashlib.sha256(wasm).hexdigest()
+    if found != digest:
+        raise ModuleRejected(
+            f"module {digest[:12]}: its bytes have digest {found[:12]}; "
+            "register the module again with the bytes that are served"
+        )
+    if wasm[:8] == _COMPONENT_MAGIC:
+        raise ModuleRejected(
+            f"module {digest[:12]}: a component, and this agent runs core modules; "
+            "use the .wasm of the same server without .component"
+        )
+    if wasm[:8] != _MAGIC:
+        raise ModuleRejected(f"module {digest[:12]}: not a WebAssembly module")
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of an error's text, of bounded length."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

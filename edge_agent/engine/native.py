@@ -1,0 +1,324 @@
+"""The private parts of wasmtime-py that the agent builds on, all in this file.
+
+wasmtime-py's public classes look up types and wrap values on every call, which
+costs more than the call itself, and they have no pooling allocator and no epoch
+callback. So the hot path speaks to the C API through ``wasmtime._bindings``.
+``tests/edge_agent/test_native.py`` pins every name and type used here, so that
+a release that changes them fails there and not on a board.
+
+The C API is documented at https://docs.wasmtime.dev/c-api/.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _bindings, _ffi
+
+from edge_agent.engine.running import current
+from edge_agent.mounts import Mount
+
+# Every name of the C API that this module calls.
+USES: Final = (
+    "wasi_config_new",
+    "wasi_config_preopen_dir",
+    "wasi_config_set_stderr_custom",
+    "wasmtime_context_set_epoch_deadline",
+    "wasmtime_context_set_wasi",
+    "wasmtime_error_new",
+    "wasmtime_func_call_unchecked",
+    "wasmtime_instance_export_get",
+    "wasmtime_instance_pre_instantiate",
+    "wasmtime_memory_data",
+    "wasmtime_memory_data_size",
+    "wasmtime_pooling_allocation_config_delete",
+    "wasmtime_pooling_allocation_config_max_core_instance_size_set",
+    "wasmtime_pooling_allocation_config_max_tables_per_module_set",
+    "wasmtime_pooling_allocation_config_new",
+    "wasmtime_pooling_allocation_config_table_elements_set",
+    "wasmtime_pooling_allocation_config_total_core_instances_set",
+    "wasmtime_pooling_allocation_config_total_memories_set",
+    "wasmtime_pooling_allocation_config_total_tables_set",
+    "wasmtime_pooling_allocation_strategy_set",
+    "wasmtime_store_context",
+    "wasmtime_store_delete",
+    "wasmtime_store_epoch_deadline_callback",
+    "wasmtime_store_limiter",
+    "wasmtime_store_new",
+)
+
+
+
+def _find_version() -> str:
+    """Read wasmtime-py's version off its metadata; the package itself holds none.
+
+    ``importlib.metadata`` would cost a tenth of the agent's start.
+    """
+    package = Path(wasmtime.__file__).parent
+    for directory in package.parent.glob("wasmtime-*.dist-info"):
+        return directory.name.removeprefix("wasmtime-").removesuffix(".dist-info")
+    metadata = importlib.import_module("importlib.metadata")
+    return str(metadata.version("wasmtime"))
+
+
+ENGINE_VERSION: Final = _find_version()
+TABLES_PER_MODULE: Final = 8
+TABLE_ELEMENTS: Final = 65_536
+
+_pointer: Final = ctypes.c_void_p
+_without_gil: Final = ctypes.CDLL(str(_ffi.filename))
+# These return within a microsecond: giving the GIL away and fighting for it
+# again would cost more than they do.
+_with_gil: Final = ctypes.PyDLL(str(_ffi.filename))
+
+
+def _function(
+    library: ctypes.CDLL, name: str, result: Any, *arguments: Any
+) -> Callable[..., Any]:
+    function = library[name]  # a fresh object each time, so the public API keeps its own types
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+_store_new = _function(_with_gil, "wasmtime_store_new", _pointer, _pointer, _pointer, _pointer)
+_store_context = _function(_with_gil, "wasmtime_store_context", _pointer, _pointer)
+_store_delete = _function(_without_gil, "wasmtime_store_delete", None, _pointer)
+_store_limiter = _function(
+    _with_gil, "wasmtime_store_limiter", None, _pointer, *([ctypes.c_int64] * 5)
+)
+_set_epoch_deadline = _function(
+    _with_gil, "wasmtime_context_set_epoch_deadline", None, _pointer, ctypes.c_uint64
+)
+_set_epoch_callback = _function(
+    _with_gil, "wasmtime_store_epoch_deadline_callback", None, *([_pointer] * 4)
+)
+_wasi_new = _function(_with_gil, "wasi_config_new", _pointer)
+_wasi_stderr = _function(_with_gil, "wasi_config_set_stderr_custom", None, *([_pointer] * 4))
+_wasi_preopen = _function(
+    _without_gil,
+    "wasi_config_preopen_dir",
+    ctypes.c_bool,
+    _pointer,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_bool,
+)
+_set_wasi = _function(_with_gil, "wasmtime_context_set_wasi", _pointer, _pointer, _pointer)
+_instantiate = _function(
+    _without_gil, "wasmtime_instance_pre_instantiate", _pointer, *([_pointer] * 4)
+)
+_export_get = _function(
+    _with_gil,
+    "wasmtime_instance_export_get",
+    ctypes.c_bool,
+    _pointer,
+    _pointer,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    _pointer,
+)
+_func_call = _function(
+    _without_gil,
+    "wasmtime_func_call_unchecked",
+    _pointer,
+    _pointer,
+    _pointer,
+    _pointer,
+    ctypes.c_size_t,
+    _pointer,
+)
+_memory_data = _function(_with_gil, "wasmtime_memory_data", _pointer, _pointer, _pointer)
+_memory_size = _function(
+    _with_gil, "wasmtime_memory_data_size", ctypes.c_size_t, _pointer, _pointer
+)
+_error_new = _function(_with_gil, "wasmtime_error_new", _pointer, ctypes.c_char_p)
+
+_KIND_FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
+_KIND_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
+_CONTINUE: Final = 0
+
+
+@ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    _pointer,
+    _pointer,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ctypes.c_uint8),
+)
+def _on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
+    """Let the guest of this thread go on, or end it when its call was stopped."""
+    running = current()
+    delta[0] = 1
+    kind[0] = _CONTINUE
+    if running is None or running.stopped is None:
+        return 0
+    return int(_error_new(b"stopped"))
+
+
+@ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)
+def _on_stderr(_data: Any, address: Any, size: int) -> int:
+    """Keep the beginning of what the guest writes on standard error."""
+    running = current()
+    if running is not None and address:
+        running.add_stderr(ctypes.string_at(address, min(size, 8192)))
+    return size
+
+
+def use_pooling(config: wasmtime.Config, concurrency: int) -> None:
+    """Keep memories and tables for ``concurrency`` instances reserved and reused."""
+    pool = _bindings.wasmtime_pooling_allocation_config_new()
+    prefix = "wasmtime_pooling_allocation_config_"
+    for name, value in (
+        ("total_core_instances_set", concurrency),
+        ("total_memories_set", concurrency),
+        ("total_tables_set", concurrency * TABLES_PER_MODULE),
+        ("max_tables_per_module_set", TABLES_PER_MODULE),
+        ("table_elements_set", TABLE_ELEMENTS),
+        ("max_core_instance_size_set", 4 * 1024 * 1024),
+    ):
+        getattr(_bindings, prefix + name)(pool, value)
+    _bindings.wasmtime_pooling_allocation_strategy_set(config.ptr(), pool)
+    _bindings.wasmtime_pooling_allocation_config_delete(pool)
+
+
+def _raise_error(address: int) -> None:
+    pointer = ctypes.cast(address, ctypes.POINTER(_ffi.wasmtime_error_t))
+    raise wasmtime.WasmtimeError._from_ptr(pointer)  # noqa: SLF001 - the only way to wrap one
+
+
+def _raise_trap(trap: ctypes.c_void_p) -> None:
+    pointer = ctypes.cast(trap, ctypes.POINTER(_ffi.wasm_trap_t))
+    raise wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - the only way to wrap one
+
+
+class Guest:
+    """A store with one instance in it: what a call runs in.
+
+    One thread makes it, uses it and closes it, with its call set as the
+    thread's own (:func:`edge_agent.engine.running.on_this_thread`).
+
+    Functions are called unchecked: the caller vouches that the module's exports
+    have the types of the ABI (:mod:`edge_agent.engine.abi`).
+    """
+
+    __slots__ = ("_context", "_instance", "_memory", "_raw", "_store")
+
+    def __init__(self, engine: wasmtime.Engine, memory_bytes: int) -> None:
+        self._store = _store_new(engine.ptr(), None, None)
+        self._context = _store_context(self._store)
+        self._raw = (_bindings.wasmtime_val_raw_t * 2)()
+        self._instance: Any = None
+        self._memory: Any = None
+        # One memory per instance, so that the limit of one is the limit of all.
+        _store_limiter(self._store, memory_bytes, TABLE_ELEMENTS, 1, TABLES_PER_MODULE, 1)
+        _set_epoch_callback(self._store, _on_epoch, None, None)
+        _set_epoch_deadline(self._context, 1)
+
+    def set_wasi(self, mounts: Sequence[Mount]) -> None:
+        """Give the guest its directories: no environment, no arguments, no input.
+
+        Raises:
+            OSError: a mounted directory cannot be opened any more.
+        """
+        config = _wasi_new()
+        _wasi_stderr(config, _on_stderr, None, None)
+        unopened = ""
+        for mount in mounts:
+            opened = _wasi_preopen(
+                config, mount.directory.encode(), mount.path.encode(), not mount.readonly
+            )
+            if not opened:
+                unopened = mount.path
+        # The configuration is always handed over, so that it is freed with the store.
+        error = _set_wasi(self._context, config)
+        if error:
+            _raise_error(error)
+        if unopened:
+            raise OSError(f"mount {unopened}: its directory cannot be opened")
+
+    def instantiate(self, pre: wasmtime.InstancePre) -> None:
+        """Make the instance and find its memory.
+
+        Raises:
+            wasmtime.WasmtimeError, wasmtime.Trap: as the engine says.
+        """
+        instance = _bindings.wasmtime_instance_t()
+        trap = ctypes.c_void_p()
+        error = _instantiate(pre.ptr(), self._context, ctypes.byref(instance), ctypes.byref(trap))
+        if error:
+            _raise_error(error)
+        if trap:
+            _raise_trap(trap)
+        self._instance = instance
+        memory = self._export(b"memory", _KIND_MEMORY)
+        self._memory = None if memory is None else memory.of.memory
+
+    def function(self, name: bytes) -> Any | None:
+        """Return the exported function of that name, or None."""
+        export = self._export(name, _KIND_FUNC)
+        return None if export is None else export.of.func
+
+    def call(self, function: Any, *arguments: int) -> Any:
+        """Call a function of at most two i32 parameters; return its raw result cell.
+
+        Raises:
+            wasmtime.WasmtimeError, wasmtime.Trap: as the engine says.
+        """
+        raw = self._raw
+        for cell, argument in zip(raw, arguments, strict=False):
+            cell.i64 = argument
+        trap = ctypes.c_void_p()
+        error = _func_call(self._context, ctypes.byref(function), raw, 2, ctypes.byref(trap))
+        if error:
+            _raise_error(error)
+        if trap:
+            _raise_trap(trap)
+        return raw[0]
+
+    def memory_bytes(self) -> int:
+        """Return the present size of the memory; it never shrinks, so also its peak."""
+        if self._memory is None:
+            return 0
+        return int(_memory_size(self._context, ctypes.byref(self._memory)))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write into the memory.
+
+        Raises:
+            IndexError: the range is not within the memory.
+        """
+        self._check(address, len(data))
+        base = _memory_data(self._context, ctypes.byref(self._memory))
+        ctypes.memmove(base + address, data, len(data))
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read from the memory.
+
+        Raises:
+            IndexError: the range is not within the memory.
+        """
+        self._check(address, size)
+        base = _memory_data(self._context, ctypes.byref(self._memory))
+        return ctypes.string_at(base + address, size)
+
+    def close(self) -> None:
+        """Free the instance and everything that it held."""
+        store, self._store = self._store, None
+        if store:
+            _store_delete(store)
+
+    def _check(self, address: int, size: int) -> None:
+        if address < 0 or size < 0 or address + size > self.memory_bytes():
+            raise IndexError(f"{size} bytes at {address} are not within the module's memory")
+
+    def _export(self, name: bytes, kind: int) -> Any | None:
+        item = _bindings.wasmtime_extern_t()
+        found = _export_get(
+            self._context, ctypes.byref(self._instance), name, len(name), ctypes.byref(item)
+        )
+        return item if found and item.kind == kind else None

@@ -1,0 +1,89 @@
+"""A call while it runs: what stops it, and what its host functions may touch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge_agent.mounts import Mount
+
+STDERR_BYTES: Final = 8 * 1024
+TIMED_OUT: Final = "timed out"
+CANCELLED: Final = "cancelled"
+
+_ambient = threading.local()
+
+
+class Running:
+    """One call on its thread.
+
+    Host functions are linked once for all calls, so they find the call that
+    they serve through the thread, which runs one guest at a time.
+    """
+
+    __slots__ = ("_event", "_lock", "clock_zero", "deadline", "limits", "mounts", "stderr", "stopped")
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, mounts: Sequence[Mount] = ()) -> None:
+        self.limits = limits
+        self.mounts = mounts
+        self.clock_zero = time.monotonic()  # where the guest's monotonic clock starts
+        self.deadline = self.clock_zero + limits.wall_ms / 1000
+        self.stopped: str | None = None
+        self.stderr = bytearray()
+        self._event: threading.Event | None = None
+        self._lock = threading.Lock()
+
+    def restart_clock(self) -> None:
+        """Count the wall time from now: waiting for a slot is not the guest's fault."""
+        self.clock_zero = time.monotonic()
+        self.deadline = self.clock_zero + self.limits.wall_ms / 1000
+
+    def stop(self, reason: str) -> bool:
+        """Ask the guest to end; return whether this is the first reason given."""
+        with self._lock:
+            if self.stopped is not None:
+                return False
+            self.stopped = reason
+            if self._event is not None:
+                self._event.set()
+            return True
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for the guest, but wake when the call is stopped."""
+        with self._lock:
+            if self.stopped is not None:
+                return
+            if self._event is None:
+                self._event = threading.Event()
+            event = self._event
+        # The deadline bounds the sleep as well, so an absurd time is no error.
+        event.wait(max(0.0, min(seconds, self.deadline - time.monotonic() + 1.0, 86_400.0)))
+
+    def add_stderr(self, data: bytes) -> None:
+        """Keep the first bytes that the guest writes on its standard error."""
+        room = STDERR_BYTES - len(self.stderr)
+        if room > 0:
+            self.stderr += data[:room]
+
+
+def current() -> Running | None:
+    """Return the call that this thread runs, or None."""
+    return getattr(_ambient, "running", None)
+
+
+@contextmanager
+def on_this_thread(running: Running) -> Iterator[None]:
+    """Make ``running`` the call of this thread."""
+    _ambient.running = running
+    try:
+        yield
+    finally:
+        _ambient.running = None

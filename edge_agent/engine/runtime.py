@@ -1,0 +1,243 @@
+"""The engine as the rest of the agent sees it: load a module, send it a message."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+
+from edge_agent.engine import native
+from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
+from edge_agent.engine.host import define_host
+from edge_agent.engine.limits import MIB
+from edge_agent.engine.modules import LoadedModule, ModuleStore, one_line
+from edge_agent.engine.polling import define_polling
+from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
+from edge_agent.engine.watchdog import Watchdog
+from edge_agent.errors import (
+    BadAnswer,
+    CallCancelled,
+    CallFailed,
+    CallTimeout,
+    MemoryExceeded,
+    ModuleTrapped,
+    OutputTooLarge,
+)
+
+# Below a thread's stack of 8 MiB with room for the host functions beneath.
+STACK_BYTES: Final = MIB
+_U32: Final = 0xFFFF_FFFF
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a module answered; empty where a notification needs no answer.
+
+    ``start_ms`` is the way to a ready instance, ``exec_ms`` the message itself.
+    """
+
+    data: bytes
+    memory_peak_bytes: int
+    start_ms: float
+    exec_ms: float
+    stderr: str = ""
+
+
+class WasmEngine:
+    """Runs modules of the WasmMCP ABI, each message in a fresh instance.
+
+    ``concurrency`` is the number of calls that run at once; ``cache_directory``
+    None keeps nothing on disk. Safe to use from many threads.
+    """
+
+    def __init__(
+        self,
+        cache_directory: Path | None,
+        concurrency: int,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
+        self.wasmtime_engine, self.pooling = _make_engine(concurrency)
+        linker = wasmtime.Linker(self.wasmtime_engine)
+        linker.define_wasi()
+        define_polling(linker)
+        define_host(linker)
+        cache = None
+        if cache_directory is not None:
+            cache = ModuleCache(cache_directory, self.engine_id, cache_bytes)
+        self.modules = ModuleStore(self.wasmtime_engine, linker, cache)
+        self.watchdog = Watchdog(self.wasmtime_engine.increment_epoch)
+
+    @property
+    def version(self) -> str:
+        """Name the engine for people: ``wasmtime 50.0.1``."""
+        return f"wasmtime {native.ENGINE_VERSION}"
+
+    @property
+    def engine_id(self) -> str:
+        """Name version, ISA and settings: compiled code fits exactly one such name."""
+        settings = f"{STACK_BYTES} {self.pooling} {native.TABLE_ELEMENTS} epoch"
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
+
+    def send(self, module: LoadedModule, message: bytes, running: Running) -> Answer:
+        """Give one JSON-RPC message to a fresh instance and return its answer.
+
+        Raises:
+            CallFailed: of the kind that says how the guest ended.
+        """
+        with on_this_thread(running):
+            self.watchdog.watch(running)
+            guest = native.Guest(self.wasmtime_engine, running.limits.memory_bytes)
+            try:
+                return _exchange(guest, module, message, running)
+            except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+                raise _explain(error, guest, running) from None
+            finally:
+                self.watchdog.release(running)
+                guest.close()
+
+    def cancel(self, running: Running) -> None:
+        """End a call now, whether it has begun or not."""
+        self.watchdog.cancel(running)
+
+    def close(self) -> None:
+        """End every running call and stop the watchdog."""
+        self.watchdog.cancel_all()
+        self.watchdog.close()
+
+
+def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, bool]:
+    """Make an engine with pooled memories, or without where address space is short."""
+    try:
+        config = _make_config()
+        native.use_pooling(config, concurrency)
+        return wasmtime.Engine(config), True
+    except (wasmtime.WasmtimeError, OSError) as error:
+        _log.info("no pooling allocator: %s", one_line(error))
+        return wasmtime.Engine(_make_config()), False
+
+
+def _make_config() -> wasmtime.Config:
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = STACK_BYTES
+    # What no core module of the ABI needs is not offered to hostile ones.
+    config.wasm_threads = False
+    config.wasm_memory64 = False
+    return config
+
+
+def _exchange(
+    guest: native.Guest, module: LoadedModule, message: bytes, running: Running
+) -> Answer:
+    limits = running.limits
+    begun = time.perf_counter()
+    try:
+        guest.set_wasi(running.mounts)
+    except OSError as error:
+        raise CallFailed(f"{error}; create it or change the agent's mounts") from None
+    if running.stopped is not None:
+        raise _stopped(running)
+    guest.instantiate(module.pre)
+    initialize = guest.function(b"_initialize")
+    if initialize is not None:
+        guest.call(initialize)
+    place = _call_alloc(guest, len(message), limits.memory_mib)
+    guest.write(place, message)
+    ready = time.perf_counter()
+    packed = guest.call(_export(guest, b"mcp_call"), place, len(message)).i64
+    ended = time.perf_counter()
+    start, size = packed >> 32 & _U32, packed & _U32
+    if size > limits.output_bytes:
+        raise OutputTooLarge(
+            f"answer of {size} bytes is over the limit of {limits.output_bytes}; "
+            "ask for less or raise output_bytes"
+        )
+    try:
+        data = guest.read(start, size) if size else b""
+    except IndexError as error:
+        raise BadAnswer(f"mcp_call answered with a forged pointer: {error}") from None
+    stderr = running.stderr.decode(errors="replace") if running.stderr else ""
+    return Answer(
+        data, guest.memory_bytes(), (ready - begun) * 1000, (ended - ready) * 1000, stderr
+    )
+
+
+def _call_alloc(guest: native.Guest, size: int, memory_mib: int) -> int:
+    place = int(guest.call(_export(guest, b"mcp_alloc"), size).i32) & _U32
+    if place + size <= guest.memory_bytes() and (place or not size):
+        return place
+    if place == 0:
+        raise MemoryExceeded(
+            f"module has no room for a message of {size} bytes within {memory_mib} MiB; "
+            "send less or raise memory_mib"
+        )
+    raise BadAnswer(f"mcp_alloc answered with a forged pointer: {size} bytes at {place}")
+
+
+def _export(guest: native.Guest, name: bytes) -> Any:
+    function = guest.function(name)
+    if function is None:  # the ABI check saw it, so the cache was tampered with
+        raise BadAnswer(f"module has no export {name.decode()!r}")
+    return function
+
+
+def _stopped(running: Running) -> CallFailed:
+    if running.stopped == TIMED_OUT:
+        return CallTimeout(
+            f"stopped after its wall time of {running.limits.wall_ms} ms; "
+            "ask for less or raise wall_ms"
+        )
+    return CallCancelled("stopped: the call was cancelled")
+
+
+def _explain(
+    error: wasmtime.WasmtimeError | wasmtime.Trap, guest: native.Guest, running: Running
+) -> CallFailed:
+    """Say in words how the guest ended."""
+    if running.stopped is not None:
+        return _stopped(running)
+    limits = running.limits
+    if _ran_out_of_memory(error, guest, running):
+        return MemoryExceeded(
+            f"stopped at its memory limit of {limits.memory_mib} MiB; "
+            "ask for less or raise memory_mib"
+        )
+    if isinstance(error, wasmtime.ExitTrap):
+        return ModuleTrapped(f"module ended itself with exit code {error.code}")
+    if isinstance(error, wasmtime.Trap):
+        code = error.trap_code
+        reason = code.name.lower().replace("_", " ") if code else one_line(error)
+        return ModuleTrapped(f"module trapped: {reason}{_last_words(running)}")
+    return ModuleTrapped(f"module failed: {one_line(error)}{_last_words(running)}")
+
+
+def _ran_out_of_memory(
+    error: wasmtime.WasmtimeError | wasmtime.Trap, guest: native.Guest, running: Running
+) -> bool:
+    """Judge whether a denied growth of the memory lies behind the error.
+
+    The engine tells nobody of a denial, and guests turn it into a trap of their
+    own making. So this reads the signs: a start refused by the limit, the words
+    that Rust's allocator dies with, or a memory that stands at its limit.
+    """
+    if isinstance(error, wasmtime.WasmtimeError) and "exceeds memory limits" in str(error):
+        return True
+    if b"memory allocation of" in running.stderr:
+        return True
+    limit = running.limits.memory_bytes
+    return guest.memory_bytes() > limit - max(limit // 8, 2 * 65_536)
+
+
+def _last_words(running: Running) -> str:
+    """Return what the guest wrote last on standard error, as Rust's panics do."""
+    lines = running.stderr.decode(errors="replace").split("\n")
+    words = [line.strip() for line in lines if line.strip() and not line.startswith("note:")]
+    return f": {' '.join(words)[:200]}" if words else ""

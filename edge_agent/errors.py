@@ -1,0 +1,78 @@
+"""What can go wrong on an edge agent, as one tree.
+
+    EdgeAgentError
+    ├── ConfigError            a flag, file or setting that cannot be used: exit code 2
+    ├── TokenRefused           the dispatcher does not know this agent's token: exit code 2
+    ├── CallRefused            not started here; another node may take the call
+    ├── ModuleError            not started: the module cannot be used
+    │   ├── ModuleUnavailable  its bytes cannot be had
+    │   └── ModuleRejected     its bytes are not what the ABI asks for
+    └── CallFailed             started, and ended without a result
+        ├── CallTimeout        stopped at its wall time limit
+        ├── MemoryExceeded     stopped at its memory limit
+        ├── OutputTooLarge     answered more than its limit
+        ├── ModuleTrapped      the module trapped
+        ├── CallCancelled      the caller no longer wants the answer
+        └── BadAnswer          the answer is no MCP
+
+The message of each is one line that names the thing and the mend; it is shown
+to users as it stands.
+"""
+
+from __future__ import annotations
+
+
+class EdgeAgentError(Exception):
+    """Base of every error that a user or a dispatcher may see."""
+
+
+class ConfigError(EdgeAgentError):
+    """A flag, a configuration file or a directory cannot be used."""
+
+
+class TokenRefused(EdgeAgentError):
+    """The dispatcher does not know this agent's token; trying again would not help."""
+
+
+class CallRefused(EdgeAgentError):
+    """The call was not started here (busy, draining, this node's own policy)."""
+
+
+class ModuleError(EdgeAgentError):
+    """The call was not started, because its module cannot be used."""
+
+
+class ModuleUnavailable(ModuleError):
+    """The bytes of the module cannot be had."""
+
+
+class ModuleRejected(ModuleError):
+    """The bytes are no module that this engine may run."""
+
+
+class CallFailed(EdgeAgentError):
+    """The call was started and ended without a result."""
+
+
+class CallTimeout(CallFailed):
+    """The call was stopped at its wall time limit."""
+
+
+class MemoryExceeded(CallFailed):
+    """The call was stopped at its memory limit."""
+
+
+class OutputTooLarge(CallFailed):
+    """The answer is larger than its limit."""
+
+
+class ModuleTrapped(CallFailed):
+    """The module trapped."""
+
+
+class CallCancelled(CallFailed):
+    """The caller, or the agent on its way out, no longer wants the answer."""
+
+
+class BadAnswer(CallFailed):
+    """The tool server answered something that is no MCP."""

@@ -1,0 +1,100 @@
+"""JSON-RPC as bytes: a call's message put together, an answer taken apart.
+
+Arguments and results can be megabytes, so both pass through as they are;
+an answer is parsed once, to know that it is what it claims to be.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from edge_agent.errors import BadAnswer
+
+_ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
+INTERNAL_ERROR: Final = -32603
+
+
+def parse(text: bytes) -> Any:
+    """Parse strict JSON in UTF-8.
+
+    Raises:
+        ValueError: it is not, or nests too deep.
+    """
+    import pydantic_core  # noqa: PLC0415 - costs tens of milliseconds that not every command needs
+
+    return pydantic_core.from_json(text, allow_inf_nan=False, cache_strings="keys")
+
+
+def make_call(tool: str, arguments: bytes, meta: bytes = b"") -> bytes:
+    """Return the ``tools/call`` message; ``arguments`` and ``meta`` are JSON objects."""
+    parts = [
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":',
+        json.dumps(tool).encode(),
+        b',"arguments":',
+        arguments or b"{}",
+    ]
+    if meta:
+        parts += [b',"_meta":', meta]
+    parts.append(b"}}")
+    return b"".join(parts)
+
+
+def read_result(answer: bytes) -> bytes:
+    """Return the CallToolResult of an answer, as JSON.
+
+    A JSON-RPC error becomes a result with ``isError``: the caller asked a tool,
+    and that is how a tool says no.
+
+    Raises:
+        BadAnswer: the answer is no JSON-RPC response to the call.
+    """
+    result = _plain_result(answer)
+    if result is not None:
+        return result
+    message = _parse_object(answer)
+    if message.get("jsonrpc") != "2.0" or message.get("id") not in {1, None}:
+        raise BadAnswer("the tool server's answer is no JSON-RPC response to the call")
+    error = message.get("error")
+    if isinstance(error, dict):
+        return error_result(str(error.get("message", "the tool server gave no reason")))
+    _check_result(message.get("result"))
+    return json.dumps(message["result"], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def error_result(text: str) -> bytes:
+    """Return a CallToolResult that says in ``text`` why there is no better one."""
+    result = {"content": [{"type": "text", "text": text}], "isError": True}
+    return json.dumps(result, ensure_ascii=False).encode(errors="replace")
+
+
+def _plain_result(answer: bytes) -> bytes | None:
+    """Cut the result out of an answer in the usual form, or return None."""
+    if not answer.startswith(_ANSWER_HEAD) or not answer.endswith(b"}"):
+        return None
+    result = answer[len(_ANSWER_HEAD) : -1]
+    try:
+        _check_result(parse(result))
+    except ValueError:
+        return None
+    return result
+
+
+def _parse_object(answer: bytes) -> dict[str, Any]:
+    if not answer:
+        raise BadAnswer("the tool server gave no answer to the call")
+    try:
+        message = parse(answer)
+    except ValueError as error:
+        raise BadAnswer(f"the tool server's answer is not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise BadAnswer("the tool server's answer is not a JSON object")
+    return message
+
+
+def _check_result(result: Any) -> None:
+    # Newer protocol eras have results without content, which name their type.
+    if not isinstance(result, dict) or not (
+        isinstance(result.get("content"), list) or isinstance(result.get("resultType"), str)
+    ):
+        raise BadAnswer("the tool server's answer holds no tool result: it has no content list")
