@@ -1,0 +1,125 @@
+"""Rust toolchains for Wasm: the canonical one in a Debian chroot, and rustup's.
+
+The committed modules are built by the canonical one, so that everyone who builds them
+gets the same bytes. rustup's builds the same sources to slightly other bytes, which is
+good enough for developing.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from wasm_tools import chroot
+from wasm_tools.cargo import cargo_environment, cargo_flags, registry_remaps, remaps, run
+from wasm_tools.errors import ToolchainError
+
+TARGET = "wasm32-wasip1"
+Choice = Literal["auto", "debian", "rustup"]
+
+
+class Toolchain(Protocol):
+    """Something that compiles one server of a workspace."""
+
+    def describe(self) -> dict[str, str]:
+        """What manifest.json records of it."""
+        ...
+
+    def compile(self, workspace: Path, server: str) -> bytes:
+        """The module of one server. Raises BuildError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Debian:
+    """rustc of the pinned Debian release, in a chroot, always at the same paths."""
+
+    root: Path
+
+    def describe(self) -> dict[str, str]:
+        """Release and package versions: they alone decide the bytes."""
+        return {"target": TARGET, "distribution": chroot.SUITE_NAME, **chroot.versions(self.root)}
+
+    def compile(self, workspace: Path, server: str) -> bytes:
+        """Build in the chroot, whose paths are the same everywhere."""
+        place = chroot.Workplace(self.root, workspace)
+        # The names of the crates' directories are known once they are there.
+        place.run(["cargo", "fetch", "--locked", "--target", TARGET, *cargo_flags()], {})
+        flags = [
+            "-Clinker=wasm-ld",
+            *remaps({"/build/wasm_tools": "/src"}),
+            *registry_remaps(place.cargo_home, Path("/build/cargo")),
+        ]
+        place.run(_cargo_build(server), {"RUSTFLAGS": " ".join(flags)})
+        return _module(place.target, server)
+
+
+@dataclass(frozen=True, slots=True)
+class Rustup:
+    """The toolchain that rustup has installed, with its Wasm target."""
+
+    def describe(self) -> dict[str, str]:
+        """rustc's version."""
+        version = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
+        return {"target": TARGET, "distribution": "rustup", "rustc": version.stdout.strip()}
+
+    def compile(self, workspace: Path, server: str) -> bytes:
+        """Build in a directory beside the copied sources."""
+        target = workspace.parent / "target"
+        home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+        flags = [*remaps({str(workspace): "/src"}), *registry_remaps(home, home)]
+        environment = cargo_environment() | {
+            "CARGO_TARGET_DIR": str(target),
+            "RUSTFLAGS": " ".join(flags),
+        }
+        run(_cargo_build(server), cwd=workspace, environment=os.environ | environment)
+        return _module(target, server)
+
+
+def choose(choice: Choice) -> Toolchain:
+    """The toolchain to build with, made ready.
+
+    ``auto`` takes the canonical one where it is or can be made (as root on Linux), else rustup's.
+
+    Raises:
+        ToolchainError: there is none, with what to install.
+    """
+    if choice == "rustup" or (choice == "auto" and not chroot.possible()):
+        if _rustup_has_target():
+            return Rustup()
+        raise ToolchainError(
+            f"no Rust toolchain for {TARGET}: run `rustup target add {TARGET}`, "
+            "or build as root on Linux, which makes a Debian chroot"
+        )
+    return Debian(chroot.ensure())
+
+
+def _rustup_has_target() -> bool:
+    if shutil.which("rustc") is None or shutil.which("cargo") is None:
+        return False
+    found = subprocess.run(
+        ["rustc", "--print", "target-libdir", "--target", TARGET], capture_output=True, text=True
+    )
+    return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
+
+
+def _cargo_build(server: str) -> list[str]:
+    # One server at a time: building several together would unify the features of what
+    # they depend on, and so change the bytes of each.
+    return [
+        "cargo",
+        "build",
+        "--locked",
+        "--release",
+        "--target",
+        TARGET,
+        "-p",
+        server,
+        *cargo_flags(),
+    ]
+
+
+def _module(target: Path, server: str) -> bytes:
+    return (target / TARGET / "release" / f"{server}.wasm").read_bytes()
