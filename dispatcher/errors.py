@@ -19,6 +19,10 @@ to users as it stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dispatcher.requests import PlacementRecord
 
 
 class SanderlingError(Exception):
@@ -63,11 +67,17 @@ class CallRefused(SanderlingError):
 
 
 class CallFailed(SanderlingError):
-    """A node was chosen, and the call did not come back from it with a result."""
+    """A node was chosen, and the call did not come back from it with a result.
 
-    def __init__(self, message: str, node: str = "") -> None:
+    ``placement`` tells where it ran and for how long, if the node said so before it failed.
+    """
+
+    def __init__(
+        self, message: str, node: str = "", placement: PlacementRecord | None = None
+    ) -> None:
         super().__init__(message)
         self.node = node
+        self.placement = placement
 
 
 class NodeLost(CallFailed):

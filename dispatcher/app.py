@@ -1,0 +1,162 @@
+"""The dispatcher as one object: every part made and joined, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from dispatcher.account import Account
+from dispatcher.artifacts import Artifact, Artifacts
+from dispatcher.calls import Calls
+from dispatcher.config import Config
+from dispatcher.errors import ConfigError
+from dispatcher.links import Links, load_token, module_of
+from dispatcher.policy import parse_requirements
+from dispatcher.profiles import Profiles
+from dispatcher.registry import Registry, ServerEntry
+from dispatcher.requests import Requirements
+from dispatcher.scheduler import Scheduler
+from dispatcher.store.base import Store
+from dispatcher.store.sqlite import SqliteStore
+from protos.edge.v1 import edge_pb2
+from wasm_tools import manifest
+from wasm_tools.errors import WasmToolsError
+
+log = logging.getLogger("sanderling")
+
+
+class App:
+    """A dispatcher. Its parts may be looked at before :meth:`start`, and work after it."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        servers: Iterable[ServerEntry] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            config: the operator's configuration.
+            servers: the tool servers; None for the built-in ones.
+            store: what outlives the process; None for SQLite in the state directory.
+        """
+        self.config = config
+        self.state: Path = config.dispatcher.state
+        self.artifacts = Artifacts()
+        self.store: Store = store or SqliteStore(self.state / "sanderling.db")
+        self.registry = Registry(self.artifacts, self.store)
+        self.profiles = Profiles(self.store)
+        self.scheduler = Scheduler(config, self.registry, self.profiles)
+        self.links = Links(self.registry, self.artifacts)
+        self.account = Account(self.registry, self.scheduler, self.profiles, self.store)
+        self.calls = Calls(self.registry, self.scheduler, self.links, self.account)
+        self.token = ""
+        self.grpc_port = 0
+        self._servers = servers
+        self._lock: IO[str] | None = None
+
+    async def start(self) -> None:
+        """Open the state and listen for agents.
+
+        Raises:
+            ConfigError: the state or the port cannot be used.
+        """
+        host, port = self.config.dispatcher.host, self.config.dispatcher.grpc_port
+        try:
+            self._lock = _lock(self.state)
+            self.token = load_token(self.state)
+            self.store.open()
+            self.registry.restore_nodes()
+            self.profiles.restore()
+            self.registry.add_servers(built_in() if self._servers is None else self._servers)
+            self.links.prefetch = self._modules
+            self.grpc_port = await self.links.start(host, port, self.token)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End streams, write what is pending, free the state. A second call does nothing."""
+        await self.links.stop()
+        await asyncio.to_thread(self.store.close)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    async def wait_for_agents(self, names: Iterable[str], timeout_s: float) -> None:
+        """Return when all of these nodes are connected.
+
+        Raises:
+            TimeoutError: with the names of those that are not.
+        """
+        wanted = set(names)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not wanted <= self.links.connected():
+                    await self.links.changed()
+        except TimeoutError:
+            missing = ", ".join(sorted(wanted - self.links.connected()))
+            raise TimeoutError(f"not connected within {timeout_s:g} s: {missing}") from None
+
+    def parse_requirements(self, obj: object) -> Requirements:
+        """A caller's requirements; see :func:`dispatcher.policy.parse_requirements`."""
+        return parse_requirements(obj, self.registry.nodes(), self.config)
+
+    def _modules(self) -> list[edge_pb2.Module]:
+        return [
+            module_of(server.name, server.artifact.sha256, server.artifact.size_bytes)
+            for server in self.registry.servers()
+            if server.backend == "wasm"
+        ]
+
+
+def built_in() -> list[ServerEntry]:
+    """The tool servers that come with Sanderling, from ``wasm_tools/manifest.json``.
+
+    Raises:
+        ConfigError: the manifest is missing or cannot be read.
+    """
+    try:
+        return [
+            ServerEntry(
+                name=server.name,
+                version=server.version,
+                artifact=Artifact(server.sha256, manifest.module_path(server.name), server.size),
+                definitions=manifest.tool_definitions(server.name),
+            )
+            for server in manifest.servers()
+        ]
+    except WasmToolsError as error:
+        raise ConfigError(f"built-in tools: {error}") from None
+
+
+def _lock(state: Path) -> IO[str]:
+    """Hold the state directory for as long as the file is open."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (state / "lock").open("a+")
+    except OSError as error:
+        raise ConfigError(f"state {state}: {error.strerror}; name another with --state") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise ConfigError(
+            f"state {state}: is used by a running dispatcher (process {holder}); stop it, or "
+            f"name another with --state"
+        ) from None
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    return file

@@ -1,0 +1,274 @@
+"""The life of a call: check, place, send, wait, try elsewhere where that is safe, account."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from dispatcher.account import Account, Timing, record_json
+from dispatcher.errors import (
+    CallFailed,
+    CallRefused,
+    CallTimeout,
+    InvalidArguments,
+    NodeLost,
+    SanderlingError,
+)
+from dispatcher.links import Links, module_of, payload_of
+from dispatcher.policy import Limits
+from dispatcher.progress import ProgressRelay
+from dispatcher.refusal import Explanation
+from dispatcher.registry import NodeState, Registry, ToolEntry
+from dispatcher.requests import PLACEMENT_KEY, CallReply, CallRequest, PlacementRecord
+from dispatcher.scheduler import Scheduler, Task
+from dispatcher.validation import Validators
+from dispatcher.wire import RESULT_MAX, Flight, Outcome
+from protos.edge.v1 import edge_pb2
+from solver import Placed
+
+WALL_MS: Final = 30_000  # where neither policy nor caller says
+QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
+ATTEMPTS: Final = 4
+_OURS: Final = "dev.sanderling/"
+
+_ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
+
+
+class Calls:
+    """Runs calls. Any number at once, on one event loop."""
+
+    def __init__(
+        self, registry: Registry, scheduler: Scheduler, links: Links, account: Account
+    ) -> None:
+        self._registry = registry
+        self._scheduler = scheduler
+        self._links = links
+        self._account = account
+        self._validators = Validators()
+        self._ids = (f"{secrets.token_hex(8)}-{n:x}" for n in itertools.count(1))
+
+    async def call(self, request: CallRequest) -> CallReply:
+        """Run one call on the best node that may run it.
+
+        Raises:
+            RequestError: the request is wrong everywhere.
+            CallRefused: no node may run it.
+            CallFailed: it was sent to a node and did not come back with a result.
+        """
+        began_s = time.perf_counter()
+        entry = self._registry.tool(request.tool)
+        task, body = self._prepare(entry, request)
+        try:
+            return await self._attempts(request, task, body, began_s)
+        except SanderlingError as error:
+            self._account.failed(entry, error, (time.perf_counter() - began_s) * 1000)
+            raise
+
+    def explain(self, request: CallRequest) -> Explanation:
+        """What :meth:`call` would do now, without doing it.
+
+        Raises:
+            RequestError: the request is wrong everywhere.
+        """
+        entry = self._registry.tool(request.tool)
+        task, _ = self._prepare(entry, request)
+        return self._scheduler.explain(task)
+
+    def _prepare(self, entry: ToolEntry, request: CallRequest) -> tuple[Task, bytes]:
+        self._validators.check(entry, request.arguments)
+        body = _json_bytes(entry, request.arguments)
+        kib = len(body) / 1024
+        return self._scheduler.task(entry, request.arguments, request.requirements, kib), body
+
+    async def _attempts(
+        self, request: CallRequest, task: Task, body: bytes, began_s: float
+    ) -> CallReply:
+        """Try nodes until one answers, for as long as trying again is safe."""
+        without: frozenset[str] = frozenset()
+        last: SanderlingError | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                placed = self._scheduler.place(task, without)
+            except CallRefused:
+                if last is not None:
+                    raise last from None
+                raise
+            flight = self._flight(request, task, placed, body, began_s)
+            try:
+                outcome, sent_s = await self._fly(flight, request, task, placed)
+            except NodeLost as error:
+                if flight.sent and not task.entry.repeatable:
+                    raise NodeLost(
+                        f"{error}; {task.entry.public_name} may or may not have run: check "
+                        f"before you call it again",
+                        placed.node,
+                    ) from None
+                last = error
+            else:
+                if outcome.result.status not in _ELSEWHERE:
+                    timing = Timing(began_s, sent_s, time.perf_counter())
+                    return self._reply(task, placed, outcome, timing)
+                last = _turned_away(task, placed, outcome.result)
+            without |= {placed.node}
+        raise last if last is not None else AssertionError
+
+    def _flight(
+        self, request: CallRequest, task: Task, placed: Placed, body: bytes, began_s: float
+    ) -> Flight:
+        entry, limits = task.entry, task.constraints.limits
+        message = edge_pb2.AttachResponse()
+        call = message.call
+        call.id = next(self._ids)
+        call.server = entry.server
+        call.tool = entry.name
+        call.backend = entry.module.backend
+        artifact = entry.module.artifact
+        call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
+        call.arguments.CopyFrom(payload_of(body))
+        call.limits.wall_ms = _wall_ms(request, limits, began_s)
+        call.limits.memory_mib = limits.memory_mib or 0
+        call.limits.output_bytes = limits.output_bytes or 0
+        call.label.privacy = task.constraints.privacy
+        call.label.origin = task.spec.origin
+        origin = self._registry.node(task.spec.origin)
+        call.label.site = origin.site if origin is not None else ""
+        call.data.extend(task.spec.data)
+        call.session = request.session
+        call.wants_progress = request.progress is not None
+        meta = {key: value for key, value in request.meta.items() if not key.startswith(_OURS)}
+        if meta:
+            call.meta = _json_bytes(entry, meta)
+        return Flight(
+            message=message,
+            body=body,
+            node=placed.node,
+            instance="",
+            repeatable=entry.repeatable,
+            done=asyncio.get_running_loop().create_future(),
+            result_max=min(limits.output_bytes or RESULT_MAX, RESULT_MAX),
+        )
+
+    async def _fly(
+        self, flight: Flight, request: CallRequest, task: Task, placed: Placed
+    ) -> tuple[Outcome, float]:
+        """Send a call and wait for its outcome, its deadline, or its caller's leave."""
+        loop = asyncio.get_running_loop()
+        relay = None if request.progress is None else ProgressRelay(request.progress)
+        if relay is not None:
+            flight.on_progress = relay.put
+        wait_ms = flight.message.call.limits.wall_ms + QUEUE_GRACE_MS + placed.parts.queue
+        alarm = loop.call_later(wait_ms / 1000, _expire, flight, task, wait_ms)
+        self._scheduler.began(placed)
+        sent_s = time.perf_counter()
+        try:
+            self._links.launch(flight)
+            outcome = await flight.done
+            if relay is not None:
+                await relay.drained()
+        except asyncio.CancelledError:
+            self._links.cancel(flight, "the caller is gone")
+            raise
+        except CallFailed:
+            self._links.cancel(flight, "nobody waits for it any more")
+            raise
+        finally:
+            alarm.cancel()
+            self._links.land(flight)
+            self._scheduler.ended(placed)
+            if relay is not None:
+                relay.close()
+        return outcome, sent_s
+
+    def _reply(self, task: Task, placed: Placed, outcome: Outcome, timing: Timing) -> CallReply:
+        node = self._registry.node(placed.node) or NodeState(placed.node)
+        record = self._account.record(task, placed, node, outcome.result, timing)
+        if outcome.result.status != edge_pb2.STATUS_DONE:
+            raise _failure(task, outcome.result, record)
+        result = _parsed(task, outcome.body, record)
+        self._account.answered(task, outcome, record, is_error=result.get("isError") is True)
+        meta = result.get("_meta")
+        result["_meta"] = {**(meta if isinstance(meta, dict) else {})}
+        result["_meta"][PLACEMENT_KEY] = record_json(record)
+        return CallReply(result, record)
+
+
+def _json_bytes(entry: ToolEntry, value: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError):
+        pass
+    try:
+        return json.dumps(value, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidArguments(f"{entry.public_name}: arguments are no JSON: {error}") from None
+
+
+def _parsed(task: Task, body: bytes, record: PlacementRecord) -> dict[str, Any]:
+    try:
+        result = from_json(body)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise CallFailed(
+            f"{task.entry.public_name}: its server answered on {record.node} with what is no "
+            f"MCP result; report it to the server's author",
+            record.node,
+            record,
+        )
+    return result
+
+
+def _wall_ms(request: CallRequest, limits: Limits, began_s: float) -> int:
+    wall_ms = float(limits.wall_ms or WALL_MS)
+    if request.deadline_ms is not None:
+        left_ms = request.deadline_ms - (time.perf_counter() - began_s) * 1000
+        wall_ms = min(wall_ms, left_ms)
+    return max(int(wall_ms), 1)
+
+
+def _expire(flight: Flight, task: Task, wait_ms: float) -> None:
+    flight.fail(
+        CallTimeout(
+            f"{task.entry.public_name}: no answer from {flight.node} within "
+            f"{wait_ms / 1000:.1f} s; raise limits.wall_ms in the policy if it needs longer",
+            flight.node,
+        )
+    )
+
+
+def _turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> SanderlingError:
+    name = task.entry.public_name
+    message = result.message or "no reason given"
+    if result.status == edge_pb2.STATUS_UNAVAILABLE:
+        return CallFailed(f"{name}: {placed.node} could not start it: {message}", placed.node)
+    return CallRefused(
+        f"{name}: {placed.node} refused it: {message}; try again later, or give the node more "
+        f"slots",
+        reasons={"capacity": 1},
+        core=("capacity",),
+        mend=f"free a slot on {placed.node}",
+    )
+
+
+def _failure(task: Task, result: edge_pb2.Result, record: PlacementRecord) -> CallFailed:
+    message = result.message or _SAID.get(result.status, "it failed without a word")
+    text = f"{task.entry.public_name} on {record.node}: {message}"
+    kind = CallTimeout if result.status == edge_pb2.STATUS_TIMEOUT else CallFailed
+    return kind(text, record.node, record)
+
+
+_SAID: Final = {
+    edge_pb2.STATUS_TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
+    edge_pb2.STATUS_MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
+    edge_pb2.STATUS_OUTPUT: "its answer is over its limit; raise limits.output_mib",
+    edge_pb2.STATUS_TRAP: "the module trapped; report it to the server's author",
+    edge_pb2.STATUS_CANCELLED: "was cancelled",
+    edge_pb2.STATUS_PROTOCOL: "its server's answer is no MCP; report it to the server's author",
+}

@@ -1,0 +1,55 @@
+"""Progress on its way from an agent to a client: in order, and never after the result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final
+
+from dispatcher.requests import ProgressSink
+from protos.edge.v1 import edge_pb2
+
+log = logging.getLogger("sanderling.calls")
+
+_WAITING_MAX: Final = 256
+_DRAIN_S: Final = 1.0
+
+
+class ProgressRelay:
+    """Hands progress to an asynchronous sink, one at a time.
+
+    A sink that is slower than its tool loses the oldest of what waits; a sink that fails gets
+    nothing more, and the call goes on.
+    """
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+        self._waiting: deque[edge_pb2.Progress] = deque(maxlen=_WAITING_MAX)
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, progress: edge_pb2.Progress) -> None:
+        """Hand over without waiting."""
+        self._waiting.append(progress)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._deliver())
+
+    async def drained(self) -> None:
+        """Wait, for a bounded time, until the sink has all."""
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=_DRAIN_S)
+
+    def close(self) -> None:
+        """Deliver nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _deliver(self) -> None:
+        while self._waiting:
+            one = self._waiting.popleft()
+            total = one.total if one.HasField("total") else None
+            try:  # a client's sink must not end its own call
+                await self._sink(one.progress, total, one.message)
+            except Exception:
+                log.warning("a client's progress could not be delivered", exc_info=True)
+                self._waiting.clear()

@@ -1,0 +1,358 @@
+"""What there is: tool servers with their tools, and nodes with their state.
+
+The event loop owns it. Whoever must follow the nodes (the scheduler) is told of each change as a
+:class:`NodeObserver`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from dispatcher.artifacts import Artifact, Artifacts
+from dispatcher.config import NODE_NAME, nearest
+from dispatcher.errors import UnknownTool
+from dispatcher.paths import tool_path
+from dispatcher.policy import Constraints, parse_hint
+from dispatcher.store.base import NodeRow, Store
+from protos.edge.v1 import edge_pb2
+
+log = logging.getLogger("sanderling.registry")
+
+DATA_KEY: Final = "dev.sanderling/data"
+HINT_KEY: Final = "dev.sanderling/hint"
+_NAMES_MAX: Final = 12  # that a message lists
+_NODE = re.compile(NODE_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """A tool server as one module. ``definitions`` are its MCP tool objects."""
+
+    name: str
+    version: str
+    artifact: Artifact
+    definitions: Sequence[Mapping[str, Any]]
+    backend: str = "wasm"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEntry:
+    """One tool. ``data_arguments`` None: the tool does not say which arguments are paths."""
+
+    public_name: str
+    server: str
+    name: str
+    definition: dict[str, Any]
+    data_arguments: tuple[str, ...] | None
+    hint: Constraints | None
+    read_only: bool
+    idempotent: bool
+    module: ServerEntry
+
+    @property
+    def key(self) -> str:
+        """``server.name``: what profiles and the account know it by."""
+        return f"{self.server}.{self.name}"
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether running it twice does no more than running it once."""
+        return self.read_only or self.idempotent
+
+
+@dataclass(slots=True)
+class NodeState:
+    """A node as last heard of. Times: ``last_seen`` in Unix seconds, others in milliseconds.
+
+    ``placeable`` is False while its heartbeats are overdue or it drains.
+    """
+
+    name: str
+    tier: str = ""
+    site: str = ""
+    isa: str = ""
+    features: frozenset[str] = frozenset()
+    backends: frozenset[str] = frozenset()
+    mounts: tuple[str, ...] = ()
+    readonly_mounts: frozenset[str] = frozenset()
+    cores: int = 0
+    slots: int = 0
+    memory_mib: int = 0
+    memory_free_mib: int = 0
+    running: int = 0
+    queued: int = 0
+    queue_ms: float = 0.0
+    cpu_percent: float = 0.0
+    speed: float = 0.0
+    connected: bool = False
+    placeable: bool = False
+    last_seen: float = 0.0
+    engine: str = ""
+    agent_version: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    warm: set[str] = field(default_factory=set)
+
+
+class NodeObserver(Protocol):
+    """Is told, on the event loop, what happens to nodes."""
+
+    def node_described(self, node: NodeState) -> None:
+        """It joined, is known from before, or what it is has changed."""
+
+    def node_loaded(self, node: NodeState) -> None:
+        """A heartbeat told its load."""
+
+    def node_left(self, node: NodeState) -> None:
+        """It is not to be placed on until it is described again."""
+
+
+class Registry:
+    """Tools and nodes. ``version`` grows whenever the list of tools changes."""
+
+    def __init__(self, artifacts: Artifacts, store: Store) -> None:
+        self.version = 0
+        self._artifacts = artifacts
+        self._store = store
+        self._servers: dict[str, ServerEntry] = {}
+        self._tools: dict[str, ToolEntry] = {}
+        self._aliases: dict[str, ToolEntry] = {}
+        self._nodes: dict[str, NodeState] = {}
+        self._observers: list[NodeObserver] = []
+
+    # ---- tools
+
+    def add_servers(self, servers: Iterable[ServerEntry]) -> None:
+        """Make servers known; one of a known name replaces it."""
+        for server in servers:
+            self._servers[server.name] = server
+            self._artifacts.add(server.artifact)
+        self._name_tools()
+
+    def servers(self) -> list[ServerEntry]:
+        """All tool servers, by name."""
+        return [self._servers[name] for name in sorted(self._servers)]
+
+    def tools(self) -> list[ToolEntry]:
+        """All tools, by public name."""
+        return list(self._tools.values())
+
+    def tool(self, public_name: str) -> ToolEntry:
+        """A tool by its public name, or by ``server.name``.
+
+        Raises:
+            UnknownTool: with the nearest name there is.
+        """
+        entry = self._tools.get(public_name) or self._aliases.get(public_name)
+        if entry is None:
+            mend = nearest(public_name, [*self._tools, *self._aliases], "the tools are")
+            if len(self._tools) > _NAMES_MAX and not mend.startswith("did"):
+                mend = "list them with `sanderling tools`"
+            raise UnknownTool(f"no tool is called {public_name!r}; {mend}")
+        return entry
+
+    def _name_tools(self) -> None:
+        found = [entry for server in self.servers() for entry in _tools_of(server)]
+        count = Counter(entry.name for entry in found)
+        named = [entry if count[entry.name] == 1 else _qualified(entry) for entry in found]
+        self._tools = {entry.public_name: entry for entry in sorted(named, key=_by_public_name)}
+        self._aliases = {entry.key: entry for entry in named}
+        self.version += 1
+
+    # ---- nodes
+
+    def observe(self, observer: NodeObserver) -> None:
+        """Tell an observer of every change from now on."""
+        self._observers.append(observer)
+
+    def restore_nodes(self) -> None:
+        """Know the nodes of earlier runs again, as not connected."""
+        for row in self._store.nodes():
+            if row.name not in self._nodes:
+                node = NodeState(row.name, last_seen=row.last_seen_s)
+                node.agent_version = row.agent_version
+                _describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
+                self._nodes[row.name] = node
+                for observer in self._observers:
+                    observer.node_described(node)
+
+    def nodes(self) -> list[NodeState]:
+        """All nodes ever seen, by name."""
+        return [self._nodes[name] for name in sorted(self._nodes)]
+
+    def node(self, name: str) -> NodeState | None:
+        """A node by name, connected or not."""
+        return self._nodes.get(name)
+
+    def attach(self, register: edge_pb2.Register) -> NodeState:
+        """A node has come.
+
+        Raises:
+            ValueError: its registration cannot be used; one line with field and mend.
+        """
+        check(register)
+        node = self._nodes.get(register.node)
+        if node is None:
+            node = self._nodes[register.node] = NodeState(register.node)
+        node.agent_version = register.agent_version
+        node.connected = node.placeable = True
+        _describe(node, register.capabilities)
+        node.memory_free_mib = node.memory_mib
+        if register.HasField("load"):
+            _load(node, register.load)
+        self._described(node, register.capabilities)
+        return node
+
+    def heartbeat(self, node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+        """A node's load, and what has changed about it."""
+        node.last_seen = time.time()
+        _load(node, beat)
+        if beat.HasField("changed"):
+            try:
+                check_capabilities(beat.changed)
+            except ValueError as error:
+                log.warning("node %s: ignored changed capabilities: %s", node.name, error)
+            else:
+                _describe(node, beat.changed)
+                self._described(node, beat.changed)
+        for observer in self._observers:
+            observer.node_loaded(node)
+
+    def suspend(self, node: NodeState) -> None:
+        """Place nothing on a node for now (overdue heartbeats, draining)."""
+        if node.placeable:
+            node.placeable = False
+            for observer in self._observers:
+                observer.node_left(node)
+
+    def resume(self, node: NodeState) -> None:
+        """Undo :meth:`suspend`."""
+        if node.connected and not node.placeable:
+            node.placeable = True
+            for observer in self._observers:
+                observer.node_described(node)
+
+    def detach(self, node: NodeState) -> None:
+        """A node has gone."""
+        node.connected = False
+        node.running = node.queued = 0
+        node.queue_ms = 0.0
+        self.suspend(node)
+
+    def _described(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+        node.last_seen = time.time()
+        self._store.save_node(
+            NodeRow(node.name, capabilities.SerializeToString(), node.agent_version, node.last_seen)
+        )
+        if node.placeable:
+            for observer in self._observers:
+                observer.node_described(node)
+
+
+def check(register: edge_pb2.Register) -> None:
+    """Raise ValueError with one line when a registration cannot be used."""
+    if not _NODE.fullmatch(register.node):
+        raise ValueError(
+            f"node: {register.node!r} is no node name; use a-z, 0-9, '.', '_', '-' (63 at most)"
+        )
+    if not register.instance:
+        raise ValueError("instance: is empty; send a random name of this agent process")
+    check_capabilities(register.capabilities)
+
+
+def check_capabilities(capabilities: edge_pb2.Capabilities) -> None:
+    """Raise ValueError with one line when capabilities cannot be used."""
+    if capabilities.slots < 1:
+        raise ValueError("capabilities.slots: must be at least 1")
+    if not (math.isfinite(capabilities.speed) and capabilities.speed >= 0):
+        raise ValueError("capabilities.speed: must be a finite number >= 0")
+    for mount in capabilities.mounts:
+        if not mount.path.startswith("/"):
+            raise ValueError(f"capabilities.mounts: {mount.path!r} must be absolute")
+
+
+def _tools_of(server: ServerEntry) -> list[ToolEntry]:
+    entries = []
+    for definition in server.definitions:
+        name = str(definition["name"])
+        meta = definition.get("_meta") or {}
+        notes = definition.get("annotations") or {}
+        try:
+            hint = parse_hint(meta[HINT_KEY]) if HINT_KEY in meta else None
+            data = _data_arguments(meta.get(DATA_KEY))
+        except ValueError as error:
+            log.warning("tool %s.%s is left out: its _meta: %s", server.name, name, error)
+            continue
+        entries.append(
+            ToolEntry(
+                public_name=name,
+                server=server.name,
+                name=name,
+                definition=dict(definition),
+                data_arguments=data,
+                hint=hint,
+                read_only=notes.get("readOnlyHint") is True,
+                idempotent=notes.get("idempotentHint") is True,
+                module=server,
+            )
+        )
+    return entries
+
+
+def _data_arguments(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError(f"{DATA_KEY}: must be a list of argument names (is {value!r})")
+
+
+def _qualified(entry: ToolEntry) -> ToolEntry:
+    return ToolEntry(
+        public_name=entry.key,
+        server=entry.server,
+        name=entry.name,
+        definition={**entry.definition, "name": entry.key},
+        data_arguments=entry.data_arguments,
+        hint=entry.hint,
+        read_only=entry.read_only,
+        idempotent=entry.idempotent,
+        module=entry.module,
+    )
+
+
+def _by_public_name(entry: ToolEntry) -> str:
+    return entry.public_name
+
+
+def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+    node.tier = capabilities.tier
+    node.site = capabilities.site
+    node.isa = capabilities.isa
+    node.features = frozenset(capabilities.features)
+    node.backends = frozenset(capabilities.backends)
+    node.mounts = tuple(tool_path(mount.path) for mount in capabilities.mounts)
+    node.readonly_mounts = frozenset(
+        tool_path(mount.path) for mount in capabilities.mounts if mount.readonly
+    )
+    node.cores = capabilities.cores
+    node.slots = capabilities.slots
+    node.memory_mib = capabilities.memory_mib
+    node.speed = capabilities.speed
+    node.engine = capabilities.engine
+    node.labels = dict(capabilities.labels)
+
+
+def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+    node.running = beat.running
+    node.queued = beat.queued
+    node.memory_free_mib = beat.memory_free_mib
+    node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
+    node.cpu_percent = beat.cpu_percent
+    node.warm = set(beat.warm)

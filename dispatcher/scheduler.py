@@ -1,0 +1,300 @@
+"""Where a call runs: registry, profiles and policy become a solver question, and its answer.
+
+The solver's table is kept up to date by what happens (registrations, placements, results), so
+that placing a call reads arrays and writes none.
+
+Where a call comes from (its origin), in this order: what the caller names; the node whose mounts
+hold its file arguments (of several the default origin, else the first connected by name); the
+default origin, which is ``dispatcher.origin``, else the first configured agent, else the first
+connected node. A default origin that the configuration names stays the origin while that node is
+away: another in its place would move what ``privacy = "node"`` means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from dispatcher.config import Config
+from dispatcher.locality import declared_paths, likely_paths, resolved
+from dispatcher.paths import tool_path
+from dispatcher.policy import Constraints, Policy, constraints_asked
+from dispatcher.profiles import Profiles
+from dispatcher.refusal import Explanation, explained, refusal
+from dispatcher.registry import NodeState, Registry, ToolEntry
+from dispatcher.requests import Requirements
+from dispatcher.topology import Topology
+from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused, place_one
+
+_REJECTED_MAX: Final = 1024  # kept counts
+_SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call, made ready to be placed, perhaps more than once."""
+
+    entry: ToolEntry
+    constraints: Constraints
+    spec: CallSpec
+    input_kib: float
+
+
+class Scheduler:
+    """Places calls. A :class:`dispatcher.registry.NodeObserver`; owned by the event loop."""
+
+    name: Final = "exact"
+
+    def __init__(self, config: Config, registry: Registry, profiles: Profiles) -> None:
+        self.table = NodeTable()
+        self.topology = Topology(self.table, config.links)
+        self._config = config
+        self._registry = registry
+        self._profiles = profiles
+        self._policy = Policy(config.policy)
+        self._costs: dict[tuple[str, int], Profile] = {}
+        self._tools: dict[str, ToolEntry] = {}  # those with costs in the table, by key
+        self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
+        self._rejected: dict[Any, dict[str, int]] = {}
+        self._version = -1  # of the table, at which the two above were filled
+        self._loads: dict[str, _Load] = {}
+        for node in registry.nodes():
+            self.node_described(node)
+        registry.observe(self)
+
+    # ---- what happens to nodes
+
+    def node_described(self, node: NodeState) -> None:
+        """Add it to the table, or describe it anew."""
+        self.table.add(_solver_node(node))
+        self._loads.setdefault(node.name, _Load()).slots = max(node.slots, 1)
+        self.topology.joined(node.name)
+        for key, size in self._costs:
+            self._learn_cost(self._tools[key], size, node)
+        self._update_queue(node)
+        if not node.placeable:
+            self.table.remove(node.name)
+
+    def node_loaded(self, node: NodeState) -> None:
+        """Take in the load that a heartbeat told."""
+        if node.name in self.table:
+            self._update_queue(node)
+            if self._loads[node.name].warm != node.warm:
+                self._loads[node.name].warm = set(node.warm)
+                for key, size in self._costs:
+                    self._learn_cost(self._tools[key], size, node)
+
+    def node_left(self, node: NodeState) -> None:
+        """Take it out of the table."""
+        if node.name in self.table:
+            self.table.remove(node.name)
+
+    # ---- placing
+
+    def task(
+        self,
+        entry: ToolEntry,
+        arguments: Mapping[str, Any],
+        asked: Requirements,
+        input_kib: float,
+    ) -> Task:
+        """Work out what binds a call: policy, locality, origin."""
+        constraints = self._policy.for_tool(entry.server, entry.name, entry.hint)
+        if asked != _NOTHING_ASKED:
+            constraints = constraints.narrowed(constraints_asked(asked))
+        if entry.data_arguments is None:
+            paths = likely_paths(arguments, self._mounted)
+        else:
+            paths = declared_paths(arguments, entry.data_arguments)
+        origin = asked.origin or self._holder(paths) or self.default_origin()
+        self._know(origin)
+        allow, deny = self._permitted(constraints)
+        backend = {entry.module.backend}
+        if constraints.backend is not None:
+            backend &= constraints.backend
+        spec = CallSpec(
+            origin=origin,
+            profile=self._profile(entry, input_kib),
+            input_kib=input_kib,
+            output_kib=self._profiles.output_kib(entry.key),
+            backend=tuple(sorted(backend)),
+            requires=tuple(sorted(constraints.requires)),
+            privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
+            data=resolved(paths, self._base(origin)),
+            allow=allow,
+            deny=deny,
+        )
+        return Task(entry, constraints, spec, input_kib)
+
+    def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placed:
+        """The cheapest node that may run a call, ``without`` those that were tried.
+
+        Raises:
+            CallRefused: no node may.
+        """
+        spec = task.spec if not without else replace(task.spec, deny=task.spec.deny | without)
+        answer = place_one(self.table, spec)
+        if isinstance(answer, Refused):
+            raise refusal(task.entry.public_name, self.explain(task), self._registry)
+        return answer
+
+    def explain(self, task: Task) -> Explanation:
+        """Every connected node's cost or reasons, as things are now."""
+        return explained(self.table, task.spec)
+
+    def rejected(self, task: Task) -> dict[str, int]:
+        """Reason -> number of connected nodes that may not run the call."""
+        self._drop_stale()
+        key = (task.spec.signature(), task.spec.origin, task.spec.memory_mib)
+        counts = self._rejected.get(key)
+        if counts is None:
+            if len(self._rejected) > _REJECTED_MAX:
+                self._rejected.clear()
+            counts = self._rejected[key] = Refused(self.table, task.spec).rejected
+        return counts
+
+    def default_origin(self) -> str:
+        """Where calls come from whose origin nothing else tells; "" while there is no node."""
+        if self._config.dispatcher.origin is not None:
+            return self._config.dispatcher.origin
+        if self._config.agents:
+            return self._config.agents[0].name
+        nodes = self._registry.nodes()
+        connected = next((node.name for node in nodes if node.connected), "")
+        return connected or next((node.name for node in nodes), "")
+
+    # ---- what happens to calls
+
+    def began(self, placed: Placed) -> None:
+        """A call was sent to a node: it will hold a slot there."""
+        load = self._loads[placed.node]
+        load.calls += 1
+        load.work_ms += placed.parts.start + placed.parts.exec
+        self._update_queue(self._registry.node(placed.node))
+
+    def ended(self, placed: Placed) -> None:
+        """A call is back, or lost."""
+        load = self._loads[placed.node]
+        load.calls -= 1
+        load.work_ms = max(load.work_ms - placed.parts.start - placed.parts.exec, 0.0)
+        if not load.calls:
+            load.work_ms = 0.0
+        self._update_queue(self._registry.node(placed.node))
+
+    def learned(self, entry: ToolEntry, node: NodeState) -> None:
+        """The profiles of a tool on a node have changed."""
+        for size in range(_SIZES):
+            if (entry.key, size) in self._costs:
+                self._learn_cost(entry, size, node)
+
+    # ---- within
+
+    def _mounted(self, path: str) -> bool:
+        return bool(self.table.serving(path).any())
+
+    def _holder(self, paths: list[str]) -> str | None:
+        """The node whose mounts hold all the absolute paths."""
+        whole = [tool_path(path) for path in paths if path.startswith("/")]
+        if not whole or not len(self.table):
+            return None
+        held = self.table.serving(whole[0]).copy()
+        for path in whole[1:]:
+            held &= self.table.serving(path)
+        names = [self.table.ids[int(i)] for i in held.nonzero()[0]]
+        default = self.default_origin()
+        if default in names:
+            return default
+        return min(names, key=lambda name: (name not in self.table, name), default=None)
+
+    def _base(self, origin: str) -> str:
+        """The folder of relative paths: the origin's first mount."""
+        node = self._registry.node(origin)
+        return node.mounts[0] if node is not None and node.mounts else ""
+
+    def _know(self, origin: str) -> None:
+        """The solver needs the origin in its table, also when it has never registered."""
+        if origin not in self.table.index:
+            site = next((a.site for a in self._config.agents if a.name == origin), None)
+            self.table.add(Node(id=origin, memory_mib=0, slots=0, site=site))
+            self.table.remove(origin)
+        self.topology.origin(origin)
+
+    def _permitted(self, constraints: Constraints) -> tuple[frozenset[str] | None, frozenset[str]]:
+        self._drop_stale()
+        permitted = self._permits.get(constraints)
+        if permitted is None:
+            nodes = self._registry.nodes() if constraints.allow or constraints.deny else []
+            permitted = (constraints.allowed(nodes), constraints.denied(nodes))
+            self._permits[constraints] = permitted
+        return permitted
+
+    def _drop_stale(self) -> None:
+        if self._version != self.table.version:
+            self._version = self.table.version
+            self._permits.clear()
+            self._rejected.clear()
+
+    def _profile(self, entry: ToolEntry, input_kib: float) -> Profile:
+        size = min((int(input_kib).bit_length() + 1) // 2, _SIZES - 1)
+        profile = self._costs.get((entry.key, size))
+        if profile is None or self._tools[entry.key] is not entry:
+            self._tools[entry.key] = entry
+            profile = self._costs[entry.key, size] = Profile(self.table)
+            for node in self._registry.nodes():
+                self._learn_cost(entry, size, node)
+        return profile
+
+    def _learn_cost(self, entry: ToolEntry, size: int, node: NodeState) -> None:
+        if node.name not in self.table.index:
+            return
+        warm = entry.module.artifact.sha256 in node.warm
+        self._costs[entry.key, size].learn(
+            node.name,
+            exec_ms=self._profiles.exec_ms(entry.key, node.name, node.speed, _TYPICAL_KIB[size]),
+            start_ms=self._profiles.start_ms(entry.server, node.name, warm=warm),
+        )
+
+    def _update_queue(self, node: NodeState | None) -> None:
+        if node is None:
+            return
+        load = self._loads[node.name]
+        own_ms = load.queue_ms()
+        # What the node itself expects counts where it does more than what was sent from here.
+        foreign = node.queue_ms if node.running + node.queued > load.calls else 0.0
+        self.table.update(node.name, queue_ms=max(own_ms, foreign))
+
+
+@dataclass(slots=True)
+class _Load:
+    """What this dispatcher has in flight on a node."""
+
+    slots: int = 1
+    calls: int = 0
+    work_ms: float = 0.0  # predicted, of all calls in flight
+    warm: set[str] | None = None
+
+    def queue_ms(self) -> float:
+        """The expected wait of one more call: nothing while a slot is free."""
+        waiting = self.calls - self.slots + 1
+        if waiting <= 0:
+            return 0.0
+        return waiting * (self.work_ms / self.calls) / self.slots
+
+
+_NOTHING_ASKED: Final = Requirements()
+_TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size in range(_SIZES))
+
+
+def _solver_node(node: NodeState) -> Node:
+    return Node(
+        id=node.name,
+        memory_mib=node.memory_mib,
+        slots=max(node.slots, 1),
+        tier=node.tier or None,
+        site=node.site or None,
+        isa=node.isa or None,
+        features=node.features,
+        backends=node.backends,
+        mounts=node.mounts,
+    )

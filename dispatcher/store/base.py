@@ -1,0 +1,94 @@
+"""What the dispatcher keeps, and the interface of whatever keeps it.
+
+Reads happen at start-up and for reports, and may block. Writes are handed over and return at
+once: they must never hold up a call, nor fail one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node that was seen. ``capabilities`` is its last edge.v1.Capabilities, serialised."""
+
+    name: str
+    capabilities: bytes
+    agent_version: str
+    last_seen_s: float  # Unix time
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call, for the account. ``status`` is "done", "error" or an error's class name."""
+
+    id: str
+    tool: str
+    node: str
+    status: str
+    started_s: float  # Unix time
+    cold: bool
+    queue_ms: float
+    start_ms: float
+    exec_ms: float
+    transfer_ms: float
+    predicted_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """Decayed sums of what a tool (or a server's start) cost on a node; see ``profiles``.
+
+    ``kind`` is "exec" or "start", ``key`` the tool as ``server.name`` or the server.
+    """
+
+    kind: str
+    key: str
+    node: str
+    count: float
+    sum_x: float
+    sum_y: float
+    sum_xx: float
+    sum_xy: float
+
+
+class Store(Protocol):
+    """Keeps rows. Every method may be called from the event loop."""
+
+    def open(self) -> None:
+        """Make ready.
+
+        Raises:
+            ConfigError: the place cannot be used; the message says why and what to do.
+        """
+
+    def close(self) -> None:
+        """Write what is pending, and end. A second call does nothing."""
+
+    def nodes(self) -> Sequence[NodeRow]:
+        """All known nodes."""
+
+    def profiles(self) -> Sequence[ProfileRow]:
+        """All learned profiles."""
+
+    def calls(self, limit: int) -> Sequence[CallRow]:
+        """The last calls, newest first."""
+
+    def save_node(self, row: NodeRow) -> None:
+        """Keep a node; the last row of a name counts."""
+
+    def save_call(self, row: CallRow) -> None:
+        """Keep a call."""
+
+    def save_profile(self, row: ProfileRow) -> None:
+        """Keep a profile; the last row of a kind, key and node counts."""
+
+    def forget_node(self, name: str) -> None:
+        """Drop a node and what was learned on it."""
+
+    def flush(self) -> None:
+        """Return when all that was handed over before is written, or was given up."""
