@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_servers(found: Sequence[Server], as_json: bool) -> None:
+def _print_servers(found: Sequence[Server], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([entry.to_json() for entry in found], indent=2))
         return
@@ -82,13 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "list":
-            _print_servers(load().servers, options.json)
+            _print_servers(load().servers, as_json=options.json)
             return 0
         if options.command == "verify":
             return _verify(options)
         from wasm_tools.build import build
 
-        _print_servers(build(options.names, options.toolchain), options.json)
+        _print_servers(build(options.names, options.toolchain), as_json=options.json)
     except WasmToolsError as error:
         print(f"wasm_tools: {error.args[0]}", file=sys.stderr)
         return 1

@@ -44,11 +44,9 @@ def build(names: Sequence[str] = (), toolchain: Choice = "auto") -> list[Server]
     """
     wanted = _checked(names)
     tools = choose(toolchain)
-    built = []
     DIST.mkdir(exist_ok=True)
     with workspace_copy() as workspace:
-        for name in wanted:
-            built.append(_build_one(name, tools, workspace))
+        built = [_build_one(name, tools, workspace) for name in wanted]
     _record(built, tools)
     return built
 

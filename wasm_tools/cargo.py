@@ -73,7 +73,7 @@ def _leaves(table: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def remaps(prefixes: dict[str, str]) -> list[str]:
-    """rustc's flags that rewrite these path prefixes wherever they would enter a module."""
+    """Flags of rustc that rewrite these path prefixes wherever they would enter a module."""
     return [f"--remap-path-prefix={old}={new}" for old, new in prefixes.items()]
 
 
@@ -95,7 +95,9 @@ def run(command: list[str], cwd: Path | None, environment: dict[str, str]) -> No
     Raises:
         BuildError: with the first error line that it printed.
     """
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, check=False, cwd=cwd, env=environment, capture_output=True, text=True
+    )
     if done.returncode == 0:
         return
     output = (done.stderr + done.stdout).strip()

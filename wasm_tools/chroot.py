@@ -100,7 +100,7 @@ def versions(root: Path) -> dict[str, str]:
     found = {}
     for name, package in _RECORDED.items():
         query = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f=${Version}", package]
-        done = subprocess.run(query, capture_output=True, text=True)
+        done = subprocess.run(query, check=False, capture_output=True, text=True)
         found[name] = done.stdout.strip() or "unknown"
     return found
 
@@ -155,7 +155,7 @@ def _install(package: str) -> None:
 
 
 def _quietly(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ToolchainError(f"{what} failed: {last}; or build with --toolchain rustup")

@@ -61,7 +61,7 @@ class Rustup:
     """The toolchain that rustup has installed, with its Wasm target."""
 
     def describe(self) -> dict[str, str]:
-        """rustc's version."""
+        """The version of rustc."""
         version = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
         return {"target": TARGET, "distribution": "rustup", "rustc": version.stdout.strip()}
 
@@ -100,7 +100,10 @@ def _rustup_has_target() -> bool:
     if shutil.which("rustc") is None or shutil.which("cargo") is None:
         return False
     found = subprocess.run(
-        ["rustc", "--print", "target-libdir", "--target", TARGET], capture_output=True, text=True
+        ["rustc", "--print", "target-libdir", "--target", TARGET],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
 

@@ -78,8 +78,7 @@ def _artifact_problems(artifact: Artifact) -> list[str]:
         return [f"dist/{artifact.file} can't be read: {error.strerror}"]
     if found != artifact:
         return [
-            f"dist/{artifact.file} has {found.size} bytes and sha256 {found.sha256}, "
-            f"the manifest says {artifact.size} and {artifact.sha256}"
+            f"dist/{artifact.file} is {found.size} bytes, {found.sha256}; manifest.json says {artifact.size}, {artifact.sha256}"
         ]
     return []
 
