@@ -1,0 +1,173 @@
+//! How severe an entry is.
+
+use std::borrow::Cow;
+
+use python_values::{int_from_str, str_of, Dict, IntError, Value};
+
+use crate::lines::Severity;
+
+/// Fields of a JSON line that name its level, the first that is there counts.
+const LEVEL_FIELDS: [&str; 4] = ["level", "severity", "loglevel", "log_level"];
+
+/// The rank of a level that `filter_entries` knows; a name that it does not know ranks as `info`.
+pub fn rank(level: &str) -> u8 {
+    match level {
+        "debug" => 0,
+        "notice" => 2,
+        "warning" | "warn" => 3,
+        "error" | "err" => 4,
+        "critical" | "crit" => 5,
+        "alert" => 6,
+        "emergency" | "emerg" => 7,
+        _ => 1,
+    }
+}
+
+/// The level of a line of a fixed format.
+pub fn of_line<'a>(severity: Severity<'a>) -> Result<Cow<'a, str>, String> {
+    match severity {
+        Severity::Named(name) => Ok(lower(Cow::Borrowed(name))),
+        Severity::Message(message) => Ok(Cow::Borrowed(of_message(message))),
+        Severity::HttpStatus(status) => of_status_text(status).map(Cow::Borrowed),
+    }
+}
+
+/// The level of a JSON line: its level field, else its HTTP status, else its message.
+pub fn of_dict<'v>(entry: &'v Dict) -> Result<Cow<'v, str>, String> {
+    if let Some(level) = LEVEL_FIELDS.iter().find_map(|field| entry.get(field)) {
+        return Ok(lower(str_of(level)));
+    }
+    if let Some(status) = entry.get("status") {
+        return of_status(status).map(Cow::Borrowed);
+    }
+    match entry.get("message").or_else(|| entry.get("raw")) {
+        None => Ok(Cow::Borrowed("info")),
+        Some(Value::Str(message)) => Ok(Cow::Borrowed(of_message(message))),
+        Some(other) => Err(format!("the message must be a string, not {}", other.type_name())),
+    }
+}
+
+fn lower(name: Cow<str>) -> Cow<str> {
+    if name.chars().any(|c| !c.is_ascii() || c.is_ascii_uppercase()) {
+        Cow::Owned(name.to_lowercase())
+    } else {
+        name
+    }
+}
+
+fn of_status(status: &Value) -> Result<&'static str, String> {
+    Ok(match status {
+        Value::Bool(_) => "info",
+        Value::Int(code) => of_code(*code),
+        Value::BigInt(digits) => of_code(if digits.starts_with('-') { i64::MIN } else { i64::MAX }),
+        Value::Float(x) if x.is_finite() => of_code(x.trunc() as i64),
+        Value::Str(text) => return of_status_text(text),
+        other => return Err(format!("the status must be a number, not {}", str_of(other))),
+    })
+}
+
+fn of_status_text(status: &str) -> Result<&'static str, String> {
+    if let [hundreds @ b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'] = status.as_bytes() {
+        return Ok(of_code(i64::from(hundreds - b'0') * 100));
+    }
+    int_from_str(status).map(of_code).map_err(|error| match error {
+        IntError::Invalid => format!("the status must be a whole number, not {status:?}"),
+        IntError::TooLong => "the status has too many digits".into(),
+    })
+}
+
+fn of_code(code: i64) -> &'static str {
+    match code {
+        500.. => "error",
+        400..=499 => "warning",
+        _ => "info",
+    }
+}
+
+/// The first of the names, in the order of `KEYWORDS`, that stands anywhere in the message, in any case.
+///
+/// Case is folded in ASCII only: no character beyond it lowers to a letter that
+/// could stand where one of these names has it.
+pub fn of_message(message: &str) -> &'static str {
+    const KEYWORDS: [&str; 7] = ["error", "warning", "warn", "critical", "crit", "debug", "info"];
+    let bytes = message.as_bytes();
+    let mut best = KEYWORDS.len();
+    for (at, byte) in bytes.iter().enumerate() {
+        let candidates = match byte | 0x20 {
+            b'e' => 0..1,
+            b'w' => 1..3,
+            b'c' => 3..5,
+            b'd' => 5..6,
+            b'i' => 6..7,
+            _ => continue,
+        };
+        for candidate in candidates.start..candidates.end.min(best) {
+            let word = KEYWORDS[candidate].as_bytes();
+            if bytes[at..].get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)) {
+                best = candidate;
+            }
+        }
+        if best == 0 {
+            break;
+        }
+    }
+    KEYWORDS.get(best).copied().unwrap_or("info")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Result<String, String> {
+        let value = python_values::read(json).unwrap();
+        of_dict(value.as_dict().unwrap()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn keywords_rank_before_their_place() {
+        for (message, level) in [
+            ("info then ERROR", "error"),
+            ("warn and Warning", "warning"),
+            ("warn", "warn"),
+            ("CRIT", "crit"),
+            ("crit, critical", "critical"),
+            ("debug info", "debug"),
+            ("terrorised", "error"),
+            ("nothing", "info"),
+            ("", "info"),
+            ("e", "info"),
+            ("warnİng", "warn"),
+        ] {
+            assert_eq!(of_message(message), level, "{message}");
+        }
+    }
+
+    #[test]
+    fn fields_come_first() {
+        for (json, level) in [
+            (r#"{"severity": "Warn", "level": "DEBUG"}"#, "debug"),
+            (r#"{"log_level": null, "status": 500}"#, "none"),
+            (r#"{"loglevel": ["A", 1.0]}"#, "['a', 1.0]"),
+            (r#"{"level": true}"#, "true"),
+            (r#"{"status": 499.9}"#, "warning"),
+            (r#"{"status": " +5_00 "}"#, "error"),
+            (r#"{"status": true, "message": "error"}"#, "info"),
+            (r#"{"status": -99999999999999999999}"#, "info"),
+            (r#"{"raw": "debug", "x": 1}"#, "debug"),
+            (r#"{"message": "", "raw": "error"}"#, "info"),
+            (r#"{"x": 1}"#, "info"),
+        ] {
+            assert_eq!(of(json).as_deref(), Ok(level), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_python_raises_is_an_error() {
+        for json in [
+            r#"{"status": null}"#, r#"{"status": "4xx"}"#, r#"{"status": "500.0"}"#, r#"{"status": NaN}"#,
+            r#"{"status": []}"#, r#"{"message": null}"#, r#"{"message": 5}"#, r#"{"raw": {}}"#,
+        ] {
+            assert!(of(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The MCP server `log-parser`.
+fn main() {}

@@ -1,0 +1,194 @@
+//! From the text of a log to entries.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use python_values::chars::strip;
+use python_values::{read, write_str, write_value, ReadError, Value};
+
+use crate::lines::ParsedLine;
+use crate::{level, Format, LogError};
+
+/// Parses at most `max_entries` lines (all but the last -n where it is negative),
+/// in the given format or in the one that the head of the log shows.
+///
+/// The answer is JSON text, written while reading: a long log is never held as
+/// a tree of values. It has `format_detected`, `total_lines`, `parsed_count`,
+/// `error_count` (lines that should be JSON and are not) and `entries`.
+///
+/// # Errors
+/// A line of JSON that is no object, has a level, status or message of a wrong
+/// type, or is nested too deeply.
+pub fn parse_logs(log_content: &str, format: Option<Format>, max_entries: i64) -> Result<String, LogError> {
+    let format = match format {
+        Some(format) => format,
+        None => Format::detect(log_content.split('\n')).map_err(|(number, error)| unreadable(number, error))?,
+    };
+    let total_lines = 1 + log_content.bytes().filter(|&byte| byte == b'\n').count();
+    let mut entries = Entries { out: String::new(), parsed: 0, errors: 0 };
+    for (at, line) in log_content.split('\n').take(slice_len(total_lines, max_entries)).enumerate() {
+        let line = strip(line);
+        if !line.is_empty() {
+            entries.add(line, format).map_err(|reason| LogError::Line { number: at + 1, reason })?;
+        }
+    }
+    Ok(entries.finish(format, total_lines))
+}
+
+/// `len(lines[:limit])`.
+fn slice_len(total: usize, limit: i64) -> usize {
+    match usize::try_from(limit) {
+        Ok(limit) => limit.min(total),
+        Err(_) => total.saturating_sub(usize::try_from(limit.unsigned_abs()).unwrap_or(usize::MAX)),
+    }
+}
+
+fn unreadable(number: usize, error: ReadError) -> LogError {
+    LogError::Line { number, reason: describe(error).into() }
+}
+
+fn describe(error: ReadError) -> &'static str {
+    match error {
+        ReadError::Syntax => "not JSON",
+        ReadError::TooDeep => "nested too deeply to be read as JSON",
+        ReadError::IntTooLong => "an integer has too many digits",
+    }
+}
+
+/// The entries so far, as the inside of a JSON array.
+struct Entries {
+    out: String,
+    parsed: usize,
+    errors: usize,
+}
+
+impl Entries {
+    fn add(&mut self, line: &str, format: Format) -> Result<(), String> {
+        match format.parse(line) {
+            Some(parsed) => self.add_parsed(&parsed),
+            None if format == Format::Json => self.add_json(line),
+            None => {
+                self.add_raw(line);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.parsed += 1;
+        self.out.push_str(if self.parsed == 1 { "" } else { "," });
+    }
+
+    fn add_parsed(&mut self, line: &ParsedLine) -> Result<(), String> {
+        self.begin();
+        self.out.push('{');
+        for &(name, value) in &line.parts {
+            // Names of parts need no escapes.
+            self.out.push('"');
+            self.out.push_str(name);
+            self.out.push_str("\":");
+            match value {
+                Some(value) => write_str(value, &mut self.out),
+                None => self.out.push_str("null"),
+            }
+            self.out.push(',');
+        }
+        self.end(&level::of_line(line.severity)?);
+        Ok(())
+    }
+
+    fn add_raw(&mut self, line: &str) {
+        self.begin();
+        self.out.push_str("{\"raw\":");
+        write_str(line, &mut self.out);
+        self.out.push_str(",\"parsed\":false,");
+        self.end(level::of_message(line));
+    }
+
+    fn end(&mut self, level: &str) {
+        self.out.push_str("\"_level\":");
+        write_str(level, &mut self.out);
+        self.out.push('}');
+    }
+
+    fn add_json(&mut self, line: &str) -> Result<(), String> {
+        match read(line) {
+            Ok(Value::Dict(mut entry)) if !entry.is_empty() => {
+                let level = level::of_dict(&entry)?.into_owned();
+                entry.set(Cow::Borrowed("_level"), Value::from(level));
+                self.begin();
+                write_value(&Value::Dict(entry), &mut self.out);
+            }
+            Ok(value) if value.is_true() => {
+                return Err(format!("a line of JSON must be an object, not {}", value.type_name()));
+            }
+            // Empty and zero values say nothing, and count as lines that could not be parsed.
+            Ok(_) | Err(ReadError::Syntax) => self.errors += 1,
+            Err(error) => return Err(describe(error).into()),
+        }
+        Ok(())
+    }
+
+    fn finish(self, format: Format, total_lines: usize) -> String {
+        let mut out = self.out;
+        let mut head = String::new();
+        let _ = write!(
+            head,
+            "{{\"format_detected\":\"{}\",\"total_lines\":{total_lines},\"parsed_count\":{},\"error_count\":{},\"entries\":[",
+            format.name(),
+            self.parsed,
+            self.errors
+        );
+        out.insert_str(0, &head);
+        out.push_str("]}");
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(log: &str, format: Option<Format>, max_entries: i64) -> (String, [i64; 3]) {
+        let text = parse_logs(log, format, max_entries).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let count = |name: &str| value[name].as_i64().unwrap();
+        assert_eq!(value["entries"].as_array().unwrap().len() as i64, count("parsed_count"));
+        let counts = [count("total_lines"), count("parsed_count"), count("error_count")];
+        (value["format_detected"].as_str().unwrap().into(), counts)
+    }
+
+    #[test]
+    fn the_limit_is_a_slice_of_lines() {
+        for (limit, parsed) in [(0, 0), (1, 1), (2, 1), (3, 2), (-1, 1), (-3, 0), (i64::MIN, 0), (i64::MAX, 2)] {
+            assert_eq!(summary("a\n\nb", None, limit), ("unknown".into(), [3, parsed, 0]), "{limit}");
+        }
+    }
+
+    #[test]
+    fn the_first_ten_lines_tell_the_format() {
+        let late = |blank: usize| format!("{}{{\"a\":1}}", "\n".repeat(blank));
+        assert_eq!(summary(&late(9), None, 100).0, "json");
+        assert_eq!(summary(&late(10), None, 100).0, "unknown");
+        assert_eq!(summary("text\nNov 1 1:2:3 h p: m", None, 100).0, "syslog");
+        assert_eq!(summary("12\n", None, 0).0, "json");
+    }
+
+    #[test]
+    fn falsy_json_counts_as_an_error_and_true_values_fail() {
+        let json = Some(Format::Json);
+        assert_eq!(summary("{}\n0\nnull\n\"\"\nx\n{\"a\":0}", json, 100).1, [6, 1, 5]);
+        for line in ["1", "\"text\"", "[0]", "true", "NaN"] {
+            assert!(parse_logs(line, json, 10).is_err(), "{line}");
+            assert!(parse_logs(line, None, 10).is_err(), "{line}");
+        }
+        assert!(parse_logs(&"[".repeat(5000), json, 10).is_err());
+        assert!(parse_logs(&"[".repeat(5000), None, 0).is_err());
+    }
+
+    #[test]
+    fn a_level_field_of_the_line_gives_way() {
+        let text = parse_logs(r#"{"_level": "x", "level": "ERR", "n": [NaN, 1e400]}"#, None, 9).unwrap();
+        assert!(text.ends_with(r#"[{"_level":"err","level":"ERR","n":[null,null]}]}"#), "{text}");
+    }
+}
