@@ -123,7 +123,7 @@ def cores() -> int:
 
 def memory_for_calls_mib() -> int:
     """Return most of the memory that is free now, within the limit of a container."""
-    import psutil  # noqa: PLC0415 - not every command reports memory
+    import psutil
 
     free_bytes = int(psutil.virtual_memory().available)
     try:
@@ -147,7 +147,7 @@ def measure_speed(engine: wasmtime.Engine) -> float:
 
     The best of several short runs counts, since others may use the core too.
     """
-    import wasmtime as wt  # noqa: PLC0415 - typing of this module must not load the engine
+    import wasmtime as wt
 
     store = wt.Store(engine)
     store.set_epoch_deadline(1 << 40)  # calls that are stopped meanwhile move the epoch

@@ -75,11 +75,15 @@ class _Examples(click.Command):
                     formatter.write(f"  {line.strip()}\n")
 
 
-def _check_egress(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def _check_egress(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
     for value in values:
         match = _EGRESS.fullmatch(value)
         if not match or not 0 < int(match[3]) < 65_536:
-            raise click.BadParameter(f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443")
+            raise click.BadParameter(
+                f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443"
+            )
     return values
 
 
@@ -141,7 +145,7 @@ def cli() -> None:
 @_module_options
 @click.argument("tool")
 @click.option("--args", "arguments", default="{}", metavar="JSON", help="The tool's arguments.")
-def call(  # noqa: PLR0913 - one parameter per option
+def call(
     module: Path,
     tool: str,
     arguments: str,
@@ -155,7 +159,7 @@ def call(  # noqa: PLR0913 - one parameter per option
 
     Exits with 1 when the result says isError, or when the call was stopped.
     """
-    from edge_agent.jsonrpc import make_call, parse, read_result  # noqa: PLC0415 - on demand
+    from edge_agent.jsonrpc import make_call, parse, read_result
 
     del allow_egress  # checked; the host has no egress to give yet
     try:
@@ -182,7 +186,7 @@ def call(  # noqa: PLR0913 - one parameter per option
     """,
 )
 @_module_options
-def serve(  # noqa: PLR0913 - one parameter per option
+def serve(
     module: Path,
     mounts: tuple[str, ...],
     wall_ms: int,
@@ -191,10 +195,10 @@ def serve(  # noqa: PLR0913 - one parameter per option
     state: Path | None,
 ) -> int:
     """Serve MODULE as an ordinary MCP server over standard input and output."""
-    import signal  # noqa: PLC0415 - on demand
+    import signal
 
-    from edge_agent.capabilities import cores  # noqa: PLC0415 - on demand
-    from edge_agent.serve import StdioServer  # noqa: PLC0415 - on demand
+    from edge_agent.capabilities import cores
+    from edge_agent.serve import StdioServer
 
     del allow_egress  # checked; the host has no egress to give yet
     slots = max(2, cores())
@@ -228,7 +232,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
 @click.option("--memory-mib", type=click.IntRange(min=1), help="Memory for calls [most of it].")
 @click.option("--tier", default="edge", show_default=True, help="device, edge, cloud or other.")
 @click.option("--site", default="", help="Where the board stands.")
-def capabilities(  # noqa: PLR0913 - one parameter per option
+def capabilities(
     mounts: tuple[str, ...],
     features: tuple[str, ...],
     slots: int | None,
@@ -237,10 +241,10 @@ def capabilities(  # noqa: PLR0913 - one parameter per option
     site: str,
 ) -> int:
     """Measure this board and print the report as JSON."""
-    import json  # noqa: PLC0415 - on demand
+    import json
 
-    from edge_agent.capabilities import describe  # noqa: PLC0415 - on demand
-    from edge_agent.engine.runtime import WasmEngine  # noqa: PLC0415 - on demand
+    from edge_agent.capabilities import describe
+    from edge_agent.engine.runtime import WasmEngine
 
     engine = WasmEngine(None, concurrency=1)
     report = describe(
@@ -257,30 +261,88 @@ def capabilities(  # noqa: PLR0913 - one parameter per option
     return DONE
 
 
+@cli.command(
+    cls=_Examples,
+    epilog="""
+    edge-agent run --config agent.toml
+    edge-agent run --dispatcher 10.0.0.2:7410 --token-file token --name pi4 --tier device
+    edge-agent run --dispatcher 127.0.0.1:7410 --token-file token --mount /logs=/var/log:ro
+    """,
+)
+@click.option("--config", "config_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dispatcher", metavar="HOST:PORT", help="Where the dispatcher listens for agents.")
+@click.option("--token", help="The dispatcher's token; better a file, which others cannot see.")
+@click.option("--token-file", help="A file with the token [or the variable SANDERLING_TOKEN].")
+@click.option("--name", help="The node's name, unique at its dispatcher [the host's name].")
+@click.option("--tier", help="device, edge, cloud or other.")
+@click.option("--site", help="Where the board stands.")
+@click.option("--mount", "mounts", multiple=True, metavar="PATH=DIRECTORY[:ro]")
+@click.option("--feature", "features", multiple=True, help="What the board has (repeatable).")
+@click.option("--slots", type=click.IntRange(1, 256), help="Calls that run at once [cores].")
+@click.option("--memory-mib", type=click.IntRange(min=1), help="Memory for calls [most of it].")
+@click.option("--state", help="Directory of the compiled modules.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option("--parent-pid", type=int, hidden=True)
+def run(
+    config_file: Path | None,
+    mounts: tuple[str, ...],
+    features: tuple[str, ...],
+    parent_pid: int | None,
+    *,
+    verbose: bool,
+    **flags: str | int | None,
+) -> int:
+    """Attach this board to a dispatcher and answer its calls.
+
+    Flags win over the environment, and that over the file. Prints one line of
+    JSON on stdout once attached; logs go to stderr.
+    """
+    import logging
+
+    from edge_agent.config import load_config
+
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    given = dict(flags, features=list(features) or None)
+    if mounts:
+        given["mounts"] = [
+            {"path": mount.path, "directory": mount.directory, "readonly": mount.readonly}
+            for mount in _parse_mounts(mounts)
+        ]
+    config = load_config(config_file, given)
+    from edge_agent.agent import run_agent
+
+    run_agent(config, parent_pid)
+    return DONE
+
+
 def _parse_mounts(texts: tuple[str, ...]) -> tuple[Mount, ...]:
-    from edge_agent.mounts import check_distinct, parse_mount  # noqa: PLC0415 - on demand
+    from edge_agent.mounts import check_distinct, parse_mount
 
     return check_distinct(parse_mount(text) for text in texts)
 
 
 def _limits(wall_ms: int, memory_mib: int) -> Limits:
-    from edge_agent.engine.limits import Limits  # noqa: PLC0415 - on demand
+    from edge_agent.engine.limits import Limits
 
     return Limits(wall_ms=wall_ms, memory_mib=memory_mib)
 
 
 def _running(limits: Limits, mounts: tuple[Mount, ...]) -> Any:
-    from edge_agent.engine.running import Running  # noqa: PLC0415 - on demand
+    from edge_agent.engine.running import Running
 
     return Running(limits, mounts)
 
 
 def _load(module: Path, state: Path | None, concurrency: int) -> tuple[WasmEngine, LoadedModule]:
     """Read a module's file and make it ready to run."""
-    import hashlib  # noqa: PLC0415 - on demand
+    import hashlib
 
-    from edge_agent.engine.runtime import WasmEngine  # noqa: PLC0415 - on demand
-    from edge_agent.state import cache_directory  # noqa: PLC0415 - on demand
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.state import cache_directory
 
     try:
         wasm = module.read_bytes()

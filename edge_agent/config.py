@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.policy import Policy
@@ -72,7 +72,10 @@ class AgentTable(_Table):
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """A checked configuration. None: measured when the agent starts."""
+    """A checked configuration. None: measured when the agent starts.
+
+    ``limits`` are the most that one call may take, not what it gets unasked.
+    """
 
     dispatcher: str
     token: str
@@ -140,7 +143,6 @@ def _check(table: AgentTable) -> AgentConfig:
             f"name {name!r}: write 1 to 63 of a-z, 0-9, '.', '_' and '-', "
             "beginning with a letter or digit"
         )
-    limits = Limits()
     return AgentConfig(
         dispatcher=_check_address(table.dispatcher),
         token=_find_token(table),
@@ -161,9 +163,9 @@ def _check(table: AgentTable) -> AgentConfig:
             deny=tuple(table.policy.deny),
         ),
         limits=Limits(
-            wall_ms=table.limits.wall_ms or limits.wall_ms,
-            memory_mib=table.limits.memory_mib or limits.memory_mib,
-            output_bytes=(table.limits.output_mib or 0) * MIB or limits.output_bytes,
+            wall_ms=table.limits.wall_ms or MOST_LIMITS.wall_ms,
+            memory_mib=table.limits.memory_mib or MOST_LIMITS.memory_mib,
+            output_bytes=(table.limits.output_mib or 0) * MIB or MOST_LIMITS.output_bytes,
         ),
     )
 
@@ -204,5 +206,3 @@ def _first_problem(error: ValidationError) -> str:
         known = ", ".join(AgentTable.model_fields)
         return f"{key}: unknown key" + (f"; known are {known}" if "." not in key else "")
     return f"{key}: {problem['msg'].lower()}"
-
-

@@ -3,6 +3,7 @@
     EdgeAgentError
     ├── ConfigError            a flag, file or setting that cannot be used: exit code 2
     ├── TokenRefused           the dispatcher does not know this agent's token: exit code 2
+    ├── ConnectionLost         the dispatcher is away; the agent tries again
     ├── CallRefused            not started here; another node may take the call
     ├── ModuleError            not started: the module cannot be used
     │   ├── ModuleUnavailable  its bytes cannot be had
@@ -32,6 +33,10 @@ class ConfigError(EdgeAgentError):
 
 class TokenRefused(EdgeAgentError):
     """The dispatcher does not know this agent's token; trying again would not help."""
+
+
+class ConnectionLost(EdgeAgentError):
+    """The dispatcher cannot be reached, or the stream ended; trying again may help."""
 
 
 class CallRefused(EdgeAgentError):

@@ -21,7 +21,7 @@ def parse(text: bytes) -> Any:
     Raises:
         ValueError: it is not, or nests too deep.
     """
-    import pydantic_core  # noqa: PLC0415 - costs tens of milliseconds that not every command needs
+    import pydantic_core
 
     return pydantic_core.from_json(text, allow_inf_nan=False, cache_strings="keys")
 

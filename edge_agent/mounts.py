@@ -62,7 +62,9 @@ def check_distinct(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
     by_path: dict[str, Mount] = {}
     for mount in mounts:
         if mount.path in by_path:
-            raise ConfigError(f"mount {mount.path}: mounted twice; give each directory its own path")
+            raise ConfigError(
+                f"mount {mount.path}: mounted twice; give each directory its own path"
+            )
         by_path[mount.path] = mount
     return tuple(by_path.values())
 

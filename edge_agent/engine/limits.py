@@ -32,4 +32,6 @@ class Limits:
         )
 
 
+# What a call gets unasked, and the most that it gets on an agent that sets no less.
 DEFAULT_LIMITS: Final = Limits()
+MOST_LIMITS: Final = Limits(wall_ms=600_000, memory_mib=LARGEST_MEMORY_MIB, output_bytes=64 * MIB)

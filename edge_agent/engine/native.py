@@ -53,7 +53,6 @@ USES: Final = (
 )
 
 
-
 def _find_version() -> str:
     """Read wasmtime-py's version off its metadata; the package itself holds none.
 
@@ -77,9 +76,7 @@ _without_gil: Final = ctypes.CDLL(str(_ffi.filename))
 _with_gil: Final = ctypes.PyDLL(str(_ffi.filename))
 
 
-def _function(
-    library: ctypes.CDLL, name: str, result: Any, *arguments: Any
-) -> Callable[..., Any]:
+def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     function = library[name]  # a fresh object each time, so the public API keeps its own types
     function.restype, function.argtypes = result, arguments
     return function

@@ -29,7 +29,16 @@ class Running:
     they serve through the thread, which runs one guest at a time.
     """
 
-    __slots__ = ("_event", "_lock", "clock_zero", "deadline", "limits", "mounts", "stderr", "stopped")
+    __slots__ = (
+        "_event",
+        "_lock",
+        "clock_zero",
+        "deadline",
+        "limits",
+        "mounts",
+        "stderr",
+        "stopped",
+    )
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, mounts: Sequence[Mount] = ()) -> None:
         self.limits = limits

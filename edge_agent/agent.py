@@ -1,0 +1,139 @@
+"""``edge-agent run``: the parts put together, and how they stop."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+from edge_agent.backends.base import ModuleRef
+from edge_agent.backends.wasm import WasmBackend
+from edge_agent.capabilities import cores, describe
+from edge_agent.config import AgentConfig
+from edge_agent.desk import Desk, Rules
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
+from edge_agent.engine.runtime import WasmEngine
+from edge_agent.link import DRAIN_S, Link
+from edge_agent.state import cache_directory
+
+# After this long past its drain an agent that hangs is ended all the same.
+_GRACE_S: Final = 1.5
+_PARENT_CHECK_S: Final = 1.0
+_PR_SET_PDEATHSIG: Final = 1
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_PARENT_DIED: Final = signal.SIGUSR2
+_log = logging.getLogger(__name__)
+
+
+def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
+    """Run an agent until it is told to stop; prints the ready line on stdout.
+
+    With ``parent_pid`` it also stops when that process dies.
+
+    Raises:
+        TokenRefused, ConfigError: the dispatcher or the board will not have it.
+    """
+    # Blocked in every thread, so that one thread takes them in a plain wait:
+    # a handler could run inside a lock that it needs itself.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
+    link, backend = build(config)
+    stopper = threading.Thread(
+        target=_await_stop, args=(link, parent_pid), name="signals", daemon=True
+    )
+    stopper.start()
+    try:
+        link.run(lambda: _print_ready(config))
+    finally:
+        backend.close()
+
+
+def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
+    """Measure the board and put the agent's parts together."""
+    slots = config.slots or cores()
+    engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
+    backend = WasmBackend(engine, lambda module: link.fetcher.fetch(module), config.mounts)
+    report = describe(
+        engine,
+        backends=(backend.name,),
+        mounts=config.mounts,
+        features=config.features,
+        slots=slots,
+        memory_mib=config.memory_mib,
+        tier=config.tier,
+        site=config.site,
+        labels=config.labels,
+    )
+    rules = Rules(
+        node=config.name,
+        site=config.site,
+        mounts=config.mounts,
+        policy=config.policy,
+        limits=Limits(
+            wall_ms=config.limits.wall_ms,
+            memory_mib=min(config.limits.memory_mib, report.memory_mib, LARGEST_MEMORY_MIB),
+            output_bytes=config.limits.output_bytes,
+        ),
+        slots=slots,
+    )
+
+    def prefetch(module: ModuleRef) -> None:
+        backend.prefetch(module)
+        _trim_memory()
+
+    link = Link(
+        config.dispatcher,
+        config.token,
+        config.name,
+        report,
+        make_desk=lambda send: Desk(rules, {backend.name: backend}, send),
+        warm=backend.warm,
+        prefetch=prefetch,
+    )
+    return link, backend
+
+
+def _print_ready(config: AgentConfig) -> None:
+    line = {"ready": True, "node": config.name, "dispatcher": config.dispatcher}
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _await_stop(link: Link, parent_pid: int | None) -> None:
+    """Wait for a signal, or for the parent's death, and stop the agent."""
+    if parent_pid is not None:
+        _ask_for_parents_death()
+    reason = None
+    within_s = DRAIN_S
+    while reason is None:
+        received = signal.sigtimedwait({*_STOPS, _PARENT_DIED}, _PARENT_CHECK_S)
+        if received is not None and received.si_signo != _PARENT_DIED:
+            reason = f"received {signal.Signals(received.si_signo).name}"
+        elif parent_pid is not None and os.getppid() != parent_pid:
+            # The signal alone proves nothing: it also comes when the parent's
+            # thread that started this process ends.
+            reason, within_s = "its parent process died", 0.0
+    link.stop(reason, within_s)
+    time.sleep(within_s + _GRACE_S)
+    _log.warning("the agent did not stop in time and is ended")
+    os._exit(0)
+
+
+def _ask_for_parents_death() -> None:
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(_PARENT_DIED))
+    except (AttributeError, OSError):
+        _log.debug("no parent death signal here; the parent is watched instead")
+
+
+def _trim_memory() -> None:
+    """Give back what compiling left behind: a compile takes much more than its code."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        pass  # not glibc, which then has other habits

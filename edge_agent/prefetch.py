@@ -1,0 +1,52 @@
+"""Loads modules before their first call, out of the way of calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+from edge_agent.backends.base import ModuleRef
+from edge_agent.errors import EdgeAgentError
+
+_NICENESS: Final = 10
+_log = logging.getLogger(__name__)
+
+
+class Prefetcher:
+    """One thread of low priority that loads one module after the other."""
+
+    def __init__(self, load: Callable[[ModuleRef], None]) -> None:
+        self._load = load
+        self._wanted: SimpleQueue[ModuleRef] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to load what is wanted."""
+        self._thread.start()
+
+    def want(self, module: ModuleRef) -> None:
+        """Load this module when its turn comes; one that is loaded costs nothing."""
+        self._wanted.put(module)
+
+    def _work(self) -> None:
+        _lower_priority()
+        while True:
+            module = self._wanted.get()
+            try:
+                self._load(module)
+            except EdgeAgentError as error:
+                _log.warning("prefetch: %s", error)
+            except Exception:
+                _log.exception("prefetch of %s failed", module.sha256[:12])
+
+
+def _lower_priority() -> None:
+    """Step behind the threads that run calls. On Linux niceness is a thread's own."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    except (AttributeError, OSError):
+        _log.debug("prefetch runs at normal priority")

@@ -1,0 +1,101 @@
+"""Which calls this agent has seen, so that none runs twice.
+
+A result stays until the dispatcher has it, and some time after, for a repeated
+id is answered from here. What leaves for want of room stays known by its id.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from edge_agent.engine.limits import MIB
+from protos.edge.v1 import edge_pb2
+
+LARGEST_COUNT: Final = 4096
+UNACKED_BYTES: Final = 64 * MIB
+# Small, since the dispatcher has these and an idle agent should be small too.
+ACKED_BYTES: Final = 4 * MIB
+KNOWN_IDS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A result as it goes over the wire; ``payload`` is an MCP CallToolResult as JSON."""
+
+    result: edge_pb2.Result
+    payload: bytes = b""
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call."""
+        return self.result.call_id
+
+
+class _Shelf:
+    """Outcomes in order of arrival, with the sum of their bytes."""
+
+    def __init__(self, max_count: int, max_bytes: int) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self.items: OrderedDict[str, Outcome] = OrderedDict()
+
+    def put(self, outcome: Outcome) -> list[str]:
+        """Add an outcome; return the ids that had to leave for it."""
+        self.items[outcome.call_id] = outcome
+        self._bytes += len(outcome.payload)
+        gone: list[str] = []
+        while self.items and (len(self.items) > self._max_count or self._bytes > self._max_bytes):
+            gone.append(self.pop(next(iter(self.items))).call_id)
+        return gone
+
+    def pop(self, call_id: str) -> Outcome:
+        outcome = self.items.pop(call_id)
+        self._bytes -= len(outcome.payload)
+        return outcome
+
+
+class Records:
+    """The outcomes of past calls. Not locked: its owner does that."""
+
+    def __init__(self) -> None:
+        self._unacked = _Shelf(LARGEST_COUNT, UNACKED_BYTES)
+        self._acked = _Shelf(LARGEST_COUNT, ACKED_BYTES)
+        self._forgotten: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep an outcome that the dispatcher does not have yet."""
+        self._forget(self._unacked.put(outcome))
+
+    def acknowledge(self, call_ids: Iterable[str]) -> None:
+        """Note that the dispatcher has these."""
+        for call_id in call_ids:
+            if call_id in self._unacked.items:
+                self._forget(self._acked.put(self._unacked.pop(call_id)))
+
+    def find(self, call_id: str) -> Outcome | None:
+        """Return the outcome of a call, or one that says it is no longer kept, or None."""
+        outcome = self._unacked.items.get(call_id) or self._acked.items.get(call_id)
+        if outcome is None and call_id in self._forgotten:
+            return Outcome(
+                edge_pb2.Result(
+                    call_id=call_id,
+                    status=edge_pb2.STATUS_CANCELLED,
+                    message="this call has already run, and its result is no longer kept; "
+                    "make a new call",
+                )
+            )
+        return outcome
+
+    def unacknowledged(self) -> list[Outcome]:
+        """Return what the dispatcher may not have, oldest first."""
+        return list(self._unacked.items.values())
+
+    def _forget(self, call_ids: Iterable[str]) -> None:
+        for call_id in call_ids:
+            self._forgotten[call_id] = None
+        while len(self._forgotten) > KNOWN_IDS:
+            self._forgotten.popitem(last=False)

@@ -1,0 +1,117 @@
+"""Between the messages of protos/edge/v1 and the agent's own types."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge_agent.backends.base import ModuleRef, ToolCall, ToolResult
+from edge_agent.capabilities import Capabilities
+from edge_agent.engine.limits import Limits
+from edge_agent.errors import (
+    BadAnswer,
+    CallCancelled,
+    CallFailed,
+    CallRefused,
+    CallTimeout,
+    EdgeAgentError,
+    MemoryExceeded,
+    ModuleError,
+    ModuleTrapped,
+    OutputTooLarge,
+)
+from edge_agent.policy import Label
+from edge_agent.records import Outcome
+from protos.edge.v1 import edge_pb2
+
+# The first class that an error is an instance of gives its status.
+STATUS_OF: Final[dict[type[EdgeAgentError], edge_pb2.Status]] = {
+    CallRefused: edge_pb2.STATUS_REFUSED,
+    ModuleError: edge_pb2.STATUS_UNAVAILABLE,
+    CallTimeout: edge_pb2.STATUS_TIMEOUT,
+    MemoryExceeded: edge_pb2.STATUS_MEMORY,
+    OutputTooLarge: edge_pb2.STATUS_OUTPUT,
+    ModuleTrapped: edge_pb2.STATUS_TRAP,
+    CallCancelled: edge_pb2.STATUS_CANCELLED,
+    BadAnswer: edge_pb2.STATUS_PROTOCOL,
+    CallFailed: edge_pb2.STATUS_UNAVAILABLE,
+}
+
+
+def status_of(error: EdgeAgentError) -> edge_pb2.Status:
+    """Return the status that tells a dispatcher what kind of error this is."""
+    for kind, status in STATUS_OF.items():
+        if isinstance(error, kind):
+            return status
+    return edge_pb2.STATUS_UNAVAILABLE
+
+
+def capabilities_message(report: Capabilities) -> edge_pb2.Capabilities:
+    """Return a report as it goes over the wire; directories stay on the board."""
+    return edge_pb2.Capabilities(
+        isa=report.isa,
+        cores=report.cores,
+        memory_mib=report.memory_mib,
+        slots=report.slots,
+        speed=report.speed,
+        features=report.features,
+        mounts=[edge_pb2.Mount(path=m.path, readonly=m.readonly) for m in report.mounts],
+        backends=report.backends,
+        tier=report.tier,
+        site=report.site,
+        engine=report.engine,
+        labels=dict(report.labels),
+    )
+
+
+def module_ref(module: edge_pb2.Module) -> ModuleRef:
+    """Return the reference to a module."""
+    return ModuleRef(module.sha256, module.size_bytes)
+
+
+def label_of(call: edge_pb2.Call) -> Label:
+    """Return the privacy label of a call; no label means public."""
+    return Label(call.label.privacy or "public", call.label.origin, call.label.site)
+
+
+def tool_call(call: edge_pb2.Call, arguments: bytes, limits: Limits) -> ToolCall:
+    """Return a call as backends take it."""
+    return ToolCall(
+        server=call.server,
+        tool=call.tool,
+        arguments=arguments or b"{}",
+        meta=call.meta,
+        module=module_ref(call.module) if call.module.sha256 else None,
+        limits=limits,
+        session=call.session,
+        wants_progress=call.wants_progress,
+    )
+
+
+def done(call: edge_pb2.Call, result: ToolResult, backend: str, queue_ms: float) -> Outcome:
+    """Return the outcome of a call that ran to its end."""
+    return Outcome(
+        edge_pb2.Result(
+            call_id=call.id,
+            status=edge_pb2.STATUS_DONE,
+            timings=edge_pb2.Timings(
+                queue_ms=queue_ms, start_ms=result.start_ms, exec_ms=result.exec_ms
+            ),
+            cold=result.cold,
+            backend=backend,
+            memory_peak_bytes=result.memory_peak_bytes,
+        ),
+        result.result,
+    )
+
+
+def failed(call_id: str, error: EdgeAgentError, backend: str = "", queue_ms: float = 0) -> Outcome:
+    """Return the outcome of a call that ended without a result."""
+    return Outcome(
+        edge_pb2.Result(
+            call_id=call_id,
+            status=status_of(error),
+            message=str(error),
+            timings=edge_pb2.Timings(queue_ms=queue_ms),
+            backend=backend,
+        )
+    )
