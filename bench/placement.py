@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from solver import CallSpec, Node, NodeTable, Placed, Profile, place_one
-from solver.assign import Resources
+from solver.board import Resources
 from solver.costs import cost_ms
 from solver.cp_sat import Contention, least_cost
 

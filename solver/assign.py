@@ -14,34 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.board import Resources
 from solver.exact import each_cheapest
 from solver.problem import SolverName
 from solver.table import Floats
-from solver.units import Ints, memory_units
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What calls need and nodes have, in integer units; see :func:`memory_units`."""
-
-    memory_need: Ints
-    memory_have: Ints
-    slots_have: Ints
-
-    @classmethod
-    def of(cls, demands_mib: Floats, memory_mib: Floats, slots: Floats) -> Resources:
-        """From the table's columns and the calls' demands."""
-        need, have = memory_units(demands_mib.tolist(), memory_mib.tolist())
-        return cls(need, have, slots.astype(np.int64))
-
-    def hold(self, node: Ints) -> bool:
-        """Whether every node holds the calls assigned to it (-1: none)."""
-        placed = node >= 0
-        size = len(self.memory_have)
-        count = np.bincount(node[placed], minlength=size)
-        memory = np.zeros(size, np.int64)
-        np.add.at(memory, node[placed], self.memory_need[placed])
-        return bool((count <= self.slots_have).all() and (memory <= self.memory_have).all())
+from solver.units import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +112,7 @@ def _search(
 ) -> Outcome:
     from solver import cp_sat
 
-    part = Resources(resources.memory_need[rest], resources.memory_have, resources.slots_have)
+    part = resources.only(rest)
     problem = cp_sat.Contention(cost_ms, part.memory_need, part.memory_have, part.slots_have)
     first = greedy(cost_ms, part)
     most = bool((first >= 0).all())

@@ -11,7 +11,7 @@ import numpy as np
 
 from solver.callspec import CallSpec
 from solver.costs import Parts, cost_ms, parts_of
-from solver.filters import CAPACITY, FILTERS, REASONS, verdicts
+from solver.filters import CAPACITY, CHAIN, FILTERS, REASONS, verdicts
 from solver.mend import smallest_relaxation
 from solver.table import Mask, NodeTable
 
@@ -120,9 +120,10 @@ def with_slots(table: NodeTable, alone: Mask) -> Mask:
 
 
 def minimal_core(refuses: Mask) -> tuple[str, ...]:
-    """The smallest set of reasons whose removal opens a node; the first in order of equals.
+    """The smallest set of reasons whose removal opens a node.
 
-    ``refuses`` has one row per reason and one column per node. A node opens when all of its
+    Of equals the first in order, but ``capacity`` or ``chain`` before all: a node that refuses
+    for nothing else is the one that is sure to open. ``refuses`` has one row per reason and one column per node. A node opens when all of its
     reasons are removed, so a core is the whole set of one node; the smallest of these sets has
     no other inside it. Without nodes nothing helps, and the core is empty.
     """
@@ -130,7 +131,11 @@ def minimal_core(refuses: Mask) -> tuple[str, ...]:
         return ()
     sizes = refuses.sum(axis=0)
     least = refuses[:, sizes == sizes.min()]
-    return min((_names(column) for column in least.T), key=_rank)
+    cores = {_names(column) for column in least.T}
+    return min(cores, key=lambda core: (core not in _SHARED, _rank(core)))
+
+
+_SHARED = ((CAPACITY,), (CHAIN,))
 
 
 def _names(column: Mask) -> tuple[str, ...]:

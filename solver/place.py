@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver.assign import Outcome, Resources, assign
+from solver.assign import Outcome, assign
+from solver.board import Board
 from solver.callspec import CallSpec
-from solver.costs import cost_ms
 from solver.errors import ProblemError
 from solver.explain import minimal_core
-from solver.filters import count_reasons, verdicts
+from solver.filters import CAPACITY, CHAIN, REASONS, count_reasons, verdicts
+from solver.order import Order, inherited_labels
 from solver.problem import Answer, Placement, Problem, Status, Unplaced
-from solver.table import Floats, NodeTable
+from solver.table import Floats, Mask, NodeTable
+from solver.tied import place_tied
+from solver.units import Ints
 
 
 def place(problem: Problem) -> Answer:
@@ -26,20 +29,30 @@ def place(problem: Problem) -> Answer:
     began = time.perf_counter()
     if problem.mode != "sum":
         raise ProblemError("mode", "makespan is not placed yet; use sum")
-    for i, call in enumerate(problem.calls):
-        if call.after:
-            raise ProblemError(f"calls.{i}.after", "chains are not placed yet; use []")
-    table = NodeTable(problem.nodes, problem.links)
     if not problem.nodes or not problem.calls:
         return _trivial(problem, began)
-    specs = [CallSpec.of(table, call) for call in problem.calls]
-    cost = np.stack([cost_ms(table, spec) for spec in specs])
-    cost[:, table.slots < 1] = np.inf
-    resources = Resources.of(
-        np.array([spec.memory_mib for spec in specs]), table.memory_mib, table.slots
+    table = NodeTable(problem.nodes, problem.links)
+    order = Order.of(problem.calls)
+    labels = inherited_labels(problem.calls, order)
+    specs = [
+        CallSpec.of(table, call, labels[c], returns=not order.behind[c])
+        for c, call in enumerate(problem.calls)
+    ]
+    board = Board.of(table, specs, order)
+    deadline = began + problem.time_limit_s
+    if order.edges:
+        outcome = place_tied(board, deadline, problem.gap)
+    else:
+        outcome = assign(board.alone_ms, board.resources, deadline, problem.gap)
+    return Answer(
+        status=_status(outcome),
+        placements=_placements(problem, table, board, outcome.node),
+        objective_ms=(objective := board.total_ms(outcome.node)),
+        bound_ms=objective if outcome.proven else min(outcome.bound_ms, objective),
+        solver=outcome.solver,
+        unplaced=_refusals(problem, table, specs, order, outcome.node),
+        solve_ms=(time.perf_counter() - began) * 1e3,
     )
-    outcome = assign(cost, resources, began + problem.time_limit_s, problem.gap)
-    return _answer(problem, table, specs, cost, outcome, began)
 
 
 def _trivial(problem: Problem, began: float) -> Answer:
@@ -54,51 +67,60 @@ def _trivial(problem: Problem, began: float) -> Answer:
     )
 
 
-def _answer(
-    problem: Problem,
-    table: NodeTable,
-    specs: Sequence[CallSpec],
-    cost: Floats,
-    outcome: Outcome,
-    began: float,
-) -> Answer:
-    placements: list[Placement] = []
-    unplaced: list[Unplaced] = []
-    for c, (call, spec) in enumerate(zip(problem.calls, specs, strict=True)):
-        n = int(outcome.node[c])
-        if n < 0:
-            unplaced.append(_unplaced(call.id, table, spec))
-            continue
-        row = table.row(table.position(call.origin))
-        arrival = row.half_rtt_ms[n] + call.input_kib * row.ms_per_kib[n]
-        placements.append(
-            Placement(
-                call=call.id,
-                node=table.ids[n],
-                cost_ms=float(cost[c, n]),
-                start_ms=float(max(table.queue_ms[n], arrival)),
-            )
-        )
-    objective = sum(p.cost_ms for p in placements)
-    return Answer(
-        status=_status(outcome, placed=bool(placements)),
-        placements=tuple(placements),
-        objective_ms=objective,
-        bound_ms=objective if outcome.proven else min(outcome.bound_ms, objective),
-        solver=outcome.solver,
-        unplaced=tuple(unplaced),
-        solve_ms=(time.perf_counter() - began) * 1e3,
+def _status(outcome: Outcome) -> Status:
+    if not outcome.proven:
+        return "feasible"
+    return "optimal" if (outcome.node >= 0).any() else "infeasible"
+
+
+def _placements(
+    problem: Problem, table: NodeTable, board: Board, node: Ints
+) -> tuple[Placement, ...]:
+    costs = board.costs(node)
+    starts = earliest_starts(board, node)
+    return tuple(
+        Placement(call.id, table.ids[int(node[c])], float(costs[c]), float(starts[c]))
+        for c, call in enumerate(problem.calls)
+        if node[c] >= 0
     )
 
 
-def _status(outcome: Outcome, *, placed: bool) -> Status:
-    if not outcome.proven:
-        return "feasible"
-    return "optimal" if placed else "infeasible"
+def earliest_starts(board: Board, node: Ints) -> Floats:
+    """When each placed call could start if it had its node for itself, ms from now."""
+    starts = np.zeros(len(node))
+    for c in board.order.forwards:
+        n = int(node[c])
+        if n >= 0:
+            starts[c] = max(board.queue_ms[n], board.arrive_ms[c, n])
+            for p in board.order.before[c]:
+                end = starts[p] + board.run_ms[p, node[p]]
+                starts[c] = max(starts[c], end + board.step_ms(p, int(node[p]), n))
+    return starts
 
 
-def _unplaced(call_id: str, table: NodeTable, spec: CallSpec) -> Unplaced:
-    alone = verdicts(table, spec)
-    shared = ~alone.any(axis=0)
-    refuses = np.vstack((alone, shared))
-    return Unplaced(call_id, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))
+def _refusals(
+    problem: Problem, table: NodeTable, specs: Sequence[CallSpec], order: Order, node: Ints
+) -> tuple[Unplaced, ...]:
+    """Why each call without a node has none.
+
+    A node that the call alone could use counts as ``chain`` where a call that it is tied to is
+    refused by every node on its own, else as ``capacity``.
+    """
+    left_out = {c for c in range(len(node)) if node[c] < 0}
+    alone = {c: verdicts(table, specs[c]) for c in left_out}
+    hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
+    found: list[Unplaced] = []
+    for group in order.groups:
+        for c in group:
+            if c in left_out:
+                tied_to = CHAIN if any(o in hopeless for o in group if o != c) else CAPACITY
+                found.append(_refusal(problem.calls[c].id, alone[c], tied_to))
+    rank = {call.id: c for c, call in enumerate(problem.calls)}
+    return tuple(sorted(found, key=lambda refusal: rank[refusal.call]))
+
+
+def _refusal(call: str, alone: Mask, otherwise: str) -> Unplaced:
+    refuses = np.zeros((len(REASONS), alone.shape[1]), np.bool_)
+    refuses[: len(alone)] = alone
+    refuses[REASONS.index(otherwise)] = ~alone.any(axis=0)
+    return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))

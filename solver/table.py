@@ -57,6 +57,7 @@ class NodeTable:
         self.version = 0
         self._links: dict[int, dict[int, tuple[float, float]]] = {}
         self._rows: dict[int, Row] = {}
+        self._matrices: tuple[Floats, Floats] | None = None
         self._cache: dict[Hashable, Any] = {}
         self._names: dict[tuple[str, str], Mask] = {}
         self._mounts: dict[PathKey, Mask] = {}
@@ -156,6 +157,19 @@ class NodeTable:
                 row.ms_per_kib[j] = per_kib
         return row
 
+    def matrices(self) -> tuple[Floats, Floats]:
+        """``half_rtt_ms`` and ``ms_per_kib`` between all nodes, as :meth:`row` has them.
+
+        Kept until a link changes or a node joins, so that a chain pays for them once.
+        """
+        if self._matrices is None:
+            rows = [self.row(i) for i in range(len(self))]
+            self._matrices = (
+                np.stack([row.half_rtt_ms for row in rows]),
+                np.stack([row.ms_per_kib for row in rows]),
+            )
+        return self._matrices
+
     def provides(self, what: str, name: str) -> Mask:
         """The nodes that have ``name`` as a ``feature`` (or isa), ``backend`` or ``site``."""
         mask = self._names.get((what, name))
@@ -195,6 +209,7 @@ class NodeTable:
         return made
 
     def _set_link(self, i: int, j: int, link: tuple[float, float] | None) -> None:
+        self._matrices = None
         for one, other in ((i, j), (j, i)):
             if link is None:
                 self._links.get(one, {}).pop(other, None)
@@ -235,6 +250,7 @@ class NodeTable:
         self.scratch: Floats = np.empty((2, size))
         self.scratch_mask: Mask = np.empty(size, np.bool_)
         self._rows.clear()
+        self._matrices = None
 
 
 _TESTS: Mapping[str, Callable[[Node, str], bool]] = {

@@ -8,7 +8,7 @@ kib = st.sampled_from([0, 1, 10, 300])
 
 
 @st.composite
-def nodes(draw, most):
+def nodes(draw, most, *, tied):
     names = NODES[: draw(st.integers(1, most))]
     return [
         {
@@ -19,7 +19,7 @@ def nodes(draw, most):
             "features": draw(st.sampled_from([[], ["gpu"], ["gpu", "camera"]])),
             "backends": draw(st.sampled_from([["wasm"], ["wasm", "process"], ["process"]])),
             "memory_mib": draw(st.sampled_from([32, 64, 96, 512])),
-            "slots": draw(st.sampled_from([0, 1, 1, 2, 3])),
+            "slots": draw(st.sampled_from([1, 1, 1, 2] if tied else [0, 1, 1, 2, 3])),
             "queue_ms": draw(ms),
             "mounts": draw(st.sampled_from([[], ["/logs"], ["/"], ["/logs", "/data/x"]])),
         }
@@ -33,16 +33,18 @@ def links(draw, names):
     return [
         {"a": a, "b": b, "rtt_ms": draw(ms), "mbit_s": draw(st.sampled_from([1, 20, 940]))}
         for a, b in pairs
-        if draw(st.integers(0, 4))
+        if draw(st.integers(0, 7))
     ]
 
 
 @st.composite
-def call(draw, name, names, earlier):
-    plain = draw(st.booleans())
+def call(draw, name, names, earlier, *, tied):
+    # One refused call refuses all that it is tied to, so tied calls are mostly plain.
+    plain = draw(st.integers(0, 9)) > 0 if tied else draw(st.booleans())
     rare = st.just([]) if plain else st.sampled_from([[], [], ["gpu"], ["x86_64"], ["gpu", "tpu"]])
     some = st.lists(st.sampled_from([*names, "ghost"]), unique=True)
-    profiled = draw(st.lists(st.sampled_from(names), unique=True, min_size=0 if not plain else 1))
+    least = 0 if not plain else len(names) if tied else 1
+    profiled = draw(st.lists(st.sampled_from(names), unique=True, min_size=least))
     made = {
         "id": name,
         "tool": "t",
@@ -57,7 +59,7 @@ def call(draw, name, names, earlier):
         else ["wasm", "process"],
         "requires": draw(rare),
         "privacy": draw(
-            st.sampled_from(["public"] if plain else ["public", "public", "site", "node"])
+            st.sampled_from(["public", "public", "site", "node"] if not plain else ["public"])
         ),
         "data": [] if plain else draw(st.sampled_from([[], ["/logs/a"], ["/logs2/a"], ["/"]])),
         "exec_ms": {n: draw(ms) for n in profiled},
@@ -75,12 +77,12 @@ def call(draw, name, names, earlier):
 
 @st.composite
 def problems(draw, most_nodes=4, most_calls=5, *, tied=False, mode="sum"):
-    some = draw(nodes(most_nodes))
+    some = draw(nodes(most_nodes, tied=tied))
     names = [n["id"] for n in some]
     calls = []
     for i in range(draw(st.integers(0, most_calls))):
         earlier = [c["id"] for c in calls] if tied else []
-        calls.append(draw(call(f"c{i}", names, earlier)))
+        calls.append(draw(call(f"c{i}", names, earlier, tied=tied)))
     return {
         "nodes": some,
         "links": draw(links(names)),

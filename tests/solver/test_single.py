@@ -89,7 +89,7 @@ def test_a_heartbeat_moves_the_next_call(table, call):
     refused = place_one(table, call)
     assert isinstance(refused, Refused)
     assert refused.rejected == {"memory": 1, "capacity": 2}
-    assert refused.core == ("memory",)
+    assert refused.core == ("capacity",)
     assert refused.mend == "free 1 MiB on pi4, or free a slot on nuc"
 
 

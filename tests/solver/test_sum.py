@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from solver import CallSpec, NodeTable, Placed, parse_problem, place, place_one
-from solver.assign import Resources, assign, can_better, greedy, total_ms
+from solver.assign import assign, can_better, greedy, total_ms
+from solver.board import Resources
 from solver.costs import cost_ms
 from solver.cp_sat import Contention, least_cost, most_calls
 from tests.solver import oracle

@@ -1,0 +1,238 @@
+"""Tied calls that contend for nodes: the CP-SAT model of mode ``sum``, a function per constraint.
+
+``x[c, n]`` says that call c runs on node n, ``z[p, c, n, m]`` that p runs on n and c, behind it,
+on m. What a group holds of a node at once is its heaviest antichain there, so the model bounds
+it from below by antichains, and is given the ones that matter when an answer breaks one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.antichain import heaviest, maximal
+from solver.board import Board
+from solver.model import Found, Model
+from solver.units import Ints, per_ms, to_units
+
+# Groups with no more antichains than this get all of them at once.
+_FEW = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What one model decides.
+
+    Attributes:
+        groups: the groups of tied calls, each in forward order.
+        nodes: per call the nodes that it may use.
+        memory_have, slots_have: what is left on each node.
+        everyone: whether every group has to run; else as many calls as possible.
+    """
+
+    board: Board
+    groups: Sequence[tuple[int, ...]]
+    nodes: Mapping[int, Ints]
+    memory_have: Ints
+    slots_have: Ints
+    everyone: bool
+
+    @property
+    def calls(self) -> list[int]:
+        """All calls of all groups."""
+        return [call for group in self.groups for call in group]
+
+
+class TiedModel:
+    """The CP-SAT model of a field.
+
+    Attributes:
+        x: per call its literals, one per node of ``field.nodes``.
+        runs: per group the literal that says it runs; empty where all have to.
+        loads: (group, node) -> the variables for the memory and slots that it holds there.
+        ties: (p, c, literals z, index into p's nodes, index into c's nodes, transfer in ms).
+    """
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.model = Model()
+        self.x = {c: self.model.literals(len(field.nodes[c])) for c in field.calls}
+        self.runs = [] if field.everyone else list(self.model.literals(len(field.groups)))
+        self.ties: list[tuple[int, int, range, Ints, Ints, np.ndarray]] = []
+        self.loads: dict[tuple[int, int], tuple[int, int]] = {}
+        self._antichains: dict[int, set[tuple[int, ...]]] = {}
+        tied_calls_run_together(self)
+        outputs_travel(self)
+        nodes_hold_what_runs_at_once(self)
+
+    def solve(self, deadline: float, gap: float = 0.0) -> Found:
+        """Search, and search again for as long as an answer breaks an antichain not yet known.
+
+        What is found at the deadline may overfill a node: its bound is valid all the same.
+        """
+        while True:
+            found = self.model.solve(deadline - time.perf_counter(), gap)
+            if found.values is None or not self._forbid_overfull(self.assignment(found.values)):
+                return found
+            if time.perf_counter() >= deadline:
+                return Found(None, proven=False, bound=found.bound)
+
+    def ask_for_most(self) -> None:
+        """As many calls as possible."""
+        self.model.minimise(self.runs, [-len(group) for group in self.field.groups])
+
+    def ask_for_least_cost(self, count: int) -> float:
+        """The least cost of at least ``count`` calls; returns the units per ms."""
+        if self.runs:
+            sizes = [len(group) for group in self.field.groups]
+            self.model.linear(self.runs, sizes, low=count)
+        parts = [
+            (np.array(self.x[c], np.int64), self.field.board.alone_ms[c, self.field.nodes[c]])
+            for c in self.field.calls
+        ]
+        parts += [(np.array(z, np.int64), travel) for _, _, z, _, _, travel in self.ties if len(z)]
+        # What every answer pays is no choice: leaving it out lets the rest be scaled finer.
+        least = [float(ms.min()) if len(ms) and not self.runs else 0.0 for _, ms in parts]
+        extra = np.concatenate([ms - low for (_, ms), low in zip(parts, least, strict=True)])
+        scale = per_ms(float(extra.max(initial=0.0)), len(parts))
+        variables = np.concatenate([literals for literals, _ in parts])
+        self.model.minimise(variables, to_units(extra, scale), offset=sum(least) * scale)
+        self.rounding = 0.5 * len(parts)
+        return scale
+
+    def hint(self, node: Ints) -> None:
+        """Look first at an assignment (-1: none)."""
+        pairs: dict[int, int] = {}
+        for c, literals in self.x.items():
+            pairs.update(zip(literals, (self.field.nodes[c] == node[c]).tolist(), strict=True))
+        for p, c, z, from_, to, _ in self.ties:
+            taken = (self.field.nodes[p][from_] == node[p]) & (self.field.nodes[c][to] == node[c])
+            pairs.update(zip(z, taken.tolist(), strict=True))
+        for k, literal in enumerate(self.runs):
+            pairs[literal] = node[self.field.groups[k][0]] >= 0
+        self.model.hint(list(pairs), [int(value) for value in pairs.values()])
+
+    def assignment(self, values: Ints) -> Ints:
+        """The node of each call of the board (-1: none, or not in the field)."""
+        node = np.full(len(self.field.board.alone_ms), -1, np.int64)
+        for c, literals in self.x.items():
+            taken = np.flatnonzero(values[literals.start : literals.stop])
+            if len(taken):
+                node[c] = self.field.nodes[c][taken[0]]
+        return node
+
+    def use(self, group: int, node: int) -> tuple[int, int]:
+        """The variables for the memory and the slots that a group holds of a node."""
+        pair = self.loads.get((group, node))
+        if pair is None:
+            pair = (
+                self.model.whole(0, int(self.field.memory_have[node])),
+                self.model.whole(0, int(self.field.slots_have[node])),
+            )
+            self.loads[group, node] = pair
+        return pair
+
+    def together(self, group: int, node: int, antichain: Sequence[int]) -> None:
+        """These calls of a group, where they are on the node, are there at once."""
+        here = [(c, self._literal(c, node)) for c in antichain]
+        chosen = [(c, literal) for c, literal in here if literal is not None]
+        if not chosen:
+            return
+        memory, slots = self.use(group, node)
+        need = [int(self.field.board.resources.memory_need[c]) for c, _ in chosen]
+        literals = [literal for _, literal in chosen]
+        self.model.linear([memory, *literals], [1, *(-n for n in need)], low=0)
+        self.model.linear([slots, *literals], [1, *(-1 for _ in literals)], low=0)
+
+    def learn(self, group: int, antichain: tuple[int, ...]) -> bool:
+        """Count an antichain on every node that is tight; False where it is known already."""
+        known = self._antichains.setdefault(group, set())
+        if antichain in known:
+            return False
+        known.add(antichain)
+        for node in tight_nodes(self.field):
+            self.together(group, node, antichain)
+        return True
+
+    def _literal(self, call: int, node: int) -> int | None:
+        at = np.flatnonzero(self.field.nodes[call] == node)
+        return self.x[call][int(at[0])] if len(at) else None
+
+    def _forbid_overfull(self, node: Ints) -> bool:
+        """Learn the antichains that overfill a node; whether there were any."""
+        field, board = self.field, self.field.board
+        memory = np.zeros_like(field.memory_have)
+        slots = np.zeros_like(field.slots_have)
+        for group in field.groups:
+            more = board.use(group, np.where(node >= 0, node, -1)) if node[group[0]] >= 0 else None
+            if more is not None:
+                memory += more[0]
+                slots += more[1]
+        overfull = np.flatnonzero((memory > field.memory_have) | (slots > field.slots_have))
+        learned = False
+        for n in (int(k) for k in overfull):
+            for k, group in enumerate(field.groups):
+                here = [c for c in group if node[c] == n]
+                need = [int(board.resources.memory_need[c]) for c in here]
+                for weight in (need, [1] * len(here)):
+                    antichain = tuple(sorted(heaviest(board.order, here, weight)))
+                    if antichain:
+                        learned |= self.learn(k, antichain)
+        return learned
+
+
+def tied_calls_run_together(tied: TiedModel) -> None:
+    """Every call of a group runs on one node, or, where it may be left out, none of them runs."""
+    for k, group in enumerate(tied.field.groups):
+        for call in group:
+            if tied.runs:
+                tied.model.exactly_one([*tied.x[call], -tied.runs[k] - 1])
+            else:
+                tied.model.exactly_one(tied.x[call])
+
+
+def outputs_travel(tied: TiedModel) -> None:
+    """Where p and the call behind it run, there is a link, and it is paid for."""
+    board, nodes, model = tied.field.board, tied.field.nodes, tied.model
+    for c in tied.field.calls:
+        for p in board.order.before[c]:
+            travel = board.travel_ms(p, nodes[p], nodes[c])
+            from_, to = np.nonzero(np.isfinite(travel))
+            z = model.literals(len(from_))
+            tied.ties.append((p, c, z, from_, to, travel[from_, to]))
+            for literals, at in ((tied.x[p], from_), (tied.x[c], to)):
+                for k, literal in enumerate(literals):
+                    pairs = z.start + np.flatnonzero(at == k)
+                    model.linear([*pairs, literal], [1] * len(pairs) + [-1], low=0, high=0)
+
+
+def nodes_hold_what_runs_at_once(tied: TiedModel) -> None:
+    """On each node the groups' loads fit; each load is at least that of every known antichain."""
+    field, model = tied.field, tied.model
+    order = field.board.order
+    for k, group in enumerate(field.groups):
+        every = maximal(order, group, _FEW)
+        # Without all of them: the widest, and each call alone. The rest is learned when needed.
+        widest = heaviest(order, group, [1] * len(group))
+        some = every or [widest, *((c,) for c in group)]
+        for antichain in some:
+            tied.learn(k, tuple(sorted(antichain)))
+    for node in tight_nodes(field):
+        loads = [tied.use(k, node) for k in range(len(field.groups)) if (k, node) in tied.loads]
+        ones = [1] * len(loads)
+        model.linear([memory for memory, _ in loads], ones, high=int(field.memory_have[node]))
+        model.linear([slots for _, slots in loads], ones, high=int(field.slots_have[node]))
+
+
+def tight_nodes(field: Field) -> list[int]:
+    """The nodes that could not hold all calls that may use them."""
+    memory = np.zeros_like(field.memory_have)
+    slots = np.zeros_like(field.slots_have)
+    for call in field.calls:
+        memory[field.nodes[call]] += field.board.resources.memory_need[call]
+        slots[field.nodes[call]] += 1
+    tight = (memory > field.memory_have) | (slots > field.slots_have)
+    return [int(n) for n in np.flatnonzero(tight)]
