@@ -8,12 +8,14 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from dispatcher.account import Account, Timing, record_json
 from dispatcher.errors import (
+    CallCancelled,
     CallFailed,
     CallRefused,
     CallTimeout,
@@ -97,9 +99,12 @@ class Calls:
             try:
                 placed = self._scheduler.place(task, without)
             except CallRefused:
-                if last is not None:
+                if last is None:
+                    raise
+                if not isinstance(last, NodeLost) or not await self._links.returned(last.node):
                     raise last from None
-                raise
+                without -= {last.node}
+                continue
             flight = self._flight(request, task, placed, body, began_s)
             try:
                 outcome, sent_s = await self._fly(flight, request, task, placed)
@@ -192,7 +197,11 @@ class Calls:
         if outcome.result.status != edge_pb2.STATUS_DONE:
             raise _failure(task, outcome.result, record)
         result = _parsed(task, outcome.body, record)
-        self._account.answered(task, outcome, record, is_error=result.get("isError") is True)
+        is_error = result.get("isError") is True
+        # Learning can wait until the answer is on its way.
+        asyncio.get_running_loop().call_soon(
+            partial(self._account.answered, task, outcome, record, is_error=is_error)
+        )
         meta = result.get("_meta")
         result["_meta"] = {**(meta if isinstance(meta, dict) else {})}
         result["_meta"][PLACEMENT_KEY] = record_json(record)
@@ -249,8 +258,7 @@ def _turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> Sanderl
     if result.status == edge_pb2.STATUS_UNAVAILABLE:
         return CallFailed(f"{name}: {placed.node} could not start it: {message}", placed.node)
     return CallRefused(
-        f"{name}: {placed.node} refused it: {message}; try again later, or give the node more "
-        f"slots",
+        f"{name}: {placed.node} refused it: {message}",
         reasons={"capacity": 1},
         core=("capacity",),
         mend=f"free a slot on {placed.node}",
@@ -260,11 +268,14 @@ def _turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> Sanderl
 def _failure(task: Task, result: edge_pb2.Result, record: PlacementRecord) -> CallFailed:
     message = result.message or _SAID.get(result.status, "it failed without a word")
     text = f"{task.entry.public_name} on {record.node}: {message}"
-    kind = CallTimeout if result.status == edge_pb2.STATUS_TIMEOUT else CallFailed
-    return kind(text, record.node, record)
+    return _KINDS.get(result.status, CallFailed)(text, record.node, record)
 
 
-_SAID: Final = {
+_KINDS: Final[Mapping[int, type[CallFailed]]] = {
+    edge_pb2.STATUS_TIMEOUT: CallTimeout,
+    edge_pb2.STATUS_CANCELLED: CallCancelled,
+}
+_SAID: Final[Mapping[int, str]] = {
     edge_pb2.STATUS_TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
     edge_pb2.STATUS_MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
     edge_pb2.STATUS_OUTPUT: "its answer is over its limit; raise limits.output_mib",

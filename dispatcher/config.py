@@ -61,14 +61,13 @@ class LimitsConfig(_Table):
 
 
 class Narrowing(_Table):
-    """What narrows a placement: the same form for policy rules and for a tool's own hint."""
+    """What narrows a placement: a caller's requirements, and part of hints and rules."""
 
     privacy: PrivacyName | None = None
     allow: list[str] | None = None
     deny: list[str] = []
     requires: list[Word] = []
     backend: list[Word] | None = None
-    limits: LimitsConfig = LimitsConfig()
 
     @field_validator("allow", "deny")
     @classmethod
@@ -76,7 +75,13 @@ class Narrowing(_Table):
         return None if values is None else [selector(value) for value in values]
 
 
-class RuleConfig(Narrowing):
+class HintConfig(Narrowing):
+    """A tool's own ``_meta["dev.sanderling/hint"]``."""
+
+    limits: LimitsConfig = LimitsConfig()
+
+
+class RuleConfig(HintConfig):
     """One ``[[policy.rules]]``: for the tools that match any glob, or for all."""
 
     tools: list[Word] | None = None
@@ -219,7 +224,9 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """The first fault of a pydantic error as one line: where, what, and the mend."""
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A key that is misspelt is why another is missing.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     where = _dotted(fault["loc"])
     if fault["type"] == "extra_forbidden":
         key = str(fault["loc"][-1])
@@ -238,6 +245,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 def nearest(word: str, known: Sequence[str], otherwise: str) -> str:
     """Words for a mend: the known name nearest to one that is not, else all of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = close or [name for name in known if word and name.startswith(word)]
     if close:
         return f"did you mean {close[0]!r}?"
     return f"{otherwise} {', '.join(sorted(known)) or 'none'}"

@@ -53,6 +53,8 @@ def load_token(state: Path) -> str:
     """
     given = os.environ.get("SANDERLING_TOKEN")
     if given:
+        if not given.isascii() or not given.isprintable() or " " in given:
+            raise ConfigError("SANDERLING_TOKEN: must be printable ASCII without spaces")
         return given
     path = state / "token"
     try:
@@ -87,6 +89,7 @@ class Links(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         self._links: dict[str, Link] = {}
         self._flights: dict[str, Flight] = {}
         self._changed = asyncio.Event()
+        self._stopping = False
         self._server: grpc.aio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self.prefetch: Callable[[], list[edge_pb2.Module]] = list
@@ -117,6 +120,7 @@ class Links(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
 
     async def stop(self, grace_s: float = 0.5) -> None:
         """End every stream and fail what is in flight."""
+        self._stopping = True
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -124,6 +128,7 @@ class Links(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             flight.fail(NodeLost("the dispatcher is stopping", flight.node))
         for link in list(self._links.values()):
             link.end("the dispatcher is stopping")
+        self._tell_changed()
         if self._server is not None:
             await self._server.stop(grace_s)
             self._server = None
@@ -131,6 +136,14 @@ class Links(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
     async def changed(self) -> None:
         """Return at the next coming or going of a node."""
         await self._changed.wait()
+
+    async def returned(self, node: str) -> bool:
+        """Whether a lost node is back, waiting for it as long as calls wait."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECONNECT_S):
+                while node not in self._links and not self._stopping:
+                    await self.changed()
+        return node in self._links and not self._stopping
 
     def connected(self) -> set[str]:
         """The nodes that have a live stream."""
@@ -145,8 +158,9 @@ class Links(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         whether the call may have run.
         """
         link = self._links.get(flight.node)
-        if link is None:
-            flight.fail(NodeLost(f"node {flight.node} is not connected", flight.node))
+        if link is None or self._stopping:
+            why = "the dispatcher is stopping" if self._stopping else "it is not connected"
+            flight.fail(NodeLost(f"node {flight.node} cannot be asked: {why}", flight.node))
             return
         flight.instance = link.instance
         self._flights[flight.id] = flight

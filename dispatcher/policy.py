@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, ValidationError
 
 from dispatcher.config import (
     Config,
+    HintConfig,
     LimitsConfig,
     Narrowing,
     PolicyConfig,
@@ -130,7 +131,7 @@ def applies(rule: RuleConfig, server: str, name: str) -> bool:
     return any(fnmatchcase(one, glob) for glob in rule.tools for one in names)
 
 
-def constraints_of(rule: Narrowing) -> Constraints:
+def constraints_of(rule: HintConfig) -> Constraints:
     """One rule, or one hint, as constraints."""
     return Constraints(
         privacy=rule.privacy or "public",
@@ -161,9 +162,9 @@ def parse_hint(value: object) -> Constraints:
             it might have narrowed.
     """
     try:
-        return constraints_of(Narrowing.model_validate(value))
+        return constraints_of(HintConfig.model_validate(value))
     except ValidationError as error:
-        raise ValueError(describe(error, Narrowing)) from None
+        raise ValueError(describe(error, HintConfig)) from None
 
 
 class _RequirementsForm(Narrowing):

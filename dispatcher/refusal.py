@@ -34,7 +34,14 @@ class Explanation:
         """What ``sanderling explain --json`` prints."""
         inner = solver.Explanation(self.placed, self.runner_up, self.nodes, self.core, self.mend)
         form = inner.to_json()
+        for node in form["nodes"]:
+            node["cost_ms"] = _rounded(node["cost_ms"])
+            node["parts"] = {name: _rounded(value) for name, value in node["parts"].items()}
         return {key: form[key] for key in ("placed", "nodes", "core", "mend")}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def explained(table: NodeTable, spec: CallSpec) -> Explanation:

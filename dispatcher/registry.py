@@ -27,6 +27,7 @@ log = logging.getLogger("sanderling.registry")
 
 DATA_KEY: Final = "dev.sanderling/data"
 HINT_KEY: Final = "dev.sanderling/hint"
+NODES_KEPT_S: Final = 90 * 86_400.0  # how long a node that never comes back is known
 _NAMES_MAX: Final = 12  # that a message lists
 _NODE = re.compile(NODE_NAME)
 
@@ -172,9 +173,12 @@ class Registry:
         self._observers.append(observer)
 
     def restore_nodes(self) -> None:
-        """Know the nodes of earlier runs again, as not connected."""
+        """Know the nodes of earlier runs again, as not connected; forget the long gone."""
+        oldest_s = time.time() - NODES_KEPT_S
         for row in self._store.nodes():
-            if row.name not in self._nodes:
+            if row.last_seen_s < oldest_s:
+                self._store.forget_node(row.name)
+            elif row.name not in self._nodes:
                 node = NodeState(row.name, last_seen=row.last_seen_s)
                 node.agent_version = row.agent_version
                 _describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
@@ -202,6 +206,7 @@ class Registry:
             node = self._nodes[register.node] = NodeState(register.node)
         node.agent_version = register.agent_version
         node.connected = node.placeable = True
+        node.warm = set()
         _describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib
         if register.HasField("load"):
@@ -210,7 +215,11 @@ class Registry:
         return node
 
     def heartbeat(self, node: NodeState, beat: edge_pb2.Heartbeat) -> None:
-        """A node's load, and what has changed about it."""
+        """A node's load, and what has changed about it.
+
+        Modules it calls warm stay so until it registers anew: a beat may be older than a call
+        that has just loaded one.
+        """
         node.last_seen = time.time()
         _load(node, beat)
         if beat.HasField("changed"):
@@ -355,4 +364,4 @@ def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
     node.memory_free_mib = beat.memory_free_mib
     node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
     node.cpu_percent = beat.cpu_percent
-    node.warm = set(beat.warm)
+    node.warm.update(beat.warm)

@@ -57,7 +57,8 @@ class Scheduler:
         self._tools: dict[str, ToolEntry] = {}  # those with costs in the table, by key
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, dict[str, int]] = {}
-        self._version = -1  # of the table, at which the two above were filled
+        self._default_origin: str | None = None
+        self._version = -1  # of the table, at which the three above were filled
         self._loads: dict[str, _Load] = {}
         for node in registry.nodes():
             self.node_described(node)
@@ -160,9 +161,11 @@ class Scheduler:
             return self._config.dispatcher.origin
         if self._config.agents:
             return self._config.agents[0].name
-        nodes = self._registry.nodes()
-        connected = next((node.name for node in nodes if node.connected), "")
-        return connected or next((node.name for node in nodes), "")
+        self._drop_stale()
+        if self._default_origin is None:
+            nodes = sorted(self._registry.nodes(), key=lambda node: not node.connected)
+            self._default_origin = nodes[0].name if nodes else ""
+        return self._default_origin
 
     # ---- what happens to calls
 
@@ -232,6 +235,7 @@ class Scheduler:
     def _drop_stale(self) -> None:
         if self._version != self.table.version:
             self._version = self.table.version
+            self._default_origin = None
             self._permits.clear()
             self._rejected.clear()
 

@@ -12,6 +12,7 @@ import pytest
 from dispatcher import config as configuration
 from dispatcher.app import App
 from dispatcher.artifacts import Artifact
+from dispatcher.errors import CallRefused
 from dispatcher.registry import ServerEntry
 from dispatcher.requests import CallRequest, Requirements
 from protos.edge.v1 import edge_pb2, edge_pb2_grpc
@@ -117,12 +118,7 @@ class FakeAgent:
                 capabilities=capabilities or self.capabilities,
             )
         )
-        first = await self.stream.read()
-        if first is grpc.aio.EOF:
-            raise grpc.aio.AioRpcError(
-                await self.stream.code(), None, None, await self.stream.details()
-            )
-        self.welcome = first.welcome
+        self.welcome = (await self.stream.read()).welcome
         self._tasks.append(asyncio.create_task(self._serve()))
         return self
 
@@ -299,3 +295,86 @@ def until():
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+class MemoryStore:
+    """Keeps rows in lists: enough for what is not about storage."""
+
+    def __init__(self):
+        self.node_rows, self.profile_rows, self.call_rows = {}, {}, []
+
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+    def flush(self):
+        pass
+
+    def nodes(self):
+        return list(self.node_rows.values())
+
+    def profiles(self):
+        return list(self.profile_rows.values())
+
+    def calls(self, limit):
+        return self.call_rows[::-1][:limit]
+
+    def save_node(self, row):
+        self.node_rows[row.name] = row
+
+    def save_call(self, row):
+        self.call_rows.append(row)
+
+    def save_profile(self, row):
+        self.profile_rows[row.kind, row.key, row.node] = row
+
+    def forget_node(self, name):
+        self.node_rows.pop(name, None)
+
+
+class Board:
+    """An app that is not started, with nodes that are only registered: for placing alone."""
+
+    def __init__(self, folder, values=None, *, servers=None):
+        merged = {**(values or {})}
+        merged["dispatcher"] = {"state": str(folder / "state"), **merged.get("dispatcher", {})}
+        self.app = App(configuration.load(None, merged), servers=(), store=MemoryStore())
+        self.registry = self.app.registry
+        self.scheduler = self.app.scheduler
+        self.registry.add_servers(standard_servers(folder) if servers is None else servers)
+
+    def join(self, name, **capabilities):
+        mounts = [edge_pb2.Mount(path=path) for path in capabilities.pop("mounts", ())]
+        fields = {
+            "isa": "x86_64", "memory_mib": 256, "slots": 4, "speed": 1000.0, "backends": ["wasm"],
+            "tier": "edge", "site": "home", **capabilities,
+        }  # fmt: skip
+        return self.registry.attach(
+            edge_pb2.Register(
+                node=name,
+                instance="i",
+                capabilities=edge_pb2.Capabilities(mounts=mounts, **fields),
+            )
+        )
+
+    def task(self, name, arguments=None, **asked):
+        entry = self.registry.tool(name)
+        requirements = self.app.parse_requirements(asked or None)
+        return self.scheduler.task(entry, arguments or {}, requirements, 0.1)
+
+    def place(self, name, arguments=None, **asked):
+        return self.scheduler.place(self.task(name, arguments, **asked)).node
+
+    def reasons(self, name, arguments=None, **asked):
+        try:
+            node = self.place(name, arguments, **asked)
+        except CallRefused as refused:
+            return refused.reasons
+        raise AssertionError(f"placed on {node}")
+
+
+@pytest.fixture
+def board(tmp_path):
+    return lambda values=None, **options: Board(tmp_path, values, **options)

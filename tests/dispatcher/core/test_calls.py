@@ -243,6 +243,18 @@ class TestNodeLost:
             await first.vanish()
             assert (await running).placement.node == "edge"
 
+    async def test_a_read_only_call_with_no_other_node_waits_for_its_own(
+        self, run_app, attach, call, until, answer
+    ):
+        async with run_app() as app:
+            agent = await attach(app, handler=lambda c, a: None)
+            running = asyncio.create_task(call(app, "echo"))
+            await until(lambda: agent.calls)
+            await agent.vanish()
+            await until(lambda: not app.registry.node("device").connected)
+            await attach(app, handler=lambda c, a: answer("again"))
+            assert (await running).result["content"][0]["text"] == "again"
+
     async def test_any_other_call_ends_in_an_error_that_says_so(
         self, run_app, attach, call, monkeypatch, until
     ):
