@@ -25,12 +25,21 @@ pub struct Aggregation<'q> {
 ///
 /// # Errors
 /// A number that no statistics can be made of.
-pub fn aggregate_list<'a>(items: &'a [Dict<'a>], wanted: &Aggregation<'a>) -> Result<Dict<'a>, DataError> {
+pub fn aggregate_list<'a>(
+    items: &'a [Dict<'a>],
+    wanted: &Aggregation<'a>,
+) -> Result<Dict<'a>, DataError> {
     if items.is_empty() {
-        return Ok(Dict::from([("total_count", 0.into()), ("groups", Value::Dict(Dict::default()))]));
+        return Ok(Dict::from([
+            ("total_count", 0.into()),
+            ("groups", Value::Dict(Dict::default())),
+        ]));
     }
     let input_size = dumps_len_of_list(items);
-    let mut result = Dict::from([("total_count", items.len().into()), ("input_size_estimate", input_size.into())]);
+    let mut result = Dict::from([
+        ("total_count", items.len().into()),
+        ("input_size_estimate", input_size.into()),
+    ]);
     if let Some(field) = wanted.group_by.filter(|field| !field.is_empty()) {
         let groups = tally(items, field);
         let group_count = groups.len();
@@ -45,20 +54,28 @@ pub fn aggregate_list<'a>(items: &'a [Dict<'a>], wanted: &Aggregation<'a>) -> Re
     if !wanted.sum_fields.is_empty() {
         let mut sums = Vec::with_capacity(wanted.sum_fields.len());
         for field in wanted.sum_fields {
-            sums.push((Cow::Borrowed(field.as_str()), Value::Dict(field_stats(items, field)?)));
+            sums.push((
+                Cow::Borrowed(field.as_str()),
+                Value::Dict(field_stats(items, field)?),
+            ));
         }
         result.set("field_stats".into(), Value::Dict(Dict::from_pairs(sums)));
     }
     let output_size = dumps_len_of_dict(&result);
     result.set("output_size_estimate".into(), output_size.into());
-    result.set("reduction_ratio".into(), Value::Float(output_size as f64 / input_size as f64));
+    result.set(
+        "reduction_ratio".into(),
+        Value::Float(output_size as f64 / input_size as f64),
+    );
     Ok(result)
 }
 
 /// `len(json.dumps(items))`.
 fn dumps_len_of_list(items: &[Dict]) -> usize {
     let brackets = dumps_len(&Value::List(Vec::new()));
-    brackets + items.iter().map(dumps_len_of_dict).sum::<usize>() + 2 * items.len().saturating_sub(1)
+    brackets
+        + items.iter().map(dumps_len_of_dict).sum::<usize>()
+        + 2 * items.len().saturating_sub(1)
 }
 
 /// How often each value of a field occurs, as text; a missing one counts as "unknown".

@@ -20,16 +20,27 @@ pub fn deduplicate<'a>(items: Vec<Dict<'a>>, key_fields: Vec<String>, keep: Keep
     let original_count = items.len();
     if items.is_empty() {
         let nothing = Value::List(Vec::new());
-        return Dict::from([("original_count", 0.into()), ("unique_count", 0.into()), ("items", nothing)]);
+        return Dict::from([
+            ("original_count", 0.into()),
+            ("unique_count", 0.into()),
+            ("items", nothing),
+        ]);
     }
     let chosen = chosen_places(&items, &key_fields, keep);
     let mut items: Vec<Option<Dict>> = items.into_iter().map(Some).collect();
-    let unique: Vec<Value> = chosen.iter().filter_map(|&place| items[place].take()).map(Value::Dict).collect();
+    let unique: Vec<Value> = chosen
+        .iter()
+        .filter_map(|&place| items[place].take())
+        .map(Value::Dict)
+        .collect();
     Dict::from([
         ("original_count", original_count.into()),
         ("unique_count", unique.len().into()),
         ("duplicates_removed", (original_count - unique.len()).into()),
-        ("key_fields", Value::List(key_fields.into_iter().map(Value::from).collect())),
+        (
+            "key_fields",
+            Value::List(key_fields.into_iter().map(Value::from).collect()),
+        ),
         ("items", Value::List(unique)),
     ])
 }
@@ -41,7 +52,10 @@ fn chosen_places(items: &[Dict], key_fields: &[String], keep: Keep) -> Vec<usize
         return chosen;
     }
     for (place, item) in items.iter().enumerate() {
-        let key = key_fields.iter().map(|field| item.get(field).map_or(Cow::Borrowed(""), str_of)).collect();
+        let key = key_fields
+            .iter()
+            .map(|field| item.get(field).map_or(Cow::Borrowed(""), str_of))
+            .collect();
         let fresh = chosen.len();
         let rank = *ranks.entry(key).or_insert(fresh);
         if rank == fresh {

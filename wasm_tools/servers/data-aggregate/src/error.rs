@@ -16,10 +16,17 @@ pub enum DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            DataError::TooLarge { field } => write!(f, "{field}: a whole number is too large for floating point"),
-            DataError::NoSpread => f.write_str("the numbers must be finite and their spread must fit floating point"),
+            DataError::TooLarge { field } => {
+                write!(f, "{field}: a whole number is too large for floating point")
+            }
+            DataError::NoSpread => {
+                f.write_str("the numbers must be finite and their spread must fit floating point")
+            }
             DataError::Collision { key } => {
-                write!(f, "{key}: the merged summary already has this name; rename the key")
+                write!(
+                    f,
+                    "{key}: the merged summary already has this name; rename the key"
+                )
             }
         }
     }

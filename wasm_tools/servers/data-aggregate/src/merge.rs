@@ -16,7 +16,10 @@ use crate::DataError;
 ///
 /// # Errors
 /// A nested object under a key that the merged summary uses itself.
-pub fn merge_summaries<'a>(summaries: &[Dict<'a>], weights: Option<&[f64]>) -> Result<Dict<'a>, DataError> {
+pub fn merge_summaries<'a>(
+    summaries: &[Dict<'a>],
+    weights: Option<&[f64]>,
+) -> Result<Dict<'a>, DataError> {
     if summaries.is_empty() {
         return Ok(Dict::from([("merged_count", 0.into())]));
     }
@@ -48,9 +51,14 @@ fn collect<'s, 'a>(summaries: &'s [Dict<'a>], weights: Option<&[f64]>) -> Vec<Ke
             let fresh = keys.len();
             let place = *places.entry(name).or_insert(fresh);
             if place == fresh {
-                keys.push(KeyValues { name: name.clone(), values: Vec::new() });
+                keys.push(KeyValues {
+                    name: name.clone(),
+                    values: Vec::new(),
+                });
             }
-            keys[place].values.extend(weight.map(|weight| (value, weight)));
+            keys[place]
+                .values
+                .extend(weight.map(|weight| (value, weight)));
         }
     }
     keys
@@ -80,13 +88,17 @@ impl<'a> Merged<'a> {
         let taken = self.places.contains_key(key.name.as_ref());
         for &(value, weight) in &key.values {
             let Value::Dict(object) = value else { continue };
-            let numbers = object.iter().filter_map(|(name, value)| Some((name, Number::of(value)?.to_f64())));
+            let numbers = object
+                .iter()
+                .filter_map(|(name, value)| Some((name, Number::of(value)?.to_f64())));
             let sums = sums.get_or_insert_with(Sums::default);
             for (name, number) in numbers {
                 if taken {
-                    return Err(DataError::Collision { key: key.name.to_string() });
+                    return Err(DataError::Collision {
+                        key: key.name.to_string(),
+                    });
                 }
-                sums.add(name, number * weight);
+                sums.add(name.clone(), number * weight);
             }
         }
         if let (Some(sums), false) = (sums, taken) {
@@ -105,7 +117,9 @@ impl<'a> Merged<'a> {
                 weights.push(weight);
             } else if let Value::List(items) = value {
                 for item in items {
-                    let Some(number) = Number::of(item) else { return };
+                    let Some(number) = Number::of(item) else {
+                        return;
+                    };
                     numbers.push(number);
                 }
             }
@@ -119,9 +133,14 @@ impl<'a> Merged<'a> {
             // so after a list the two are out of step: as the original has it.
             let pairs = numbers.iter().zip(&weights);
             let weighted = pairs.fold(0.0, |sum, (number, weight)| sum + number.to_f64() * weight);
-            self.set(Cow::Owned(format!("{}_weighted_avg", key.name)), Value::Float(weighted / weight));
+            self.set(
+                Cow::Owned(format!("{}_weighted_avg", key.name)),
+                Value::Float(weighted / weight),
+            );
         }
-        let total = numbers.into_iter().fold(Number::Int(0), |sum, number| sum + number);
+        let total = numbers
+            .into_iter()
+            .fold(Number::Int(0), |sum, number| sum + number);
         self.set(Cow::Owned(format!("{}_total", key.name)), total.to_value());
     }
 }
@@ -134,17 +153,22 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn add(&mut self, name: &Cow<'a, str>, amount: f64) {
+    fn add(&mut self, name: Cow<'a, str>, amount: f64) {
         let fresh = self.sums.len();
         let place = *self.places.entry(name.clone()).or_insert(fresh);
         if place == fresh {
-            self.sums.push((name.clone(), 0.0));
+            self.sums.push((name, 0.0));
         }
         self.sums[place].1 += amount;
     }
 
     fn into_value(self) -> Value<'a> {
-        Value::Dict(Dict::from_pairs(self.sums.into_iter().map(|(name, sum)| (name, sum.into())).collect()))
+        Value::Dict(Dict::from_pairs(
+            self.sums
+                .into_iter()
+                .map(|(name, sum)| (name, sum.into()))
+                .collect(),
+        ))
     }
 }
 
@@ -154,14 +178,23 @@ mod tests {
     use python_values::{json_text, read};
 
     fn merge(json: &str, weights: Option<&[f64]>) -> Result<String, DataError> {
-        let Value::List(items) = read(json).unwrap() else { panic!("not a list") };
-        let summaries: Vec<Dict> = items.into_iter().map(|item| item.as_dict().unwrap().clone()).collect();
+        let Value::List(items) = read(json).unwrap() else {
+            panic!("not a list")
+        };
+        let summaries: Vec<Dict> = items
+            .into_iter()
+            .map(|item| item.as_dict().unwrap().clone())
+            .collect();
         merge_summaries(&summaries, weights).map(|merged| json_text(&Value::Dict(merged)))
     }
 
     #[test]
     fn lists_shift_the_weights() {
-        let merged = merge(r#"[{"a": [10, 20]}, {"a": 1}, {"a": 2}]"#, Some(&[5.0, 1.0, 3.0])).unwrap();
+        let merged = merge(
+            r#"[{"a": [10, 20]}, {"a": 1}, {"a": 2}]"#,
+            Some(&[5.0, 1.0, 3.0]),
+        )
+        .unwrap();
         assert_eq!(
             merged,
             r#"{"merged_count":3,"source_keys":["a"],"a_weighted_avg":17.5,"a_total":33}"#
@@ -171,22 +204,32 @@ mod tests {
     #[test]
     fn short_weights_drop_values_but_no_keys() {
         let merged = merge(r#"[{"a": 1}, {"a": 2, "b": 3}]"#, Some(&[2.0])).unwrap();
-        assert_eq!(merged, r#"{"merged_count":2,"source_keys":["a","b"],"a_weighted_avg":1.0,"a_total":1}"#);
+        assert_eq!(
+            merged,
+            r#"{"merged_count":2,"source_keys":["a","b"],"a_weighted_avg":1.0,"a_total":1}"#
+        );
     }
 
     #[test]
     fn names_of_the_answer_may_be_keys_unless_they_hold_objects() {
-        assert!(merge(r#"[{"merged_count": 5}]"#, None).unwrap().contains(r#""merged_count_total":5"#));
+        assert!(merge(r#"[{"merged_count": 5}]"#, None)
+            .unwrap()
+            .contains(r#""merged_count_total":5"#));
         assert_eq!(
             merge(r#"[{"source_keys": {"x": 1}}]"#, None),
-            Err(DataError::Collision { key: "source_keys".into() })
+            Err(DataError::Collision {
+                key: "source_keys".into()
+            })
         );
         assert!(merge(r#"[{"source_keys": {"x": "s"}}]"#, None).is_ok());
     }
 
     #[test]
     fn objects_are_summed_by_weight_and_may_be_empty() {
-        let merged = merge(r#"[{"o": {"x": 1, "t": true, "s": "s"}}, {"o": {"x": 2}}, {"p": {}}]"#, Some(&[2.0, 0.5, 1.0]));
+        let merged = merge(
+            r#"[{"o": {"x": 1, "t": true, "s": "s"}}, {"o": {"x": 2}}, {"p": {}}]"#,
+            Some(&[2.0, 0.5, 1.0]),
+        );
         assert_eq!(
             merged.unwrap(),
             r#"{"merged_count":3,"source_keys":["o","p"],"o":{"x":3.0,"t":2.0},"p":{}}"#

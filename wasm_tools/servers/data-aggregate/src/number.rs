@@ -17,7 +17,9 @@ pub fn numeric(value: &Value, field: &str) -> Result<Option<f64>, DataError> {
         Value::BigInt(digits) => {
             let x = digits.parse().unwrap_or(f64::INFINITY);
             if x.is_infinite() {
-                return Err(DataError::TooLarge { field: field.into() });
+                return Err(DataError::TooLarge {
+                    field: field.into(),
+                });
             }
             Some(x)
         }
@@ -101,7 +103,10 @@ mod tests {
             assert_eq!(numeric(&value, "f"), Ok(number), "{value:?}");
         }
         let huge = Value::BigInt("9".repeat(400).into());
-        assert_eq!(numeric(&huge, "f"), Err(DataError::TooLarge { field: "f".into() }));
+        assert_eq!(
+            numeric(&huge, "f"),
+            Err(DataError::TooLarge { field: "f".into() })
+        );
     }
 
     #[test]
@@ -109,7 +114,13 @@ mod tests {
         let big = Number::Int(1 << 60);
         let sum = big + Number::Int(1) + Number::Int(-(1 << 60));
         assert_eq!(sum, Number::Int(1));
-        assert_eq!((Number::Int(i128::MAX) + Number::Int(1)).to_f64(), 2f64.powi(127));
-        assert_eq!(Number::Int(1 << 70).to_value(), Value::BigInt("1180591620717411303424".into()));
+        assert_eq!(
+            (Number::Int(i128::MAX) + Number::Int(1)).to_f64(),
+            2f64.powi(127)
+        );
+        assert_eq!(
+            Number::Int(1 << 70).to_value(),
+            Value::BigInt("1180591620717411303424".into())
+        );
     }
 }

@@ -17,7 +17,11 @@ pub fn descending(keys: &[f64]) -> Vec<usize> {
         insertion_sort(&mut places, keys);
         places.reverse();
     } else {
-        places.sort_by(|&a, &b| keys[b].partial_cmp(&keys[a]).unwrap_or_else(|| order_with_nan(keys[b], keys[a])));
+        places.sort_by(|&a, &b| {
+            keys[b]
+                .partial_cmp(&keys[a])
+                .unwrap_or_else(|| order_with_nan(keys[b], keys[a]))
+        });
     }
     places
 }

@@ -19,9 +19,15 @@ pub struct ResearchFields<'q> {
 ///
 /// # Errors
 /// A score that is a whole number beyond the range of floating point.
-pub fn combine_research_results<'a>(results: &'a [Dict<'a>], fields: &ResearchFields) -> Result<Dict<'a>, DataError> {
+pub fn combine_research_results<'a>(
+    results: &'a [Dict<'a>],
+    fields: &ResearchFields,
+) -> Result<Dict<'a>, DataError> {
     if results.is_empty() {
-        return Ok(Dict::from([("result_count", 0.into()), ("combined_summary", "".into())]));
+        return Ok(Dict::from([
+            ("result_count", 0.into()),
+            ("combined_summary", "".into()),
+        ]));
     }
     let score_field = fields.score.filter(|field| !field.is_empty());
     let order = match score_field {
@@ -39,7 +45,10 @@ pub fn combine_research_results<'a>(results: &'a [Dict<'a>], fields: &ResearchFi
     Ok(Dict::from([
         ("result_count", results.len().into()),
         ("items", Value::List(items)),
-        ("input_size", results.iter().map(dumps_len_of_dict).sum::<usize>().into()),
+        (
+            "input_size",
+            results.iter().map(dumps_len_of_dict).sum::<usize>().into(),
+        ),
         ("output_size", text.chars().count().into()),
         ("combined_text", text.into()),
     ]))
@@ -54,10 +63,25 @@ fn scores(results: &[Dict], field: &str) -> Result<Vec<f64>, DataError> {
     results.iter().map(score).collect()
 }
 
-fn item<'a>(result: &Dict<'a>, rank: usize, fields: &ResearchFields, score_field: Option<&str>) -> Dict<'a> {
-    let title = result.get(fields.title).cloned().unwrap_or_else(|| format!("Result {rank}").into());
-    let summary = result.get(fields.summary).cloned().unwrap_or_else(|| "".into());
-    let mut item = Dict::from([("rank", rank.into()), ("title", title), ("summary", summary)]);
+fn item<'a>(
+    result: &Dict<'a>,
+    rank: usize,
+    fields: &ResearchFields,
+    score_field: Option<&str>,
+) -> Dict<'a> {
+    let title = result
+        .get(fields.title)
+        .cloned()
+        .unwrap_or_else(|| format!("Result {rank}").into());
+    let summary = result
+        .get(fields.summary)
+        .cloned()
+        .unwrap_or_else(|| "".into());
+    let mut item = Dict::from([
+        ("rank", rank.into()),
+        ("title", title),
+        ("summary", summary),
+    ]);
     if let Some(score) = score_field.and_then(|field| result.get(field)) {
         item.set(Cow::Borrowed("score"), score.clone());
     }

@@ -35,12 +35,18 @@ impl<'a> Tally<'a> {
 
     /// The highest counts, ties in order.
     pub fn most_common(mut self, limit: usize) -> Value<'a> {
-        self.counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        self.counts
+            .sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         self.counts.truncate(limit);
         dict(self.counts)
     }
 }
 
 fn dict(counts: Vec<(Cow<str>, usize)>) -> Value {
-    Value::Dict(Dict::from_pairs(counts.into_iter().map(|(text, count)| (text, count.into())).collect()))
+    Value::Dict(Dict::from_pairs(
+        counts
+            .into_iter()
+            .map(|(text, count)| (text, count.into()))
+            .collect(),
+    ))
 }

@@ -13,16 +13,26 @@ use crate::DataError;
 /// A number that no statistics can be made of.
 pub fn compute_trends<'a>(time_series: &[Dict], value_field: &str) -> Result<Dict<'a>, DataError> {
     let mut values = Vec::new();
-    for value in time_series.iter().filter_map(|point| point.get(value_field)) {
+    for value in time_series
+        .iter()
+        .filter_map(|point| point.get(value_field))
+    {
         values.extend(numeric(value, value_field)?);
     }
     if values.len() < 2 {
-        return Ok(Dict::from([("data_points", values.len().into()), ("trend", "insufficient_data".into())]));
+        return Ok(Dict::from([
+            ("data_points", values.len().into()),
+            ("trend", "insufficient_data".into()),
+        ]));
     }
     let stats = stats(&values)?;
     let (first_half, second_half) = values.split_at(values.len() / 2);
     let (first, second) = (mean(first_half), mean(second_half));
-    let change = if first == 0.0 { Value::Int(0) } else { Value::Float((second - first) / first * 100.0) };
+    let change = if first == 0.0 {
+        Value::Int(0)
+    } else {
+        Value::Float((second - first) / first * 100.0)
+    };
     Ok(Dict::from([
         ("data_points", values.len().into()),
         ("trend", trend(first, second).into()),

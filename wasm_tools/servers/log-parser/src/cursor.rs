@@ -27,7 +27,10 @@ impl<'a> Cursor<'a> {
 
     /// Exactly this text.
     pub fn literal(&mut self, wanted: &str) -> Option<()> {
-        self.rest().as_bytes().starts_with(wanted.as_bytes()).then(|| self.at += wanted.len())
+        self.rest()
+            .as_bytes()
+            .starts_with(wanted.as_bytes())
+            .then(|| self.at += wanted.len())
     }
 
     /// `\S+`, as much as there is.
@@ -49,7 +52,9 @@ impl<'a> Cursor<'a> {
     /// `\d+`, as much as there is.
     pub fn digits(&mut self) -> Option<&'a str> {
         let rest = self.rest();
-        let len = rest.find(|c| decimal_value(c).is_none()).unwrap_or(rest.len());
+        let len = rest
+            .find(|c| decimal_value(c).is_none())
+            .unwrap_or(rest.len());
         self.at += len;
         (len > 0).then(|| &rest[..len])
     }
@@ -102,8 +107,15 @@ mod tests {
 
     #[test]
     fn words_end_at_every_space_of_python() {
-        for space in ["\t", "\u{1c}", "\u{85}", "\u{a0}", "\u{1680}", "\u{2003}", "\u{2028}", "\u{205f}", "\u{3000}"] {
-            assert_eq!(Cursor::new(&format!("añ日\u{200b}{space}b")).word(), Some("añ日\u{200b}"), "{space:?}");
+        for space in [
+            "\t", "\u{1c}", "\u{85}", "\u{a0}", "\u{1680}", "\u{2003}", "\u{2028}", "\u{205f}",
+            "\u{3000}",
+        ] {
+            assert_eq!(
+                Cursor::new(&format!("añ日\u{200b}{space}b")).word(),
+                Some("añ日\u{200b}"),
+                "{space:?}"
+            );
         }
         assert_eq!(Cursor::new(" a").word(), None);
         assert_eq!(Cursor::new("").word(), None);

@@ -14,7 +14,10 @@ const TOP: usize = 10;
 const SAMPLE: usize = 5;
 
 fn uncountable(index: usize, field: &str, Unhashable(kind): Unhashable) -> LogError {
-    LogError::Entry { index, reason: format!("{field} must be a plain value, not a {kind}") }
+    LogError::Entry {
+        index,
+        reason: format!("{field} must be a plain value, not a {kind}"),
+    }
 }
 
 /// Entries of `min_level` and above or, where `include_levels` names any, of just those.
@@ -28,8 +31,9 @@ pub fn filter_entries<'a>(
 ) -> Result<Dict<'a>, LogError> {
     let original_count = entries.len();
     let least = rank(min_level);
-    let wanted: Option<Vec<String>> =
-        include_levels.filter(|levels| !levels.is_empty()).map(|levels| levels.iter().map(|level| level.to_lowercase()).collect());
+    let wanted: Option<Vec<String>> = include_levels
+        .filter(|levels| !levels.is_empty())
+        .map(|levels| levels.iter().map(|level| level.to_lowercase()).collect());
     let mut kept = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
         let level = text_level(&entry).map_err(|error| uncountable(index, "_level", error))?;
@@ -45,9 +49,15 @@ pub fn filter_entries<'a>(
     Ok(Dict::from([
         ("original_count", original_count.into()),
         ("filtered_count", kept.len().into()),
-        ("levels_included", Value::List(counts.keys().map(Value::to_static).collect())),
+        (
+            "levels_included",
+            Value::List(counts.keys().map(Value::to_static).collect()),
+        ),
         ("by_level", counts.to_dict()),
-        ("entries", Value::List(kept.into_iter().map(Value::Dict).collect())),
+        (
+            "entries",
+            Value::List(kept.into_iter().map(Value::Dict).collect()),
+        ),
     ]))
 }
 
@@ -65,7 +75,9 @@ fn count_levels<'v>(entries: &'v [Dict<'v>]) -> Result<Counter<'v>, LogError> {
     let mut counts = Counter::default();
     for (index, entry) in entries.iter().enumerate() {
         let level = entry.get("_level").unwrap_or(&UNKNOWN);
-        counts.add(level).map_err(|error| uncountable(index, "_level", error))?;
+        counts
+            .add(level)
+            .map_err(|error| uncountable(index, "_level", error))?;
     }
     Ok(counts)
 }
@@ -76,7 +88,10 @@ fn count_levels<'v>(entries: &'v [Dict<'v>]) -> Result<Counter<'v>, LogError> {
 /// A `_level`, `status`, `ip` or `path` that is a list or an object.
 pub fn compute_log_statistics<'a>(entries: &[Dict]) -> Result<Dict<'a>, LogError> {
     if entries.is_empty() {
-        return Ok(Dict::from([("entry_count", 0.into()), ("by_level", Value::Dict(Dict::default()))]));
+        return Ok(Dict::from([
+            ("entry_count", 0.into()),
+            ("by_level", Value::Dict(Dict::default())),
+        ]));
     }
     let levels = count_levels(entries)?.to_dict();
     Ok(Dict::from([
@@ -93,10 +108,16 @@ fn most_common(entries: &[Dict], field: &str) -> Result<Value<'static>, LogError
     let mut counts = Counter::default();
     for (index, entry) in entries.iter().enumerate() {
         if let Some(value) = entry.get(field) {
-            counts.add(value).map_err(|error| uncountable(index, field, error))?;
+            counts
+                .add(value)
+                .map_err(|error| uncountable(index, field, error))?;
         }
     }
-    Ok(if counts.is_empty() { Value::None } else { counts.most_common(TOP) })
+    Ok(if counts.is_empty() {
+        Value::None
+    } else {
+        counts.most_common(TOP)
+    })
 }
 
 /// The first and the last time stamp (`time`, else `timestamp`) in the order of the entries.
@@ -106,10 +127,17 @@ pub fn extract_time_range<'a>(entries: &[Dict]) -> Dict<'a> {
         value.is_true().then(|| str_of(value).into_owned())
     };
     let count = ("entry_count", Value::from(entries.len()));
-    let (Some(first), Some(last)) = (entries.iter().find_map(stamp), entries.iter().rev().find_map(stamp)) else {
+    let (Some(first), Some(last)) = (
+        entries.iter().find_map(stamp),
+        entries.iter().rev().find_map(stamp),
+    ) else {
         return Dict::from([("has_timestamps", Value::Bool(false)), count]);
     };
-    let sample = entries.iter().filter_map(stamp).take(SAMPLE).map(Value::from);
+    let sample = entries
+        .iter()
+        .filter_map(stamp)
+        .take(SAMPLE)
+        .map(Value::from);
     Dict::from([
         ("has_timestamps", Value::Bool(true)),
         count,

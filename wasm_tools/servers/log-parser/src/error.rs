@@ -11,6 +11,8 @@ pub enum LogError {
     Line { number: usize, reason: String },
     /// An entry whose field has a type that cannot be counted.
     Entry { index: usize, reason: String },
+    /// The entries outgrow the module's memory.
+    TooLarge,
     /// A pattern that is invalid or not supported.
     Pattern(PatternError),
 }
@@ -20,6 +22,9 @@ impl fmt::Display for LogError {
         match self {
             LogError::Line { number, reason } => write!(f, "log_content: line {number}: {reason}"),
             LogError::Entry { index, reason } => write!(f, "entries[{index}]: {reason}"),
+            LogError::TooLarge => {
+                f.write_str("max_entries: the entries do not fit into memory; ask for fewer, or for a part of the log")
+            }
             LogError::Pattern(error) => write!(f, "pattern: {error}"),
         }
     }

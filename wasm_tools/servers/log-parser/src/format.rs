@@ -18,8 +18,13 @@ pub enum Format {
 }
 
 /// The formats told by their pattern, in the order in which they are tried.
-const BY_PATTERN: [Format; 5] =
-    [Format::ApacheCombined, Format::ApacheCommon, Format::Nginx, Format::Syslog, Format::Python];
+const BY_PATTERN: [Format; 5] = [
+    Format::ApacheCombined,
+    Format::ApacheCommon,
+    Format::Nginx,
+    Format::Syslog,
+    Format::Python,
+];
 
 /// A format is told from this many lines at the head of the log.
 const SAMPLE_LINES: usize = 10;
@@ -65,7 +70,10 @@ impl Format {
                 Err(ReadError::Syntax) => {}
                 Err(error) => return Err((at + 1, error)),
             }
-            if let Some(format) = BY_PATTERN.into_iter().find(|format| format.parse(line).is_some()) {
+            if let Some(format) = BY_PATTERN
+                .into_iter()
+                .find(|format| format.parse(line).is_some())
+            {
                 return Ok(format);
             }
         }

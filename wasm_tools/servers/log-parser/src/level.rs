@@ -43,12 +43,18 @@ pub fn of_dict<'v>(entry: &'v Dict) -> Result<Cow<'v, str>, String> {
     match entry.get("message").or_else(|| entry.get("raw")) {
         None => Ok(Cow::Borrowed("info")),
         Some(Value::Str(message)) => Ok(Cow::Borrowed(of_message(message))),
-        Some(other) => Err(format!("the message must be a string, not {}", other.type_name())),
+        Some(other) => Err(format!(
+            "the message must be a string, not {}",
+            other.type_name()
+        )),
     }
 }
 
 fn lower(name: Cow<str>) -> Cow<str> {
-    if name.chars().any(|c| !c.is_ascii() || c.is_ascii_uppercase()) {
+    if name
+        .chars()
+        .any(|c| !c.is_ascii() || c.is_ascii_uppercase())
+    {
         Cow::Owned(name.to_lowercase())
     } else {
         name
@@ -59,10 +65,19 @@ fn of_status(status: &Value) -> Result<&'static str, String> {
     Ok(match status {
         Value::Bool(_) => "info",
         Value::Int(code) => of_code(*code),
-        Value::BigInt(digits) => of_code(if digits.starts_with('-') { i64::MIN } else { i64::MAX }),
+        Value::BigInt(digits) => of_code(if digits.starts_with('-') {
+            i64::MIN
+        } else {
+            i64::MAX
+        }),
         Value::Float(x) if x.is_finite() => of_code(x.trunc() as i64),
         Value::Str(text) => return of_status_text(text),
-        other => return Err(format!("the status must be a number, not {}", str_of(other))),
+        other => {
+            return Err(format!(
+                "the status must be a number, not {}",
+                str_of(other)
+            ))
+        }
     })
 }
 
@@ -70,10 +85,12 @@ fn of_status_text(status: &str) -> Result<&'static str, String> {
     if let [hundreds @ b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'] = status.as_bytes() {
         return Ok(of_code(i64::from(hundreds - b'0') * 100));
     }
-    int_from_str(status).map(of_code).map_err(|error| match error {
-        IntError::Invalid => format!("the status must be a whole number, not {status:?}"),
-        IntError::TooLong => "the status has too many digits".into(),
-    })
+    int_from_str(status)
+        .map(of_code)
+        .map_err(|error| match error {
+            IntError::Invalid => format!("the status must be a whole number, not {status:?}"),
+            IntError::TooLong => "the status has too many digits".into(),
+        })
 }
 
 fn of_code(code: i64) -> &'static str {
@@ -89,7 +106,9 @@ fn of_code(code: i64) -> &'static str {
 /// Case is folded in ASCII only: no character beyond it lowers to a letter that
 /// could stand where one of these names has it.
 pub fn of_message(message: &str) -> &'static str {
-    const KEYWORDS: [&str; 7] = ["error", "warning", "warn", "critical", "crit", "debug", "info"];
+    const KEYWORDS: [&str; 7] = [
+        "error", "warning", "warn", "critical", "crit", "debug", "info",
+    ];
     let bytes = message.as_bytes();
     let mut best = KEYWORDS.len();
     for (at, byte) in bytes.iter().enumerate() {
@@ -101,12 +120,15 @@ pub fn of_message(message: &str) -> &'static str {
             b'i' => 6..7,
             _ => continue,
         };
-        for candidate in candidates.start..candidates.end.min(best) {
-            let word = KEYWORDS[candidate].as_bytes();
-            if bytes[at..].get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)) {
-                best = candidate;
-            }
-        }
+        let stands_here = |candidate: &usize| {
+            let word = KEYWORDS[*candidate].as_bytes();
+            bytes[at..]
+                .get(..word.len())
+                .is_some_and(|found| found.eq_ignore_ascii_case(word))
+        };
+        best = (candidates.start..candidates.end.min(best))
+            .find(stands_here)
+            .unwrap_or(best);
         if best == 0 {
             break;
         }
@@ -129,6 +151,7 @@ mod tests {
             ("info then ERROR", "error"),
             ("warn and Warning", "warning"),
             ("warn", "warn"),
+            ("a warning", "warning"),
             ("CRIT", "crit"),
             ("crit, critical", "critical"),
             ("debug info", "debug"),
@@ -164,8 +187,14 @@ mod tests {
     #[test]
     fn what_python_raises_is_an_error() {
         for json in [
-            r#"{"status": null}"#, r#"{"status": "4xx"}"#, r#"{"status": "500.0"}"#, r#"{"status": NaN}"#,
-            r#"{"status": []}"#, r#"{"message": null}"#, r#"{"message": 5}"#, r#"{"raw": {}}"#,
+            r#"{"status": null}"#,
+            r#"{"status": "4xx"}"#,
+            r#"{"status": "500.0"}"#,
+            r#"{"status": NaN}"#,
+            r#"{"status": []}"#,
+            r#"{"message": null}"#,
+            r#"{"message": 5}"#,
+            r#"{"raw": {}}"#,
         ] {
             assert!(of(json).is_err(), "{json}");
         }

@@ -54,11 +54,17 @@ pub fn access(line: &str, kind: AccessKind) -> Option<ParsedLine<'_>> {
     cursor.literal(" ")?;
     let path = cursor.word()?;
     cursor.literal(" ")?;
-    cursor.word().filter(|protocol| protocol.len() > 1 && protocol.ends_with('"'))?;
+    cursor
+        .word()
+        .filter(|protocol| protocol.len() > 1 && protocol.ends_with('"'))?;
     cursor.literal(" ")?;
     let status = cursor.digits()?;
     cursor.literal(" ")?;
-    let size = if kind == AccessKind::Nginx { cursor.digits()? } else { cursor.word()? };
+    let size = if kind == AccessKind::Nginx {
+        cursor.digits()?
+    } else {
+        cursor.word()?
+    };
     let mut parts = Vec::with_capacity(8);
     parts.extend([
         ("ip", Some(ip)),
@@ -74,7 +80,10 @@ pub fn access(line: &str, kind: AccessKind) -> Option<ParsedLine<'_>> {
         cursor.literal(" \"")?;
         parts.push(("agent", Some(cursor.until(b'"')?)));
     }
-    Some(ParsedLine { parts, severity: Severity::HttpStatus(status) })
+    Some(ParsedLine {
+        parts,
+        severity: Severity::HttpStatus(status),
+    })
 }
 
 /// `Mon day hh:mm:ss host process[pid]: message`, the pid in brackets optional.
@@ -93,7 +102,10 @@ pub fn syslog(line: &str) -> Option<ParsedLine<'_>> {
     cursor.blanks()?;
     let host = cursor.word()?;
     cursor.blanks()?;
-    let sender = cursor.word()?.strip_suffix(':').filter(|sender| !sender.is_empty())?;
+    let sender = cursor
+        .word()?
+        .strip_suffix(':')
+        .filter(|sender| !sender.is_empty())?;
     let (process, pid) = split_pid(sender);
     cursor.blanks()?;
     let message = cursor.rest();
@@ -104,14 +116,23 @@ pub fn syslog(line: &str) -> Option<ParsedLine<'_>> {
         ("pid", pid),
         ("message", Some(message)),
     ];
-    Some(ParsedLine { parts, severity: Severity::Message(message) })
+    Some(ParsedLine {
+        parts,
+        severity: Severity::Message(message),
+    })
 }
 
 /// `name[123]` as name and number; anything else is all name.
 fn split_pid(sender: &str) -> (&str, Option<&str>) {
-    let bracketed = sender.strip_suffix(']').and_then(|inner| inner.rsplit_once('['));
+    let bracketed = sender
+        .strip_suffix(']')
+        .and_then(|inner| inner.rsplit_once('['));
     match bracketed {
-        Some((name, pid)) if !name.is_empty() && !pid.is_empty() && pid.chars().all(|c| decimal_value(c).is_some()) => {
+        Some((name, pid))
+            if !name.is_empty()
+                && !pid.is_empty()
+                && pid.chars().all(|c| decimal_value(c).is_some()) =>
+        {
             (name, Some(pid))
         }
         _ => (sender, None),
@@ -137,9 +158,16 @@ pub fn python(line: &str) -> Option<ParsedLine<'_>> {
     let level = cursor.word()?;
     dash(&mut cursor)?;
     let message = cursor.rest();
-    let parts =
-        vec![("time", Some(time)), ("logger", Some(logger)), ("level", Some(level)), ("message", Some(message))];
-    Some(ParsedLine { parts, severity: Severity::Named(level) })
+    let parts = vec![
+        ("time", Some(time)),
+        ("logger", Some(logger)),
+        ("level", Some(level)),
+        ("message", Some(message)),
+    ];
+    Some(ParsedLine {
+        parts,
+        severity: Severity::Named(level),
+    })
 }
 
 /// A dash with space on both sides.
@@ -154,7 +182,10 @@ mod tests {
     use super::*;
 
     fn part<'a>(line: &ParsedLine<'a>, name: &str) -> Option<&'a str> {
-        line.parts.iter().find(|(key, _)| *key == name).and_then(|(_, value)| *value)
+        line.parts
+            .iter()
+            .find(|(key, _)| *key == name)
+            .and_then(|(_, value)| *value)
     }
 
     #[test]
@@ -180,8 +211,14 @@ mod tests {
         ] {
             assert_eq!(access(line, AccessKind::Common), None, "{line}");
         }
-        assert_eq!(access("h x - [t] \"G / H\" 200 5 \"\" \"\"", AccessKind::Nginx), None);
-        assert_eq!(access("h - - [t] \"G / H\" 200 - \"\" \"\"", AccessKind::Nginx), None);
+        assert_eq!(
+            access("h x - [t] \"G / H\" 200 5 \"\" \"\"", AccessKind::Nginx),
+            None
+        );
+        assert_eq!(
+            access("h - - [t] \"G / H\" 200 - \"\" \"\"", AccessKind::Nginx),
+            None
+        );
         assert!(access("h x - [t] \"G / H\" 200 - \"\" \"\"", AccessKind::Combined).is_some());
     }
 
@@ -199,11 +236,21 @@ mod tests {
         ] {
             let line = format!("Nov  6 8:3:2 host {sender}  text: x");
             let parsed = syslog(&line).unwrap();
-            assert_eq!((part(&parsed, "process"), part(&parsed, "pid")), (Some(process), pid), "{sender}");
+            assert_eq!(
+                (part(&parsed, "process"), part(&parsed, "pid")),
+                (Some(process), pid),
+                "{sender}"
+            );
             assert_eq!(part(&parsed, "message"), Some("text: x"));
             assert_eq!(part(&parsed, "time"), Some("Nov  6 8:3:2"));
         }
-        for line in ["Nov 6 8:3:2 host a[1] text", "Nov 6 8:3:2 host : text", "Nov 6 8:3:2 host a:", "Nove 6 8:3:2 h a: t", "N.v 6 8:3:2 h a: t"] {
+        for line in [
+            "Nov 6 8:3:2 host a[1] text",
+            "Nov 6 8:3:2 host : text",
+            "Nov 6 8:3:2 host a:",
+            "Nove 6 8:3:2 h a: t",
+            "N.v 6 8:3:2 h a: t",
+        ] {
             assert_eq!(syslog(line), None, "{line}");
         }
     }
@@ -211,7 +258,10 @@ mod tests {
     #[test]
     fn python_lines_may_have_dashes_for_names() {
         let parsed = python("2026-11-24  15:05:00,410 - - - - - - - x").unwrap();
-        assert_eq!((part(&parsed, "logger"), part(&parsed, "level")), (Some("-"), Some("-")));
+        assert_eq!(
+            (part(&parsed, "logger"), part(&parsed, "level")),
+            (Some("-"), Some("-"))
+        );
         assert_eq!(part(&parsed, "message"), Some("- - x"));
         assert_eq!(python("2026-11-24 15:05:00.410 - a - INFO - x"), None);
         assert_eq!(python("2026-11-24 15:05:00,4100 - a - INFO - x"), None);

@@ -9,6 +9,15 @@ use python_values::{read, write_str, write_value, ReadError, Value};
 use crate::lines::ParsedLine;
 use crate::{level, Format, LogError};
 
+/// What the names of an entry's parts take, at most.
+const NAMES_BYTES: usize = 256;
+
+/// A shorter line always fits into memory as a tree of values; a longer one is weighed first.
+const LONG_LINE_BYTES: usize = 64 * 1024;
+
+/// What one value of a JSON line takes in memory, at most.
+const PARSED_VALUE_BYTES: usize = 128;
+
 /// Parses at most `max_entries` lines (all but the last -n where it is negative),
 /// in the given format or in the one that the head of the log shows.
 ///
@@ -19,17 +28,34 @@ use crate::{level, Format, LogError};
 /// # Errors
 /// A line of JSON that is no object, has a level, status or message of a wrong
 /// type, or is nested too deeply.
-pub fn parse_logs(log_content: &str, format: Option<Format>, max_entries: i64) -> Result<String, LogError> {
+pub fn parse_logs(
+    log_content: &str,
+    format: Option<Format>,
+    max_entries: i64,
+) -> Result<String, LogError> {
     let format = match format {
         Some(format) => format,
-        None => Format::detect(log_content.split('\n')).map_err(|(number, error)| unreadable(number, error))?,
+        None => Format::detect(log_content.split('\n'))
+            .map_err(|(number, error)| unreadable(number, error))?,
     };
     let total_lines = 1 + log_content.bytes().filter(|&byte| byte == b'\n').count();
-    let mut entries = Entries { out: String::new(), parsed: 0, errors: 0 };
-    for (at, line) in log_content.split('\n').take(slice_len(total_lines, max_entries)).enumerate() {
+    let mut entries = Entries {
+        out: String::new(),
+        parsed: 0,
+        errors: 0,
+    };
+    for (at, line) in log_content
+        .split('\n')
+        .take(slice_len(total_lines, max_entries))
+        .enumerate()
+    {
         let line = strip(line);
         if !line.is_empty() {
-            entries.add(line, format).map_err(|reason| LogError::Line { number: at + 1, reason })?;
+            entries.make_room(line)?;
+            entries.add(line, format).map_err(|reason| LogError::Line {
+                number: at + 1,
+                reason,
+            })?;
         }
     }
     Ok(entries.finish(format, total_lines))
@@ -44,7 +70,10 @@ fn slice_len(total: usize, limit: i64) -> usize {
 }
 
 fn unreadable(number: usize, error: ReadError) -> LogError {
-    LogError::Line { number, reason: describe(error).into() }
+    LogError::Line {
+        number,
+        reason: describe(error).into(),
+    }
 }
 
 fn describe(error: ReadError) -> &'static str {
@@ -63,6 +92,27 @@ struct Entries {
 }
 
 impl Entries {
+    /// Makes sure that the entry of a line fits: running out of memory later would be a trap.
+    fn make_room(&mut self, line: &str) -> Result<(), LogError> {
+        let escaped = 6 * line.len() + NAMES_BYTES;
+        self.out
+            .try_reserve(escaped)
+            .map_err(|_| LogError::TooLarge)?;
+        if line.len() < LONG_LINE_BYTES {
+            return Ok(());
+        }
+        let values = line
+            .bytes()
+            .filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':'))
+            .count();
+        let parsed = values
+            .saturating_mul(PARSED_VALUE_BYTES)
+            .saturating_add(line.len());
+        Vec::<u8>::new()
+            .try_reserve_exact(parsed)
+            .map_err(|_| LogError::TooLarge)
+    }
+
     fn add(&mut self, line: &str, format: Format) -> Result<(), String> {
         match format.parse(line) {
             Some(parsed) => self.add_parsed(&parsed),
@@ -120,7 +170,10 @@ impl Entries {
                 write_value(&Value::Dict(entry), &mut self.out);
             }
             Ok(value) if value.is_true() => {
-                return Err(format!("a line of JSON must be an object, not {}", value.type_name()));
+                return Err(format!(
+                    "a line of JSON must be an object, not {}",
+                    value.type_name()
+                ));
             }
             // Empty and zero values say nothing, and count as lines that could not be parsed.
             Ok(_) | Err(ReadError::Syntax) => self.errors += 1,
@@ -153,15 +206,35 @@ mod tests {
         let text = parse_logs(log, format, max_entries).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         let count = |name: &str| value[name].as_i64().unwrap();
-        assert_eq!(value["entries"].as_array().unwrap().len() as i64, count("parsed_count"));
-        let counts = [count("total_lines"), count("parsed_count"), count("error_count")];
+        assert_eq!(
+            value["entries"].as_array().unwrap().len() as i64,
+            count("parsed_count")
+        );
+        let counts = [
+            count("total_lines"),
+            count("parsed_count"),
+            count("error_count"),
+        ];
         (value["format_detected"].as_str().unwrap().into(), counts)
     }
 
     #[test]
     fn the_limit_is_a_slice_of_lines() {
-        for (limit, parsed) in [(0, 0), (1, 1), (2, 1), (3, 2), (-1, 1), (-3, 0), (i64::MIN, 0), (i64::MAX, 2)] {
-            assert_eq!(summary("a\n\nb", None, limit), ("unknown".into(), [3, parsed, 0]), "{limit}");
+        for (limit, parsed) in [
+            (0, 0),
+            (1, 1),
+            (2, 1),
+            (3, 2),
+            (-1, 1),
+            (-3, 0),
+            (i64::MIN, 0),
+            (i64::MAX, 2),
+        ] {
+            assert_eq!(
+                summary("a\n\nb", None, limit),
+                ("unknown".into(), [3, parsed, 0]),
+                "{limit}"
+            );
         }
     }
 
@@ -177,7 +250,10 @@ mod tests {
     #[test]
     fn falsy_json_counts_as_an_error_and_true_values_fail() {
         let json = Some(Format::Json);
-        assert_eq!(summary("{}\n0\nnull\n\"\"\nx\n{\"a\":0}", json, 100).1, [6, 1, 5]);
+        assert_eq!(
+            summary("{}\n0\nnull\n\"\"\nx\n{\"a\":0}", json, 100).1,
+            [6, 1, 5]
+        );
         for line in ["1", "\"text\"", "[0]", "true", "NaN"] {
             assert!(parse_logs(line, json, 10).is_err(), "{line}");
             assert!(parse_logs(line, None, 10).is_err(), "{line}");
@@ -188,7 +264,15 @@ mod tests {
 
     #[test]
     fn a_level_field_of_the_line_gives_way() {
-        let text = parse_logs(r#"{"_level": "x", "level": "ERR", "n": [NaN, 1e400]}"#, None, 9).unwrap();
-        assert!(text.ends_with(r#"[{"_level":"err","level":"ERR","n":[null,null]}]}"#), "{text}");
+        let text = parse_logs(
+            r#"{"_level": "x", "level": "ERR", "n": [NaN, 1e400]}"#,
+            None,
+            9,
+        )
+        .unwrap();
+        assert!(
+            text.ends_with(r#"[{"_level":"err","level":"ERR","n":[null,null]}]}"#),
+            "{text}"
+        );
     }
 }

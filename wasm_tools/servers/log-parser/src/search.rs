@@ -30,7 +30,9 @@ pub fn search_entries<'a>(
     let mut match_count = 0;
     let mut matches = Vec::new();
     for entry in entries {
-        let Some((field, text)) = first_match(&entry, &fields, &mut compiled) else { continue };
+        let Some((field, text)) = first_match(&entry, &fields, &mut compiled) else {
+            continue;
+        };
         match_count += 1;
         if matches.len() < MAX_MATCHES {
             matches.push(Value::Dict(Dict::from([
@@ -42,7 +44,10 @@ pub fn search_entries<'a>(
     }
     Ok(Dict::from([
         ("search_pattern", pattern.to_owned().into()),
-        ("fields_searched", Value::List(fields.into_iter().map(Value::from).collect())),
+        (
+            "fields_searched",
+            Value::List(fields.into_iter().map(Value::from).collect()),
+        ),
         ("total_entries", total_entries.into()),
         ("match_count", match_count.into()),
         ("matches", Value::List(matches)),
@@ -50,10 +55,16 @@ pub fn search_entries<'a>(
 }
 
 /// The first field that matches, and the head of its text.
-fn first_match<'f>(entry: &Dict, fields: &'f [String], pattern: &mut Pattern) -> Option<(&'f str, String)> {
+fn first_match<'f>(
+    entry: &Dict,
+    fields: &'f [String],
+    pattern: &mut Pattern,
+) -> Option<(&'f str, String)> {
     fields.iter().find_map(|field| {
         let value = entry.get(field).filter(|value| value.is_true())?;
         let text = str_of(value);
-        pattern.search(&text).then(|| (field.as_str(), text.chars().take(MAX_TEXT).collect()))
+        pattern
+            .search(&text)
+            .then(|| (field.as_str(), text.chars().take(MAX_TEXT).collect()))
     })
 }

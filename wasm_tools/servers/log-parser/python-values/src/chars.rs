@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn separators_of_the_c0_block_are_space() {
-        assert!(is_space('\u{1c}') && is_space('\u{1f}') && is_space('\u{85}') && is_space('\u{3000}'));
+        assert!(
+            is_space('\u{1c}') && is_space('\u{1f}') && is_space('\u{85}') && is_space('\u{3000}')
+        );
         assert!(!is_space('\u{200b}') && !is_space('\u{180e}'));
     }
 
@@ -121,7 +123,9 @@ mod tests {
             all
         };
         assert!(of('K').contains(&('k' as u32, 'k' as u32)));
-        assert!(of('\u{212a}').iter().any(|&(a, _)| a == 'k' as u32 || a == 'K' as u32));
+        assert!(of('\u{212a}')
+            .iter()
+            .any(|&(a, _)| a == 'k' as u32 || a == 'K' as u32));
         assert!(of('1').is_empty());
     }
 }

@@ -10,7 +10,9 @@ pub fn dumps_len(value: &Value) -> usize {
         Value::Bool(b) => 5 - usize::from(*b),
         Value::Float(x) => float_len(*x),
         Value::Str(text) => str_len(text),
-        Value::List(items) => 2 + separators(items.len()) + items.iter().map(dumps_len).sum::<usize>(),
+        Value::List(items) => {
+            2 + separators(items.len()) + items.iter().map(dumps_len).sum::<usize>()
+        }
         Value::Dict(dict) => dumps_len_of_dict(dict),
         integer => str_of(integer).len(),
     }
@@ -18,7 +20,9 @@ pub fn dumps_len(value: &Value) -> usize {
 
 /// [`dumps_len`] of a dict.
 pub fn dumps_len_of_dict(dict: &Dict) -> usize {
-    let pairs = dict.iter().map(|(key, value)| str_len(key) + 2 + dumps_len(value));
+    let pairs = dict
+        .iter()
+        .map(|(key, value)| str_len(key) + 2 + dumps_len(value));
     2 + separators(dict.len()) + pairs.sum::<usize>()
 }
 
@@ -54,7 +58,10 @@ mod tests {
             ("[]", "[]"),
             ("[1,2.0,null,true,false]", "[1, 2.0, null, true, false]"),
             (r#"{"a":"é","b":{}}"#, r#"{"a": "\u00e9", "b": {}}"#),
-            (r#""\ud83d\ude00\u0001\n\u007f""#, r#""\ud83d\ude00\u0001\n\u007f""#),
+            (
+                r#""\ud83d\ude00\u0001\n\u007f""#,
+                r#""\ud83d\ude00\u0001\n\u007f""#,
+            ),
             ("1e22", "1e+22"),
             ("12345678901234567", "12345678901234567"),
         ] {

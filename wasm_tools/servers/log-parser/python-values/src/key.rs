@@ -79,7 +79,9 @@ impl<'v> Counter<'v> {
 }
 
 fn counts_dict(counts: &[(&Value, usize)]) -> Value<'static> {
-    let pairs = counts.iter().map(|&(value, count)| (Cow::Owned(json_key(value).into_owned()), Value::from(count)));
+    let pairs = counts
+        .iter()
+        .map(|&(value, count)| (Cow::Owned(json_key(value).into_owned()), Value::from(count)));
     Value::Dict(Dict::from_pairs(pairs.collect()))
 }
 
@@ -112,8 +114,14 @@ mod tests {
         for item in &items {
             counter.add(item).unwrap();
         }
-        assert_eq!(crate::json_text(&counter.to_dict()), r#"{"1.0":3,"1":1,"null":2,"2.5":1}"#);
-        assert_eq!(crate::json_text(&counter.most_common(2)), r#"{"1.0":3,"null":2}"#);
+        assert_eq!(
+            crate::json_text(&counter.to_dict()),
+            r#"{"1.0":3,"1":1,"null":2,"2.5":1}"#
+        );
+        assert_eq!(
+            crate::json_text(&counter.most_common(2)),
+            r#"{"1.0":3,"null":2}"#
+        );
     }
 
     #[test]
@@ -128,6 +136,9 @@ mod tests {
 
     #[test]
     fn containers_are_no_keys() {
-        assert_eq!(Counter::default().add(&Value::List(vec![])), Err(Unhashable("list")));
+        assert_eq!(
+            Counter::default().add(&Value::List(vec![])),
+            Err(Unhashable("list"))
+        );
     }
 }

@@ -10,11 +10,14 @@ pub mod chars;
 mod dumps;
 mod floats;
 mod key;
+pub mod mcp;
 mod number;
 mod read;
 mod tables;
 mod text;
 mod value;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 mod write;
 
 pub use dumps::{dumps_len, dumps_len_of_dict};

@@ -59,7 +59,9 @@ pub fn int_from_str(text: &str) -> Result<i64, IntError> {
     if digits.len() > MAX_INT_DIGITS {
         return Err(IntError::TooLong);
     }
-    let value = digits.bytes().fold(0i64, |sum, b| sum.saturating_mul(10).saturating_add(i64::from(b - b'0')));
+    let value = digits.bytes().fold(0i64, |sum, b| {
+        sum.saturating_mul(10).saturating_add(i64::from(b - b'0'))
+    });
     Ok(if negative { -value } else { value })
 }
 
@@ -70,8 +72,16 @@ mod tests {
     #[test]
     fn float_takes_what_python_takes() {
         for (text, value) in [
-            ("3000", 3000.0), (" 1.5\n", 1.5), ("1_000.5", 1000.5), ("+.5", 0.5), ("5.", 5.0), ("1e3", 1000.0),
-            ("\u{a0}٣.٥\u{3000}", 3.5), ("-Infinity", f64::NEG_INFINITY), ("1e999", f64::INFINITY), ("1_0e1_0", 1e11),
+            ("3000", 3000.0),
+            (" 1.5\n", 1.5),
+            ("1_000.5", 1000.5),
+            ("+.5", 0.5),
+            ("5.", 5.0),
+            ("1e3", 1000.0),
+            ("\u{a0}٣.٥\u{3000}", 3.5),
+            ("-Infinity", f64::NEG_INFINITY),
+            ("1e999", f64::INFINITY),
+            ("1_0e1_0", 1e11),
         ] {
             assert_eq!(float_from_str(text), Some(value), "{text}");
         }
@@ -80,7 +90,10 @@ mod tests {
 
     #[test]
     fn float_refuses_what_python_refuses() {
-        for text in ["", " ", ".", "e5", "1e", "0x10", "1__0", "_1", "1_", "1_.5", "1._5", "1 0", "in_f", "--1", "½", "1\0"] {
+        for text in [
+            "", " ", ".", "e5", "1e", "0x10", "1__0", "_1", "1_", "1_.5", "1._5", "1 0", "in_f",
+            "--1", "½", "1\0",
+        ] {
             assert_eq!(float_from_str(text), None, "{text:?}");
         }
     }

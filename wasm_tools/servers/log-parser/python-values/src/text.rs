@@ -51,7 +51,11 @@ fn repr_into(value: &Value, out: &mut String) {
 
 /// `repr(text)`: in single quotes, unless it holds some and no double ones.
 pub fn repr_str(text: &str, out: &mut String) {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     out.push(quote);
     for c in text.chars() {
         match c {
@@ -82,7 +86,10 @@ mod tests {
 
     #[test]
     fn nested_values_show_their_repr() {
-        let value = crate::read(r#"{"a": [1, 2.0, null, true, "it's"], "b\n": {"c": "\u0007é\u200b\ud83d\ude00"}}"#).unwrap();
+        let value = crate::read(
+            r#"{"a": [1, 2.0, null, true, "it's"], "b\n": {"c": "\u0007é\u200b\ud83d\ude00"}}"#,
+        )
+        .unwrap();
         assert_eq!(
             str_of(&value),
             "{'a': [1, 2.0, None, True, \"it's\"], 'b\\n': {'c': '\\x07é\\u200b😀'}}"
@@ -99,6 +106,9 @@ mod tests {
         assert_eq!(shown("a"), "'a'");
         assert_eq!(shown("a'b"), "\"a'b\"");
         assert_eq!(shown("a'\"b"), "'a\\'\"b'");
-        assert_eq!(shown("\u{e000}\u{10ffff}\u{7f}"), "'\\ue000\\U0010ffff\\x7f'");
+        assert_eq!(
+            shown("\u{e000}\u{10ffff}\u{7f}"),
+            "'\\ue000\\U0010ffff\\x7f'"
+        );
     }
 }

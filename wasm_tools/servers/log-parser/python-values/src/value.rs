@@ -44,7 +44,9 @@ impl<'a> Dict<'a> {
         for at in 0..pairs.len() {
             let seen = (0..kept).find(|&earlier| pairs[earlier].0 == pairs[at].0);
             match seen {
-                Some(earlier) => pairs[earlier].1 = std::mem::replace(&mut pairs[at].1, Value::None),
+                Some(earlier) => {
+                    pairs[earlier].1 = std::mem::replace(&mut pairs[at].1, Value::None)
+                }
                 None => {
                     pairs.swap(kept, at);
                     kept += 1;
@@ -72,7 +74,10 @@ impl<'a> Dict<'a> {
 
     /// `self.get(key)`.
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
-        self.pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.pairs
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// `self[key] = value`.
@@ -138,8 +143,12 @@ impl<'a> Value<'a> {
             Value::Str(text) => Value::from(text.to_string()),
             Value::List(items) => Value::List(items.iter().map(Value::to_static).collect()),
             Value::Dict(dict) => {
-                let pairs = dict.iter().map(|(key, value)| (Cow::Owned(key.to_string()), value.to_static()));
-                Value::Dict(Dict { pairs: pairs.collect() })
+                let pairs = dict
+                    .iter()
+                    .map(|(key, value)| (Cow::Owned(key.to_string()), value.to_static()));
+                Value::Dict(Dict {
+                    pairs: pairs.collect(),
+                })
             }
         }
     }
@@ -184,7 +193,12 @@ impl From<f64> for Value<'_> {
 
 impl<'a, const N: usize> From<[(&'a str, Value<'a>); N]> for Dict<'a> {
     fn from(pairs: [(&'a str, Value<'a>); N]) -> Self {
-        Dict::from_pairs(pairs.into_iter().map(|(key, value)| (Cow::Borrowed(key), value)).collect())
+        Dict::from_pairs(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (Cow::Borrowed(key), value))
+                .collect(),
+        )
     }
 }
 
@@ -207,8 +221,12 @@ impl From<Json> for Value<'_> {
 
 impl From<Map<String, Json>> for Dict<'_> {
     fn from(map: Map<String, Json>) -> Self {
-        let pairs = map.into_iter().map(|(key, value)| (Cow::Owned(key), Value::from(value)));
-        Dict { pairs: pairs.collect() }
+        let pairs = map
+            .into_iter()
+            .map(|(key, value)| (Cow::Owned(key), Value::from(value)));
+        Dict {
+            pairs: pairs.collect(),
+        }
     }
 }
 
@@ -233,7 +251,10 @@ impl From<Value<'_>> for Json {
 
 impl From<Dict<'_>> for Map<String, Json> {
     fn from(dict: Dict) -> Self {
-        dict.pairs.into_iter().map(|(key, value)| (key.into_owned(), Json::from(value))).collect()
+        dict.pairs
+            .into_iter()
+            .map(|(key, value)| (key.into_owned(), Json::from(value)))
+            .collect()
     }
 }
 
@@ -251,8 +272,15 @@ mod tests {
             text += "}";
             let value = crate::read(&text).unwrap();
             let dict = value.as_dict().unwrap();
-            let first_two: Vec<_> = dict.iter().take(2).map(|(k, v)| (k.to_string(), v.clone())).collect();
-            assert_eq!(first_two, [("a".into(), Value::Int(3)), ("b".into(), Value::Int(2))]);
+            let first_two: Vec<_> = dict
+                .iter()
+                .take(2)
+                .map(|(k, v)| (k.to_string(), v.clone()))
+                .collect();
+            assert_eq!(
+                first_two,
+                [("a".into(), Value::Int(3)), ("b".into(), Value::Int(2))]
+            );
             assert_eq!(dict.len(), 2 + padding);
         }
     }
@@ -260,8 +288,18 @@ mod tests {
     #[test]
     fn truth_is_that_of_python() {
         for (text, truth) in [
-            ("null", false), ("false", false), ("0", false), ("0.0", false), ("-0.0", false), ("\"\"", false),
-            ("[]", false), ("{}", false), ("\"0\"", true), ("[0]", true), ("1e-300", true), ("{\"\":0}", true),
+            ("null", false),
+            ("false", false),
+            ("0", false),
+            ("0.0", false),
+            ("-0.0", false),
+            ("\"\"", false),
+            ("[]", false),
+            ("{}", false),
+            ("\"0\"", true),
+            ("[0]", true),
+            ("1e-300", true),
+            ("{\"\":0}", true),
         ] {
             assert_eq!(crate::read(text).unwrap().is_true(), truth, "{text}");
         }
@@ -274,6 +312,9 @@ mod tests {
         let value = Value::from(json.clone());
         assert_eq!(crate::json_text(&value), text.replace("\\u00e9", "é"));
         assert_eq!(Json::from(value), json);
-        assert_eq!(Json::from(crate::read("[NaN,1e999]").unwrap()), serde_json::json!([null, null]));
+        assert_eq!(
+            Json::from(crate::read("[NaN,1e999]").unwrap()),
+            serde_json::json!([null, null])
+        );
     }
 }

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use crate::{float_repr, Value};
 
-/// Compact JSON of a value; NaN and infinities, for which JSON has no word, are null.
+/// Longer integers are beyond every float, and many readers of JSON refuse them.
+const MAX_DIGITS: usize = 308;
+
+/// Compact JSON of a value; NaN, infinities and integers beyond every float are null.
 pub fn json_text(value: &Value) -> String {
     let mut out = String::new();
     write_value(value, &mut out);
@@ -18,9 +21,9 @@ pub fn write_value(value: &Value, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Int(n) => _ = write!(out, "{n}"),
-        Value::BigInt(digits) => out.push_str(digits),
+        Value::BigInt(digits) if digits.len() <= MAX_DIGITS => out.push_str(digits),
         Value::Float(x) if x.is_finite() => out.push_str(&float_repr(*x)),
-        Value::Float(_) => out.push_str("null"),
+        Value::BigInt(_) | Value::Float(_) => out.push_str("null"),
         Value::Str(text) => write_str(text, out),
         Value::List(items) => {
             out.push('[');
@@ -73,13 +76,20 @@ mod tests {
 
     #[test]
     fn text_reads_back() {
-        let source = r#"{"a\"\\\n":[1,-2.5,1e+300,"é\u0001\t",null,true,{}],"b":98765432109876543210}"#;
+        let source =
+            r#"{"a\"\\\n":[1,-2.5,1e+300,"é\u0001\t",null,true,{}],"b":98765432109876543210}"#;
         let value = crate::read(source).unwrap();
-        assert_eq!(json_text(&value), source.replace("\\u0001", "\\u0001"));
+        assert_eq!(json_text(&value), source);
     }
 
     #[test]
     fn what_json_has_no_word_for_is_null() {
-        assert_eq!(json_text(&Value::List(vec![Value::Float(f64::NAN), Value::Float(f64::INFINITY)])), "[null,null]");
+        assert_eq!(
+            json_text(&Value::List(vec![
+                Value::Float(f64::NAN),
+                Value::Float(f64::INFINITY)
+            ])),
+            "[null,null]"
+        );
     }
 }

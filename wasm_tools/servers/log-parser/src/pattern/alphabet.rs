@@ -63,7 +63,13 @@ impl Alphabet {
             bits
         });
         let members = members.collect();
-        let mut alphabet = Alphabet { ascii: [0; 128], starts, classes, count, members };
+        let mut alphabet = Alphabet {
+            ascii: [0; 128],
+            starts,
+            classes,
+            count,
+            members,
+        };
         alphabet.ascii = std::array::from_fn(|code| alphabet.look_up(code as u32));
         Ok(alphabet)
     }

@@ -27,7 +27,9 @@ impl CharSet {
 
     /// One character.
     pub fn single(code: u32) -> Self {
-        CharSet { ranges: vec![(code, code)] }
+        CharSet {
+            ranges: vec![(code, code)],
+        }
     }
 
     /// The ranges, in order.
@@ -89,11 +91,19 @@ mod tests {
 
     #[test]
     fn complement_is_its_own_inverse() {
-        for ranges in [vec![], vec![(0, LAST)], vec![(5, 9), (1, 2), (3, 4)], vec![(0, 0), (LAST, LAST)]] {
+        for ranges in [
+            vec![],
+            vec![(0, LAST)],
+            vec![(5, 9), (1, 2), (3, 4)],
+            vec![(0, 0), (LAST, LAST)],
+        ] {
             let set = CharSet::new(ranges);
             assert_eq!(set.complement().complement(), set);
         }
-        assert_eq!(CharSet::new(vec![(5, 9), (1, 2), (3, 4)]).ranges(), [(1, 9)]);
+        assert_eq!(
+            CharSet::new(vec![(5, 9), (1, 2), (3, 4)]).ranges(),
+            [(1, 9)]
+        );
     }
 
     #[test]

@@ -22,7 +22,10 @@ impl Parser {
         Ok(match letter {
             'A' => Node::Assert(Assertion::TextStart),
             'Z' => Node::Assert(Assertion::TextEnd),
-            'b' | 'B' => Node::Assert(Assertion::WordBoundary { ascii: flags.ascii, wanted: letter == 'b' }),
+            'b' | 'B' => Node::Assert(Assertion::WordBoundary {
+                ascii: flags.ascii,
+                wanted: letter == 'b',
+            }),
             '1'..='9' => literal_code(self.octal_or_reference(letter, start)?, flags),
             letter => literal_code(self.char_escape(letter, start)?, flags),
         })
@@ -58,7 +61,10 @@ impl Parser {
 
     fn octal(&self, code: u32, start: usize) -> Parsed<u32> {
         if code > 0o377 {
-            return Err(self.error_at(start, format!("octal escape value \\{code:o} outside of range 0-0o377")));
+            return Err(self.error_at(
+                start,
+                format!("octal escape value \\{code:o} outside of range 0-0o377"),
+            ));
         }
         Ok(code)
     }
@@ -78,9 +84,13 @@ impl Parser {
                 code @ 0..=0x10ffff => code,
                 _ => return Err(self.error_at(start, "bad escape: no such character")),
             },
-            'N' => return Err(self.error_at(start, "characters by name (\\N{...}) are not supported")),
+            'N' => {
+                return Err(self.error_at(start, "characters by name (\\N{...}) are not supported"))
+            }
             '0' => self.more_octal(0),
-            c if c.is_ascii_alphanumeric() => return Err(self.error_at(start, format!("bad escape \\{c}"))),
+            c if c.is_ascii_alphanumeric() => {
+                return Err(self.error_at(start, format!("bad escape \\{c}")))
+            }
             c => c as u32,
         })
     }
@@ -89,7 +99,10 @@ impl Parser {
         let mut code = 0u32;
         for _ in 0..digits {
             let Some(digit) = self.peek().and_then(|c| c.to_digit(16)) else {
-                return Err(self.error_at(start, format!("incomplete escape: {digits} hexadecimal digits are needed")));
+                return Err(self.error_at(
+                    start,
+                    format!("incomplete escape: {digits} hexadecimal digits are needed"),
+                ));
             };
             self.at += 1;
             code = code << 4 | digit;
@@ -100,7 +113,9 @@ impl Parser {
     /// Up to two more octal digits.
     fn more_octal(&mut self, mut code: u32) -> u32 {
         for _ in 0..2 {
-            let Some(digit) = self.peek().and_then(|c| c.to_digit(8)) else { break };
+            let Some(digit) = self.peek().and_then(|c| c.to_digit(8)) else {
+                break;
+            };
             self.at += 1;
             code = code * 8 + digit;
         }
@@ -130,7 +145,9 @@ impl Parser {
             } else {
                 let end = self.class_item(flags, start)?;
                 match (item, end) {
-                    (ClassItem::Code(low), ClassItem::Code(high)) if low <= high => ranges.push((low, high)),
+                    (ClassItem::Code(low), ClassItem::Code(high)) if low <= high => {
+                        ranges.push((low, high))
+                    }
                     _ => return Err(self.error_at(item_start, "bad character range")),
                 }
             }

@@ -13,7 +13,12 @@ impl Parser {
     /// What follows an opening parenthesis; None where it adds nothing (a comment, flags for the whole pattern).
     ///
     /// `at_start`: nothing but such came before, so that flags for the whole pattern may stand here.
-    pub(super) fn group(&mut self, flags: &mut Flags, depth: usize, at_start: bool) -> Parsed<Option<Node>> {
+    pub(super) fn group(
+        &mut self,
+        flags: &mut Flags,
+        depth: usize,
+        at_start: bool,
+    ) -> Parsed<Option<Node>> {
         let start = self.at - 1;
         if !self.accept('?') {
             self.groups += 1;
@@ -56,7 +61,9 @@ impl Parser {
             Some('<') => {
                 let name = self.name('>')?;
                 if self.names.contains(&name) {
-                    return Err(self.error_at(start, format!("redefinition of group name {name:?}")));
+                    return Err(
+                        self.error_at(start, format!("redefinition of group name {name:?}"))
+                    );
                 }
                 self.names.push(name);
                 self.groups += 1;
@@ -84,7 +91,13 @@ impl Parser {
     }
 
     /// `(?ims)` at the start of the pattern, or `(?i-m:...)` for a part of it.
-    fn flag_group(&mut self, flags: &mut Flags, depth: usize, at_start: bool, start: usize) -> Parsed<Option<Node>> {
+    fn flag_group(
+        &mut self,
+        flags: &mut Flags,
+        depth: usize,
+        at_start: bool,
+        start: usize,
+    ) -> Parsed<Option<Node>> {
         let (change, end) = self.flag_letters()?;
         if end == ')' {
             if !at_start {
@@ -112,21 +125,35 @@ impl Parser {
         let mut change = FlagChange::default();
         let mut turning_off = false;
         loop {
-            let bare = if turning_off { change.off.is_empty() } else { change.on.is_empty() };
+            let bare = if turning_off {
+                change.off.is_empty()
+            } else {
+                change.on.is_empty()
+            };
             match self.next() {
                 None => return Err(self.error("missing -, : or )")),
                 Some('-') if !turning_off => turning_off = true,
                 Some(':') if !bare => return Ok((change, ':')),
                 Some(')') if !bare && !turning_off => return Ok((change, ')')),
-                Some('L') => return Err(self.error("bad inline flags: cannot use 'L' flag with a str pattern")),
+                Some('L') => {
+                    return Err(
+                        self.error("bad inline flags: cannot use 'L' flag with a str pattern")
+                    )
+                }
                 Some('a' | 'u') if turning_off => {
                     return Err(self.error("bad inline flags: cannot turn off flags 'a' and 'u'"));
                 }
                 Some(c @ ('a' | 'i' | 'm' | 's' | 't' | 'u' | 'x')) => {
-                    let letters = if turning_off { &mut change.off } else { &mut change.on };
+                    let letters = if turning_off {
+                        &mut change.off
+                    } else {
+                        &mut change.on
+                    };
                     letters.push(c);
                     if letters.contains('a') && letters.contains('u') {
-                        return Err(self.error("bad inline flags: flags 'a' and 'u' are incompatible"));
+                        return Err(
+                            self.error("bad inline flags: flags 'a' and 'u' are incompatible")
+                        );
                     }
                 }
                 Some(_) => return Err(self.error("unknown flag")),

@@ -68,11 +68,22 @@ struct Closure {
 impl Matcher {
     pub fn new(mut program: Program) -> Result<Self, PatternError> {
         let context_mask = context_mask(&program);
-        let extra = |bit: u8, set: CharSet| if context_mask & bit == 0 { CharSet::default() } else { set };
+        let extra = |bit: u8, set: CharSet| {
+            if context_mask & bit == 0 {
+                CharSet::default()
+            } else {
+                set
+            }
+        };
         let newline_set = program.sets.len() as u32;
         program.sets.push(CharSet::single(u32::from(b'\n')));
-        program.sets.push(extra(AFTER_WORD, CharSet::new(WORD_RANGES.to_vec())));
-        program.sets.push(extra(AFTER_ASCII_WORD, category('w', true).unwrap_or_default()));
+        program
+            .sets
+            .push(extra(AFTER_WORD, CharSet::new(WORD_RANGES.to_vec())));
+        program.sets.push(extra(
+            AFTER_ASCII_WORD,
+            category('w', true).unwrap_or_default(),
+        ));
         let alphabet = Alphabet::new(&program.sets)?;
         let visited = vec![0; program.instructions.len()];
         let mut matcher = Matcher {
@@ -86,7 +97,10 @@ impl Matcher {
             transitions: Vec::new(),
             stride: alphabet.count + 2,
             cached: 0,
-            closure: Closure { visited, ..Closure::default() },
+            closure: Closure {
+                visited,
+                ..Closure::default()
+            },
             program,
             alphabet,
         };
@@ -105,7 +119,10 @@ impl Matcher {
                 at += 1;
                 self.alphabet.of_ascii(byte)
             } else {
-                let c = body[at..].chars().next().unwrap_or(char::REPLACEMENT_CHARACTER);
+                let c = body[at..]
+                    .chars()
+                    .next()
+                    .unwrap_or(char::REPLACEMENT_CHARACTER);
                 at += c.len_utf8();
                 self.alphabet.of(c)
             };
@@ -155,7 +172,10 @@ impl Matcher {
         self.transitions.clear();
         self.cached = 0;
         let context = AT_START & self.context_mask;
-        self.intern(State { members: Box::default(), context });
+        self.intern(State {
+            members: Box::default(),
+            context,
+        });
     }
 
     fn intern(&mut self, state: State) -> u32 {
@@ -164,7 +184,8 @@ impl Matcher {
         }
         let number = self.states.len() as u32;
         self.cached += self.stride + 2 * state.members.len();
-        self.transitions.resize(self.transitions.len() + self.stride, UNKNOWN);
+        self.transitions
+            .resize(self.transitions.len() + self.stride, UNKNOWN);
         self.index.insert(state.clone(), number);
         self.states.push(state);
         number
@@ -174,7 +195,8 @@ impl Matcher {
     fn step(&mut self, from: u32, symbol: Symbol) -> Option<State> {
         let context = self.states[from as usize].context;
         let mut members = Vec::new();
-        self.closure.begin(&self.states[from as usize].members, self.program.start);
+        self.closure
+            .begin(&self.states[from as usize].members, self.program.start);
         while let Some(at) = self.closure.stack.pop() {
             match self.program.instructions[at as usize] {
                 Instruction::Match => return None,
@@ -188,7 +210,10 @@ impl Matcher {
                     }
                 }
                 Instruction::Set { set, next } => {
-                    if self.class_of(symbol).is_some_and(|class| self.alphabet.is_in(class, set)) {
+                    if self
+                        .class_of(symbol)
+                        .is_some_and(|class| self.alphabet.is_in(class, set))
+                    {
                         members.push(next);
                     }
                 }
@@ -196,7 +221,10 @@ impl Matcher {
         }
         members.sort_unstable();
         members.dedup();
-        Some(State { members: members.into(), context: self.context_after(symbol) })
+        Some(State {
+            members: members.into(),
+            context: self.context_after(symbol),
+        })
     }
 
     fn class_of(&self, symbol: Symbol) -> Option<u32> {
@@ -215,7 +243,10 @@ impl Matcher {
         ];
         let class = self.class_of(symbol);
         let is_in = |set| class.is_some_and(|class| self.alphabet.is_in(class, set));
-        let context = bits.iter().filter(|&&(_, set)| is_in(set)).fold(0, |all, &(bit, _)| all | bit);
+        let context = bits
+            .iter()
+            .filter(|&&(_, set)| is_in(set))
+            .fold(0, |all, &(bit, _)| all | bit);
         context & self.context_mask
     }
 
@@ -226,7 +257,9 @@ impl Matcher {
             Assertion::LineStart => context & (AT_START | AFTER_NEWLINE) != 0,
             Assertion::TextEnd => matches!(symbol, Symbol::End),
             Assertion::LastLineEnd => !matches!(symbol, Symbol::Class(_)),
-            Assertion::LineEnd => self.class_of(symbol).is_none_or(|class| class == self.newline_class),
+            Assertion::LineEnd => self
+                .class_of(symbol)
+                .is_none_or(|class| class == self.newline_class),
             Assertion::WordBoundary { ascii, wanted } => {
                 let bit = if ascii { AFTER_ASCII_WORD } else { AFTER_WORD };
                 let changes = (context ^ self.context_after(symbol)) & bit != 0;

@@ -13,11 +13,17 @@ const MAX_INSTRUCTIONS: usize = 50_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Consume a character of the set with this index.
-    Set { set: u32, next: u32 },
+    Set {
+        set: u32,
+        next: u32,
+    },
     /// Go on at both.
     Split(u32, u32),
     /// Go on where the assertion holds.
-    Assert { assertion: Assertion, next: u32 },
+    Assert {
+        assertion: Assertion,
+        next: u32,
+    },
     Match,
 }
 
@@ -40,7 +46,10 @@ pub fn compile(node: &Node) -> Result<Program, PatternError> {
 
 /// The pattern, or the automaton made of it, outgrows what this engine keeps.
 pub fn too_large() -> PatternError {
-    PatternError { message: "the pattern is too large: repeat fewer things fewer times".into(), position: None }
+    PatternError {
+        message: "the pattern is too large: repeat fewer things fewer times".into(),
+        position: None,
+    }
 }
 
 #[derive(Default)]
@@ -70,8 +79,14 @@ impl Compiler {
                 });
                 self.push(Instruction::Set { set, next })
             }
-            Node::Assert(assertion) => self.push(Instruction::Assert { assertion: *assertion, next }),
-            Node::Concat(items) => items.iter().rev().try_fold(next, |next, item| self.emit(item, next)),
+            Node::Assert(assertion) => self.push(Instruction::Assert {
+                assertion: *assertion,
+                next,
+            }),
+            Node::Concat(items) => items
+                .iter()
+                .rev()
+                .try_fold(next, |next, item| self.emit(item, next)),
             Node::Alternate(branches) => {
                 let mut entry = None;
                 for branch in branches.iter().rev() {
@@ -87,9 +102,19 @@ impl Compiler {
         }
     }
 
-    fn emit_repeat(&mut self, node: &Node, min: u32, max: Option<u32>, next: u32) -> Result<u32, PatternError> {
+    fn emit_repeat(
+        &mut self,
+        node: &Node,
+        min: u32,
+        max: Option<u32>,
+        next: u32,
+    ) -> Result<u32, PatternError> {
         // What consumes nothing holds as often as it holds once.
-        let (min, max) = if consumes(node) { (min, max) } else { (min.min(1), max.map(|max| max.min(1))) };
+        let (min, max) = if consumes(node) {
+            (min, max)
+        } else {
+            (min.min(1), max.map(|max| max.min(1)))
+        };
         let mut entry = next;
         match max {
             None => {

@@ -19,7 +19,11 @@ pub enum Node {
     Concat(Vec<Node>),
     Alternate(Vec<Node>),
     /// `max` None is without end.
-    Repeat { node: Box<Node>, min: u32, max: Option<u32> },
+    Repeat {
+        node: Box<Node>,
+        min: u32,
+        max: Option<u32>,
+    },
 }
 
 /// A condition on the place between two characters.
@@ -53,8 +57,14 @@ pub type Parsed<T> = Result<T, PatternError>;
 
 /// Reads a whole pattern.
 pub fn parse(pattern: &str, ignore_case: bool) -> Parsed<Node> {
-    let mut parser = Parser { chars: pattern.chars().collect(), ..Parser::default() };
-    let mut flags = Flags { ignore_case, ..Flags::default() };
+    let mut parser = Parser {
+        chars: pattern.chars().collect(),
+        ..Parser::default()
+    };
+    let mut flags = Flags {
+        ignore_case,
+        ..Flags::default()
+    };
     let node = parser.alternation(&mut flags, 0)?;
     if parser.unicode_asked && flags.ascii {
         return Err(parser.error("the flags a and u are incompatible"));
@@ -83,12 +93,18 @@ impl Parser {
     }
 
     pub(super) fn error_at(&self, position: usize, message: impl Into<String>) -> PatternError {
-        PatternError { message: message.into(), position: Some(position) }
+        PatternError {
+            message: message.into(),
+            position: Some(position),
+        }
     }
 
     /// For a construct that is valid in Python but that linear time rules out.
     pub(super) fn unsupported(&self, position: usize, what: &str) -> PatternError {
-        self.error_at(position, format!("{what} cannot be matched in linear time and is not supported"))
+        self.error_at(
+            position,
+            format!("{what} cannot be matched in linear time and is not supported"),
+        )
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -150,8 +166,16 @@ impl Parser {
                 '[' => items.push(Node::Set(self.class(*flags)?)),
                 '\\' => items.push(self.escape(*flags)?),
                 '.' => items.push(Node::Set(any(*flags))),
-                '^' => items.push(Node::Assert(if flags.multi_line { Assertion::LineStart } else { Assertion::TextStart })),
-                '$' => items.push(Node::Assert(if flags.multi_line { Assertion::LineEnd } else { Assertion::LastLineEnd })),
+                '^' => items.push(Node::Assert(if flags.multi_line {
+                    Assertion::LineStart
+                } else {
+                    Assertion::TextStart
+                })),
+                '$' => items.push(Node::Assert(if flags.multi_line {
+                    Assertion::LineEnd
+                } else {
+                    Assertion::LastLineEnd
+                })),
                 c => items.push(literal(c, *flags)),
             }
         }
@@ -179,13 +203,25 @@ impl Parser {
             return Ok(None);
         }
         let low = self.digits();
-        let high = if self.accept(',') { self.digits() } else { low.clone() };
+        let high = if self.accept(',') {
+            self.digits()
+        } else {
+            low.clone()
+        };
         if !self.accept('}') {
             self.at = start;
             return Ok(None);
         }
-        let min = if low.is_empty() { 0 } else { self.repeat_count(&low, start)? };
-        let max = if high.is_empty() { None } else { Some(self.repeat_count(&high, start)?) };
+        let min = if low.is_empty() {
+            0
+        } else {
+            self.repeat_count(&low, start)?
+        };
+        let max = if high.is_empty() {
+            None
+        } else {
+            Some(self.repeat_count(&high, start)?)
+        };
         if max.is_some_and(|max| max < min) {
             return Err(self.error_at(start, "min repeat greater than max repeat"));
         }
@@ -218,7 +254,11 @@ impl Parser {
         if !self.accept('?') && self.accept('+') {
             return Err(self.unsupported(start, "a possessive quantifier"));
         }
-        items.push(Node::Repeat { node: Box::new(item), min, max });
+        items.push(Node::Repeat {
+            node: Box::new(item),
+            min,
+            max,
+        });
         Ok(())
     }
 
@@ -227,14 +267,19 @@ impl Parser {
         let from = self.at;
         while self.next().is_some_and(|c| c != end) {}
         let closed = self.at > from && self.chars[self.at - 1] == end;
-        let name: String = self.chars[from..self.at - usize::from(closed)].iter().collect();
+        let name: String = self.chars[from..self.at - usize::from(closed)]
+            .iter()
+            .collect();
         if name.is_empty() {
             return Err(self.error_at(from, "missing group name"));
         }
         if !closed {
             return Err(self.error_at(from, format!("missing {end}, unterminated name")));
         }
-        let starts_well = name.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic());
+        let starts_well = name
+            .chars()
+            .next()
+            .is_some_and(|c| c == '_' || c.is_alphabetic());
         if !starts_well || !name.chars().all(is_word) {
             return Err(self.error_at(from, format!("bad character in group name {name:?}")));
         }
@@ -250,7 +295,11 @@ pub fn literal(c: char, flags: Flags) -> Node {
 /// As [`literal`], for a code point that may be half a surrogate pair, which no text holds.
 pub fn literal_code(code: u32, flags: Flags) -> Node {
     let set = CharSet::single(code);
-    Node::Set(if flags.ignore_case { set.fold_case(flags.ascii) } else { set })
+    Node::Set(if flags.ignore_case {
+        set.fold_case(flags.ascii)
+    } else {
+        set
+    })
 }
 
 fn any(flags: Flags) -> CharSet {
@@ -273,5 +322,9 @@ pub fn category(letter: char, ascii: bool) -> Option<CharSet> {
         _ => return None,
     };
     let set = CharSet::new(ranges);
-    Some(if letter.is_ascii_uppercase() { set.complement() } else { set })
+    Some(if letter.is_ascii_uppercase() {
+        set.complement()
+    } else {
+        set
+    })
 }

@@ -63,7 +63,11 @@ fn case_folds_as_in_python() {
         ("(?-i:a)", "A", false),
         ("(?a)k", "\u{212a}", false),
     ] {
-        assert_eq!(found_any_case(pattern, text), expected, "{pattern:?} {text:?}");
+        assert_eq!(
+            found_any_case(pattern, text),
+            expected,
+            "{pattern:?} {text:?}"
+        );
     }
     assert!(!found("a", "A"));
     assert!(found("(?i)a|b", "B"));
@@ -121,10 +125,48 @@ fn repetition_and_groups() {
 #[test]
 fn invalid_patterns_are_refused() {
     for pattern in [
-        "(unclosed", "a)", "[a", "[]", "[z-a]", r"[\d-z]", "*a", "a**", "a{2}{3}", "^*", r"\b+", "a{3,2}", r"\q", r"\", r"[\",
-        r"[\q]", r"\x4", r"\u12", r"\U00110000", "(?P<n>a)(?P<n>b)", "(?P<1>a)", "(?P<>a)", "(?P<a", "(?Px)", "(?z)", "(?",
-        "a(?i)b", "(?i-i:a)", "(?L)a", "(?au)a", "(?a)(?u)a", "(?-u:a)", "(?-i)a", "(?#a", r"\1", r"(a)\2", r"\400",
-        "a{4294967295}", "(?P=n)", "(?<a)", "(?:a", "|*",
+        "(unclosed",
+        "a)",
+        "[a",
+        "[]",
+        "[z-a]",
+        r"[\d-z]",
+        "*a",
+        "a**",
+        "a{2}{3}",
+        "^*",
+        r"\b+",
+        "a{3,2}",
+        r"\q",
+        r"\",
+        r"[\",
+        r"[\q]",
+        r"\x4",
+        r"\u12",
+        r"\U00110000",
+        "(?P<n>a)(?P<n>b)",
+        "(?P<1>a)",
+        "(?P<>a)",
+        "(?P<a",
+        "(?Px)",
+        "(?z)",
+        "(?",
+        "a(?i)b",
+        "(?i-i:a)",
+        "(?L)a",
+        "(?au)a",
+        "(?a)(?u)a",
+        "(?-u:a)",
+        "(?-i)a",
+        "(?#a",
+        r"\1",
+        r"(a)\2",
+        r"\400",
+        "a{4294967295}",
+        "(?P=n)",
+        "(?<a)",
+        "(?:a",
+        "|*",
     ] {
         assert!(Pattern::compile(pattern, true).is_err(), "{pattern:?}");
     }
@@ -144,7 +186,10 @@ fn what_linear_time_rules_out_is_named() {
         ("a++", "possessive"),
     ] {
         let error = Pattern::compile(pattern, true).err().unwrap().to_string();
-        assert!(error.contains(what) && error.contains("linear time"), "{error}");
+        assert!(
+            error.contains(what) && error.contains("linear time"),
+            "{error}"
+        );
     }
 }
 
@@ -158,7 +203,15 @@ fn hostile_patterns_end() {
     assert!(!found("^(a+)+$", &format!("{text}b")));
     assert!(found("(?:a?){100}a{100}", &text));
     // One state per subset of the last 16 characters: the cache starts anew several times.
-    let mixed: String = (0u32..200_000).map(|n| if n.wrapping_mul(2_654_435_761) >> 30 & 1 == 0 { 'a' } else { 'b' }).collect();
+    let mixed: String = (0u32..200_000)
+        .map(|n| {
+            if n.wrapping_mul(2_654_435_761) >> 30 & 1 == 0 {
+                'a'
+            } else {
+                'b'
+            }
+        })
+        .collect();
     assert!(!found("a[ab]{16}c", &mixed));
     assert!(found("a[ab]{16}c", &format!("{mixed}aaaaaaaaaaaaaaaaaac")));
 }
