@@ -16,7 +16,10 @@ from ortools.sat.python import cp_model_helper as helper
 
 # Up to here one bare worker answers before presolve, linearisation or threads would pay.
 _TINY_VARIABLES = 60
+_BARE_LIMIT_S = 0.02
 _MOST_WORKERS = 8
+# Objectives are whole numbers beside a float offset.
+_OBJECTIVE_SLACK = 0.5
 _INT_MAX = 2**62
 
 
@@ -28,11 +31,13 @@ class Found:
         values: one whole number per variable; None where no solution was found.
         proven: an optimum, or the absence of any solution, was proven.
         bound: no solution has a lower objective than this (in the objective's units).
+        within_gap: the gap that was asked for is reached.
     """
 
     values: NDArray[np.int64] | None
     proven: bool
     bound: float
+    within_gap: bool = False
 
 
 class Model:
@@ -84,6 +89,29 @@ class Model:
         constraint.linear.coeffs.extend(coefficients)
         constraint.linear.domain.extend([low, high])
 
+    def stay(self, start: int, length: int, only_if: int) -> int:
+        """An interval of fixed length that is there where ``only_if`` holds; its index."""
+        constraint = self.proto.constraints.add()
+        constraint.enforcement_literal.append(only_if)
+        interval = constraint.interval
+        for end, offset in ((interval.start, 0), (interval.end, length)):
+            end.vars.append(start)
+            end.coeffs.append(1)
+            end.offset = offset
+        interval.size.offset = length
+        return len(self.proto.constraints) - 1
+
+    def at_most_at_once(self, intervals: Sequence[int], needs: Sequence[int], have: int) -> None:
+        """At no moment do the intervals that are there need more than there is."""
+        if have == 1 and all(need == 1 for need in needs):
+            self.proto.constraints.add().no_overlap.intervals.extend(intervals)
+            return
+        cumulative = self.proto.constraints.add().cumulative
+        cumulative.capacity.offset = have
+        cumulative.intervals.extend(intervals)
+        for need in needs:
+            cumulative.demands.add().offset = need
+
     def minimise(
         self,
         variables: Sequence[int] | NDArray[np.int64],
@@ -107,31 +135,54 @@ class Model:
         self.proto.solution_hint.values.extend(values)
 
     def solve(self, limit_s: float, gap: float = 0.0) -> Found:
-        """Search for at most ``limit_s`` seconds, or until within the relative ``gap``."""
+        """Search for at most ``limit_s`` seconds, or until within the relative ``gap``.
+
+        A tiny model is given to one bare worker first, but not for long: what is small is mostly
+        easy, and what is not needs the whole portfolio.
+        """
+        if self.size <= _TINY_VARIABLES:
+            found = self._search(_bare(min(limit_s, _BARE_LIMIT_S), gap))
+            if found.proven or (gap and found.within_gap) or limit_s <= _BARE_LIMIT_S:
+                return found
+            limit_s -= _BARE_LIMIT_S
+        return self._search(_whole(limit_s, gap))
+
+    def _search(self, parameters: Any) -> Found:
         wrapper: Any = helper.SolveWrapper()
-        wrapper.set_parameters(self._parameters(limit_s, gap))
+        wrapper.set_parameters(parameters)
         response = wrapper.solve(self.proto)
         status = response.status
-        solved = status in (helper.CpSolverStatus.OPTIMAL, helper.CpSolverStatus.FEASIBLE)
         if status == helper.CpSolverStatus.MODEL_INVALID:
             raise AssertionError("the model breaks CP-SAT's own rules")
-        bound = response.best_objective_bound
         optimal = status == helper.CpSolverStatus.OPTIMAL
+        solved = optimal or status == helper.CpSolverStatus.FEASIBLE
+        bound = response.best_objective_bound
+        # Within a gap CP-SAT says optimal too; here that word means what it says.
+        exact = optimal and bound >= response.objective_value - _OBJECTIVE_SLACK
         return Found(
             values=np.array(response.solution, np.int64) if solved else None,
-            proven=status == helper.CpSolverStatus.INFEASIBLE
-            or (optimal and (gap == 0.0 or bound >= response.objective_value)),
+            proven=status == helper.CpSolverStatus.INFEASIBLE or exact,
             bound=bound,
+            within_gap=optimal,
         )
 
-    def _parameters(self, limit_s: float, gap: float) -> Any:
-        parameters = helper.SatParameters()
-        parameters.max_time_in_seconds = max(limit_s, 0.0)
-        parameters.relative_gap_limit = gap
-        if self.size <= _TINY_VARIABLES:
-            parameters.num_workers = 1
-            parameters.cp_model_presolve = False
-            parameters.linearization_level = 0
-        else:
-            parameters.num_workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-        return parameters
+
+def _bare(limit_s: float, gap: float) -> Any:
+    parameters = _limits(limit_s, gap)
+    parameters.num_workers = 1
+    parameters.cp_model_presolve = False
+    parameters.linearization_level = 0
+    return parameters
+
+
+def _whole(limit_s: float, gap: float) -> Any:
+    parameters = _limits(limit_s, gap)
+    parameters.num_workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    return parameters
+
+
+def _limits(limit_s: float, gap: float) -> Any:
+    parameters = helper.SatParameters()
+    parameters.max_time_in_seconds = max(limit_s, 0.0)
+    parameters.relative_gap_limit = gap
+    return parameters

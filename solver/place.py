@@ -10,9 +10,9 @@ import numpy as np
 from solver.assign import Outcome, assign
 from solver.board import Board
 from solver.callspec import CallSpec
-from solver.errors import ProblemError
 from solver.explain import minimal_core
 from solver.filters import CAPACITY, CHAIN, REASONS, count_reasons, verdicts
+from solver.makespan import place_makespan
 from solver.order import Order, inherited_labels
 from solver.problem import Answer, Placement, Problem, Status, Unplaced
 from solver.table import Floats, Mask, NodeTable
@@ -21,14 +21,8 @@ from solver.units import Ints
 
 
 def place(problem: Problem) -> Answer:
-    """Place as many calls as possible, at least cost.
-
-    Raises:
-        ProblemError: the problem asks for what is not there yet.
-    """
+    """Place as many calls as possible, then at least cost (``sum``) or soonest (``makespan``)."""
     began = time.perf_counter()
-    if problem.mode != "sum":
-        raise ProblemError("mode", "makespan is not placed yet; use sum")
     if not problem.nodes or not problem.calls:
         return _trivial(problem, began)
     table = NodeTable(problem.nodes, problem.links)
@@ -40,14 +34,19 @@ def place(problem: Problem) -> Answer:
     ]
     board = Board.of(table, specs, order)
     deadline = began + problem.time_limit_s
-    if order.edges:
-        outcome = place_tied(board, deadline, problem.gap)
+    if problem.mode == "makespan":
+        outcome, schedule = place_makespan(board, deadline, problem.gap)
+        starts, objective = schedule.start_ms, schedule.last_ms()
     else:
-        outcome = assign(board.alone_ms, board.resources, deadline, problem.gap)
+        if order.edges:
+            outcome = place_tied(board, deadline, problem.gap)
+        else:
+            outcome = assign(board.alone_ms, board.resources, deadline, problem.gap)
+        starts, objective = earliest_starts(board, outcome.node), board.total_ms(outcome.node)
     return Answer(
         status=_status(outcome),
-        placements=_placements(problem, table, board, outcome.node),
-        objective_ms=(objective := board.total_ms(outcome.node)),
+        placements=_placements(problem, table, board.costs(outcome.node), starts, outcome.node),
+        objective_ms=objective,
         bound_ms=objective if outcome.proven else min(outcome.bound_ms, objective),
         solver=outcome.solver,
         unplaced=_refusals(problem, table, specs, order, outcome.node),
@@ -74,10 +73,8 @@ def _status(outcome: Outcome) -> Status:
 
 
 def _placements(
-    problem: Problem, table: NodeTable, board: Board, node: Ints
+    problem: Problem, table: NodeTable, costs: Floats, starts: Floats, node: Ints
 ) -> tuple[Placement, ...]:
-    costs = board.costs(node)
-    starts = earliest_starts(board, node)
     return tuple(
         Placement(call.id, table.ids[int(node[c])], float(costs[c]), float(starts[c]))
         for c, call in enumerate(problem.calls)

@@ -1,0 +1,200 @@
+"""Mode ``makespan`` as a CP-SAT model: starts, optional intervals, cumulative slots and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from solver.board import Board
+from solver.model import Model
+from solver.schedule import Schedule
+from solver.table import Floats
+from solver.units import Ints
+
+# The last moment is counted in so many units, as far as memory leaves room beside it.
+_TIME_ROOM = 2**40
+_FINEST_PER_MS = 1e9
+# Areas (time x memory) of all calls of a node stay within 64 bits.
+_AREA_ROOM = 2**60
+_MEMORY_ROOM = 2**24
+_MOST_PAIRS = 200_000
+
+
+class MakespanModel:
+    """Variables: ``x[c, n]``, ``start[c]``, ``z`` per pair of nodes of tied calls, ``last``.
+
+    Pairs of call and node are left out when even an idle system would be later than ``known``.
+
+    Attributes:
+        whole: whether nothing else was left out, so that a proof holds.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        calls: Sequence[int],
+        end_ms: Floats,
+        tail_ms: Floats,
+        known: Schedule,
+        least_ms: float,
+    ) -> None:
+        self.board = board
+        self.calls = calls
+        self.model = Model()
+        self.known = known
+        horizon = known.last_ms()
+        limit = horizon * (1 + 1e-9)
+        through = end_ms + tail_ms
+        self.nodes = {c: np.flatnonzero(through[c] <= limit) for c in calls}
+        self.whole = self._narrow(through)
+        self.memory_need, self.memory_have = self._memory()
+        self.per_ms = self._scale(horizon)
+        # Each call adds at most three rounded values to a path.
+        self.rounding = 1.5 * (len(calls) + 1)
+        self.horizon = math.ceil(horizon * self.per_ms + self.rounding)
+        self.limit_ms = limit
+        self.x = {c: self.model.literals(len(self.nodes[c])) for c in calls}
+        self.start = {c: self.model.whole(0, self.horizon) for c in calls}
+        floor = max(0, math.floor(least_ms * self.per_ms - self.rounding))
+        self.last = self.model.whole(floor, self.horizon)
+        calls_run_once(self)
+        calls_wait_for_their_input(self)
+        calls_wait_for_those_before(self)
+        nodes_hold_what_runs(self)
+        outputs_return(self)
+        self.model.minimise([self.last], [1])
+        self._hint()
+
+    def units(self, value_ms: Floats | float) -> Ints:
+        """Nearest whole numbers of units."""
+        return np.rint(np.asarray(value_ms) * self.per_ms).astype(np.int64)
+
+    def bound_ms(self, bound: float) -> float:
+        """A bound of the model as a bound of the problem."""
+        return max((bound - self.rounding) / self.per_ms, 0.0) if self.whole else 0.0
+
+    def answer(self, values: Ints) -> tuple[Ints, list[int]]:
+        """The node of each call, and the calls in the order of their starts."""
+        node = np.full(len(self.board.alone_ms), -1, np.int64)
+        for c, literals in self.x.items():
+            node[c] = self.nodes[c][int(values[literals.start : literals.stop].argmax())]
+        rank = {c: k for k, c in enumerate(self.board.order.forwards)}
+        order = sorted(self.calls, key=lambda c: (int(values[self.start[c]]), rank[c]))
+        return node, order
+
+    def _memory(self) -> tuple[Ints, Ints]:
+        """Memory in units small enough for areas; rounded the safe way where they were not."""
+        need, have = self.board.resources.memory_need, self.board.resources.memory_have
+        largest = int(have.max(initial=0))
+        if largest <= _MEMORY_ROOM:
+            return need, have
+        coarse = -(-largest // _MEMORY_ROOM)
+        rounded = -(-need // coarse)
+        alone = np.where(need[:, None] <= have[None, :], rounded[:, None], 0).max(axis=0)
+        self.whole = False
+        return rounded, np.maximum(have // coarse, alone)
+
+    def _scale(self, horizon_ms: float) -> float:
+        area = int(self.memory_have.max(initial=1)) * max(len(self.calls), 1)
+        room = min(_TIME_ROOM, _AREA_ROOM // max(area, 1))
+        return min(_FINEST_PER_MS, room / max(horizon_ms, 1e-9))
+
+    def _narrow(self, through: Floats) -> bool:
+        """Keep the most promising nodes per call where all pairs would be too many."""
+        ties = [(p, c) for c in self.calls for p in self.board.order.before[c]]
+        most = max(len(some) for some in self.nodes.values())
+        whole = True
+        while sum(len(self.nodes[p]) * len(self.nodes[c]) for p, c in ties) > _MOST_PAIRS:
+            most = most * 3 // 4
+            whole = False
+            for c, some in self.nodes.items():
+                keep = some[np.argsort(through[c, some], kind="stable")[:most]]
+                self.nodes[c] = np.union1d(keep, [self.known.node[c]])
+            if most <= 1:
+                break
+        return whole
+
+    def _hint(self) -> None:
+        variables: list[int] = [self.last]
+        values = [min(self.horizon, math.ceil(self.known.last_ms() * self.per_ms))]
+        for c, literals in self.x.items():
+            variables += [*literals, self.start[c]]
+            values += [int(n == self.known.node[c]) for n in self.nodes[c]]
+            values.append(int(self.units(float(self.known.start_ms[c]))))
+        self.model.hint(variables, values)
+
+
+def calls_run_once(problem: MakespanModel) -> None:
+    """Every call runs on one node."""
+    for c in problem.calls:
+        problem.model.exactly_one(problem.x[c])
+
+
+def calls_wait_for_their_input(problem: MakespanModel) -> None:
+    """No call starts before its node is free for it and its input from the origin is there."""
+    board = problem.board
+    for c in problem.calls:
+        here = problem.nodes[c]
+        ready = problem.units(np.maximum(board.queue_ms[here], board.arrive_ms[c, here]))
+        problem.model.linear([problem.start[c], *problem.x[c]], [1, *(-ready)], low=0)
+
+
+def calls_wait_for_those_before(problem: MakespanModel) -> None:
+    """No call starts before each predecessor's output is there, and that needs a link."""
+    board, model = problem.board, problem.model
+    for c in problem.calls:
+        for p in board.order.before[c]:
+            travel = board.travel_ms(p, problem.nodes[p], problem.nodes[c])
+            from_, to = np.nonzero(travel <= problem.limit_ms)
+            z = model.literals(len(from_))
+            for literals, at in ((problem.x[p], from_), (problem.x[c], to)):
+                for k, literal in enumerate(literals):
+                    pairs = z.start + np.flatnonzero(at == k)
+                    model.linear([*pairs, literal], [1] * len(pairs) + [-1], low=0, high=0)
+            run = problem.units(board.run_ms[p, problem.nodes[p]])
+            way = problem.units(travel[from_, to])
+            model.linear(
+                [problem.start[c], problem.start[p], *problem.x[p], *z],
+                [1, -1, *(-run), *(-way)],
+                low=0,
+            )
+
+
+def nodes_hold_what_runs(problem: MakespanModel) -> None:
+    """At no moment does a node run more calls than it has slots, or hold more memory."""
+    board, model = problem.board, problem.model
+    here: dict[int, list[tuple[int, int, int]]] = {}
+    for c in problem.calls:
+        run = problem.units(board.run_ms[c, problem.nodes[c]])
+        for k, n in enumerate(problem.nodes[c].tolist()):
+            if run[k] > 0:  # an empty stay holds nothing
+                here.setdefault(n, []).append((c, problem.x[c][k], int(run[k])))
+    for n, stays in here.items():
+        need = [int(problem.memory_need[c]) for c, _, _ in stays]
+        slots, memory = int(board.resources.slots_have[n]), int(problem.memory_have[n])
+        if len(stays) <= slots and sum(need) <= memory:
+            continue
+        intervals = [
+            model.stay(problem.start[c], run, only_if=literal) for c, literal, run in stays
+        ]
+        if len(stays) > slots:
+            model.at_most_at_once(intervals, [1] * len(stays), slots)
+        if sum(need) > memory and slots > 1:
+            model.at_most_at_once(intervals, need, memory)
+
+
+def outputs_return(problem: MakespanModel) -> None:
+    """The last moment is not before the output of any call that nothing comes after is back."""
+    board = problem.board
+    for c in problem.calls:
+        if not board.order.behind[c]:
+            here = problem.nodes[c]
+            run = problem.units(board.run_ms[c, here])
+            back = problem.units(board.return_ms[c, here])
+            problem.model.linear(
+                [problem.last, problem.start[c], *problem.x[c]],
+                [1, -1, *(-(run + back))],
+                low=0,
+            )
