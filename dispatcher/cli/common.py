@@ -1,0 +1,263 @@
+"""What the commands share: options, the words for wrong ones, signals, logs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from dispatcher.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dispatcher.config import Config
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+
+PATIENCE_S: Final = 2.0
+_PARENT_POLL_S: Final = 0.5
+_Result = TypeVar("_Result")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class _WithExamples(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+class Examples(_WithExamples):
+    """A command whose help ends with examples, as they stand in ``epilog``."""
+
+
+class ExamplesGroup(_WithExamples, click.Group):
+    """A group of commands whose help ends with examples."""
+
+
+def options(*added: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in reading order."""
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def a_file(**more: Any) -> click.Path:
+    """A file's path, as a Path."""
+    return click.Path(dir_okay=False, path_type=Path, **more)
+
+
+STATE = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="SANDERLING_STATE",
+    help="Directory of the state.  [SANDERLING_STATE, else ~/.local/state/sanderling]",
+)
+CONFIG = click.option("--config", "config_file", type=a_file(), help="The TOML file.")
+MOUNT = click.option(
+    "--mount",
+    "mounts",
+    multiple=True,
+    metavar="PATH=DIRECTORY[:ro]",
+    help="Give the first agent a directory, under the path that tools see (repeatable).",
+)
+AGENTS = click.option(
+    "--agents",
+    "names",
+    metavar="NAME,NAME...",
+    help="The agents to start.  [those of the configuration, else device,edge,cloud]",
+)
+URL = click.option(
+    "--url",
+    envvar="SANDERLING_URL",
+    help="The dispatcher's endpoint.  [SANDERLING_URL, else the one of the state directory]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+VERBOSE = click.option("--verbose", "-v", is_flag=True, help="Log more, to stderr.")
+
+
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """Parse a JSON object given as text, as ``@file`` or as ``-`` (standard input).
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        value = json.loads(text)
+    except OSError as error:
+        raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{what}: no JSON ({error}); write {what} '{{...}}'") from None
+    if not isinstance(value, dict):
+        raise click.UsageError(f"{what}: must be a JSON object, for example {what} '{{}}'")
+    return value
+
+
+def parse_mount(text: str) -> dict[str, Any]:
+    """``PATH=DIRECTORY[:ro]`` as an entry of ``agents.mounts``.
+
+    Raises:
+        ConfigError: one line that says what is wrong.
+    """
+    path, equals, directory = text.partition("=")
+    readonly = directory.endswith(":ro")
+    directory = directory.removesuffix(":ro")
+    if not equals or not path.startswith("/") or not directory:
+        raise ConfigError(f"--mount {text!r}: write PATH=DIRECTORY[:ro], as in /logs=./logs:ro")
+    where = Path(directory).expanduser().absolute()
+    if not where.is_dir():
+        raise ConfigError(f"--mount {text!r}: {where} is no directory; create it, or name another")
+    return {"path": path, "directory": str(where), "readonly": readonly}
+
+
+def load_config(
+    config_file: Path | None,
+    state: Path | None,
+    dispatcher: Mapping[str, Any],
+    names: str | None = None,
+    mounts: tuple[str, ...] = (),
+) -> Config:
+    """The configuration of a file and flags, with the agents that `up` starts.
+
+    Raises:
+        ConfigError: one line that names the key or the flag.
+    """
+    from dispatcher.config import load
+
+    table = {"state": None if state is None else state.absolute(), **dispatcher}
+    overrides: dict[str, Any] = {"dispatcher": table}
+    config = load(config_file, overrides)
+    asked = _names(names) or [agent.name for agent in config.agents] or DEFAULT_AGENTS
+    known = {agent.name: agent.model_dump() for agent in config.agents}
+    agents = [known.get(name, {"name": name}) for name in asked]
+    if mounts:
+        given = [parse_mount(text) for text in mounts]
+        replaced = {mount["path"] for mount in given}
+        kept = [m for m in agents[0].get("mounts", []) if m["path"] not in replaced]
+        agents[0] = {**agents[0], "mounts": kept + given}
+    return load(config_file, {**overrides, "agents": agents})
+
+
+DEFAULT_AGENTS: Final = ["device", "edge", "cloud"]
+
+
+def _names(text: str | None) -> list[str]:
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ConfigError(f"--agents {text!r}: write names with commas, as in device,edge")
+    return names
+
+
+def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
+    """Log to stderr: our own lines, and of others what should worry somebody."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    if not verbose:
+        logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
+    for chatty in ("asyncio", "sse_starlette", "httpcore2", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def run(work: Coroutine[Any, Any, _Result], parent_pid: int | None = None) -> _Result | None:
+    """Run until done, or until SIGTERM, SIGINT or the parent's end: then None, after its clean-up."""
+    return asyncio.run(_until_signal(work, parent_pid))
+
+
+async def _until_signal(
+    work: Coroutine[Any, Any, _Result], parent_pid: int | None
+) -> _Result | None:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:  # once: a second signal must not interrupt the clean-up
+            stopped = True
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    watch = loop.create_task(_orphaned(parent_pid, stop)) if parent_pid else None
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        return None
+    finally:
+        if watch is not None:
+            watch.cancel()
+
+
+async def _orphaned(parent_pid: int, stop: Callable[[], None]) -> None:
+    """Stop when the process that started this one has ended, however it did."""
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(_PARENT_POLL_S)
+    stop()
+
+
+@contextmanager
+def told_to_wait(what: str) -> Iterator[None]:
+    """Say on a terminal's stderr what is being waited for, once it takes over two seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown = threading.Event()
+
+    def show() -> None:
+        shown.set()
+        sys.stderr.write(f"{what} ...\r")
+        sys.stderr.flush()
+
+    timer = threading.Timer(PATIENCE_S, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if shown.is_set():
+            sys.stderr.write(" " * (len(what) + 4) + "\r")
+            sys.stderr.flush()
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a command the way Ctrl-C does, so that what it started is stopped."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,183 @@
+"""The commands that run something: `up`, `dispatcher`, `mcp`, `demo`; and `token`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from dispatcher.cli.common import (
+    AGENTS,
+    CONFIG,
+    DONE,
+    MOUNT,
+    STATE,
+    URL,
+    VERBOSE,
+    Examples,
+    load_config,
+    options,
+    run,
+    setup_logging,
+)
+
+if TYPE_CHECKING:
+    from dispatcher.config import Config
+
+_PORT = click.IntRange(0, 65_535)
+_LISTEN = options(
+    click.option("--host", help="Address to listen on; other than loopback, clients need a token."),
+    click.option(
+        "--port", type=_PORT, help="Port of /mcp; 0 takes any free one.  [7333 if it is free]"
+    ),
+    click.option("--grpc-port", type=_PORT, help="Port for agents.  [any free one]"),
+)
+_PARENT = click.option("--parent-pid", type=int, hidden=True)
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    sanderling up
+    sanderling up --mount /logs=./logs --port 7333
+    sanderling up --config home.toml --state ./state
+    sanderling up --agents device,edge
+    """,
+)
+@options(CONFIG, STATE, AGENTS, MOUNT)
+@_LISTEN
+@VERBOSE
+@_PARENT
+def up(
+    config_file: Path | None,
+    state: Path | None,
+    names: str | None,
+    mounts: tuple[str, ...],
+    parent_pid: int | None,
+    *,
+    verbose: bool,
+    **listen: Any,
+) -> int:
+    """Run a dispatcher and its local agents.
+
+    Prints one line of JSON on stdout when it can serve. Ctrl-C or SIGTERM stops all of it.
+    """
+    setup_logging(verbose=verbose)
+    config = load_config(config_file, state, listen, names, mounts)
+    run(_serve(config, local_agents=True), parent_pid)
+    return DONE
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    sanderling dispatcher --config home.toml
+    sanderling dispatcher --grpc-port 7410 --state ./state
+    """,
+)
+@options(CONFIG, STATE)
+@_LISTEN
+@VERBOSE
+@_PARENT
+def dispatcher(
+    config_file: Path | None,
+    state: Path | None,
+    parent_pid: int | None,
+    *,
+    verbose: bool,
+    **listen: Any,
+) -> int:
+    """Run a dispatcher alone; agents join it with `edge-agent run`.
+
+    Prints one line of JSON on stdout when it can serve.
+    """
+    from dispatcher.config import load
+
+    setup_logging(verbose=verbose)
+    table = {"state": None if state is None else state.absolute(), **listen}
+    config = load(config_file, {"dispatcher": table})
+    run(_serve(config, local_agents=False), parent_pid)
+    return DONE
+
+
+async def _serve(config: Config, *, local_agents: bool) -> None:
+    from dispatcher.running import running
+
+    async with running(config, local_agents=local_agents) as serving:
+        click.echo(serving.ready_line())
+        await asyncio.Event().wait()
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    sanderling mcp
+    sanderling mcp --mount /work=. --agents device
+    sanderling mcp --url http://127.0.0.1:7333/mcp
+    """,
+)
+@options(URL, CONFIG, STATE, AGENTS, MOUNT, VERBOSE)
+def mcp(
+    url: str | None,
+    config_file: Path | None,
+    state: Path | None,
+    names: str | None,
+    mounts: tuple[str, ...],
+    *,
+    verbose: bool,
+) -> int:
+    """Speak MCP on stdin and stdout, for clients that start a command.
+
+    With a URL it passes messages on to that dispatcher; without, it runs a dispatcher and its
+    agents itself, until stdin is closed.
+    """
+    setup_logging(verbose=verbose, quiet=True)
+    if url:
+        if config_file or names or mounts:
+            raise click.UsageError("--config, --agents and --mount are of no use with a URL")
+        from dispatcher.client import TOKEN_VARIABLE
+        from dispatcher.proxy import proxy
+
+        run(proxy(url, os.environ.get(TOKEN_VARIABLE, "")))
+        return DONE
+    from dispatcher import stdio
+
+    with stdio.own_state(state) as directory:
+        listen = {"port": 0, "grpc_port": 0}
+        config = load_config(config_file, directory, listen, names, mounts)
+        run(stdio.serve(config))
+    return DONE
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    sanderling token > token
+    sanderling token --client
+    """,
+)
+@STATE
+@click.option("--client", is_flag=True, help="The token of MCP clients instead of the agents'.")
+def token(state: Path | None, *, client: bool) -> int:
+    """Print the token with which agents join, for `edge-agent run --token-file`."""
+    from dispatcher.config import default_state
+    from dispatcher.links import load_token
+    from dispatcher.state import client_token
+
+    directory = (state or default_state()).absolute()
+    click.echo(client_token(directory) if client else load_token(directory))
+    return DONE
+
+
+@click.command()
+def demo() -> int:
+    """Run the demo: three agents, real tools, an ordinary MCP client, and why each call ran where."""
+    from dispatcher.demo import run as run_demo
+
+    return run_demo()
+
+
+COMMANDS: Final = (up, dispatcher, mcp, token, demo)

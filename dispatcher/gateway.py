@@ -1,0 +1,227 @@
+"""The MCP face: `tools/list` and `tools/call` over any transport, in both protocol eras.
+
+`tools/*` are answered by a middleware of the SDK's server instead of its handlers. The SDK passes
+a handler's result through its own models, which drop what they do not know and refuse content
+types of other revisions; a gateway has to hand on what a tool said, as it said it. Everything else
+(handshake, discovery, ping, subscriptions, cancellation) stays the SDK's.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, SERVER_INFO_META_KEY, CallToolRequestParams
+from mcp_types import PaginatedRequestParams as ListParams
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from dispatcher import __version__
+from dispatcher.account import record_json
+from dispatcher.changes import ChangeFeed
+from dispatcher.errors import CallFailed, CallRefused, RequestError, SanderlingError, UnknownTool
+from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
+
+if TYPE_CHECKING:
+    from dispatcher.app import App
+
+log = logging.getLogger("sanderling.gateway")
+
+REFUSAL_KEY: Final = "dev.sanderling/refusal"
+INSTRUCTIONS: Final = (
+    "Tools run on edge nodes. Each result's _meta names the node that ran it "
+    f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
+)
+_PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
+_WATCH_S: Final = 0.5
+
+Context = ServerRequestContext[Any, Any]
+
+
+class Gateway:
+    """One MCP server over a dispatcher's tools. Transports run ``server``.
+
+    Of the dispatcher it uses ``registry``, ``calls`` and ``parse_requirements``.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
+        self.changes = ChangeFeed(lambda: app.registry.version)
+        self.server: Server[Any] = _DispatcherServer(
+            "sanderling",
+            version=__version__,
+            title="Sanderling",
+            instructions=INSTRUCTIONS,
+            get_tool_input_schema=self._input_schema,
+            on_subscriptions_listen=self.changes.on_listen,
+        )
+        # The SDK derives the capabilities from what is registered; the middleware answers first.
+        self.server.add_request_handler("tools/list", ListParams, self._list_handler)
+        self.server.add_request_handler("tools/call", CallToolRequestParams, self._call_handler)
+        self.server.middleware = [self._intercept]
+
+    # ---- the way of a request
+
+    async def _intercept(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        ready = is_modern(ctx) or ctx.session.client_params is not None
+        if ready and ctx.request_id is not None:
+            if ctx.method == "tools/call":
+                return self._stamped(ctx, await self.call_tool(ctx))
+            if ctx.method == "tools/list":
+                return self._stamped(ctx, self.list_tools(ctx))
+        if ctx.method == "notifications/initialized":
+            self.changes.remember(ctx)
+        return await call_next(ctx)
+
+    async def _list_handler(self, ctx: Context, _: ListParams) -> HandlerResult:
+        return self.list_tools(ctx)
+
+    async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
+        return await self.call_tool(ctx)
+
+    def list_tools(self, ctx: Context) -> dict[str, Any]:
+        """The `tools/list` result: definitions as the servers gave them, on one page."""
+        if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") is not None:
+            raise MCPError(INVALID_PARAMS, "cursor: unknown; all tools are on the first page")
+        version = self._app.registry.version
+        if self._listed[0] != version:
+            entries = self._app.registry.tools()
+            self._listed = (version, [entry.definition for entry in entries])
+        result: dict[str, Any] = {"tools": self._listed[1]}
+        if is_modern(ctx):
+            result |= {"ttlMs": 0, "cacheScope": "private"}
+        return result
+
+    async def call_tool(self, ctx: Context) -> dict[str, Any]:
+        """The `tools/call` result, or an error result with one line.
+
+        Raises:
+            MCPError: the tool is unknown, or the request is none.
+        """
+        name, arguments, meta = _call_params(ctx)
+        try:
+            self._app.registry.tool(name)
+            request = CallRequest(
+                tool=name,
+                arguments=arguments,
+                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                session=_session(ctx),
+                progress=_progress_sink(ctx, meta),
+                meta=_tool_meta(meta),
+            )
+            return (await self._app.calls.call(request)).result
+        except UnknownTool as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from None
+        except SanderlingError as error:
+            return error_result(error)
+        except Exception as error:  # noqa: BLE001 - a client must not see how it failed
+            return internal_error(name, error)
+
+    def _input_schema(self, name: str) -> Mapping[str, Any] | None:
+        with suppress(UnknownTool):
+            schema = self._app.registry.tool(name).definition.get("inputSchema")
+            return schema if isinstance(schema, dict) else None
+        return None
+
+    def _stamped(self, ctx: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Add what the 2026 revision requires of every result."""
+        if not is_modern(ctx):
+            return result
+        result.setdefault("resultType", "complete")
+        meta = result.get("_meta")
+        stamp = {SERVER_INFO_META_KEY: self.server.server_info_stamp}
+        result["_meta"] = {**meta, **stamp} if isinstance(meta, dict) else stamp
+        return result
+
+
+class _DispatcherServer(Server[Any]):
+    """The SDK's server, except that the handshake era is told of `listChanged` too."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """What `initialize` answers; the HTTP transport asks for it without options."""
+        return super().create_initialization_options(
+            notification_options or NotificationOptions(tools_changed=True),
+            experimental_capabilities,
+            extensions,
+        )
+
+
+def error_result(error: SanderlingError) -> dict[str, Any]:
+    """An error as an MCP result: the line as text, what is known of it under ``_meta``."""
+    meta: dict[str, Any] = {}
+    if isinstance(error, CallRefused):
+        meta[REFUSAL_KEY] = {
+            "reasons": error.reasons,
+            "core": list(error.core),
+            "mend": error.mend,
+        }
+    elif isinstance(error, CallFailed) and error.placement is not None:
+        meta[PLACEMENT_KEY] = record_json(error.placement)
+    elif not isinstance(error, RequestError):
+        log.info("%s: %s", type(error).__name__, error)
+    return _text_error(str(error), meta)
+
+
+def internal_error(tool: str, error: Exception) -> dict[str, Any]:
+    """An unforeseen error as an MCP result: only its number, which leads to the log."""
+    number = secrets.token_hex(4)
+    log.error("internal error %s while calling %s", number, tool, exc_info=error)
+    return _text_error(f"internal error {number}; the dispatcher's log tells more", {})
+
+
+def is_modern(ctx: Context) -> bool:
+    """Whether a request is of the stateless era (2026-07-28 on)."""
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+
+def _text_error(text: str, meta: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
+    if meta:
+        result["_meta"] = meta
+    return result
+
+
+def _call_params(ctx: Context) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """Name, arguments and ``_meta`` of a `tools/call`, or the error that says what is wrong."""
+    params = ctx.params if isinstance(ctx.params, Mapping) else {}
+    name, arguments, meta = params.get("name"), params.get("arguments"), params.get("_meta")
+    if not isinstance(name, str):
+        raise MCPError(INVALID_PARAMS, "params.name: must be a string, the tool's name")
+    if not isinstance(arguments, Mapping | None):
+        raise MCPError(INVALID_PARAMS, "params.arguments: must be an object")
+    if not isinstance(meta, Mapping | None):
+        raise MCPError(INVALID_PARAMS, "params._meta: must be an object")
+    return name, arguments or {}, meta or {}
+
+
+def _progress_sink(ctx: Context, meta: Mapping[str, Any]) -> ProgressSink | None:
+    if meta.get("progressToken") is None:
+        return None
+
+    async def sink(done: float, total: float | None, message: str) -> None:
+        await ctx.session.report_progress(done, total, message or None)
+
+    return sink
+
+
+def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request's ``_meta`` is meant for the tool."""
+    return {key: value for key, value in meta.items() if not key.startswith(_PROTOCOL_META)}
+
+
+def _session(ctx: Context) -> str:
+    """The client's session, where its era and transport have one."""
+    headers = getattr(ctx.request, "headers", None)
+    return str(headers.get("mcp-session-id", "")) if headers is not None else ""

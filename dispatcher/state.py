@@ -1,0 +1,94 @@
+"""What a running dispatcher leaves in its state directory for commands to find it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dispatcher.errors import ConfigError
+
+_FILE = "dispatcher.json"
+_CLIENT_TOKEN = "client-token"  # noqa: S105 - the name of a file
+
+
+def default_directory() -> Path:
+    """Where the state lives when nobody says: ``$XDG_STATE_HOME/sanderling``."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "sanderling"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDispatcher:
+    """Where a dispatcher serves. ``token`` is "" where clients need none.
+
+    ``started`` is in Unix seconds.
+    """
+
+    url: str
+    pid: int
+    started: float
+    token: str = ""
+
+
+def publish(state: Path, running: RunningDispatcher) -> None:
+    """Write the file that :func:`find` reads, for this user's eyes only."""
+    _write_private(state / _FILE, json.dumps(asdict(running)) + "\n")
+
+
+def withdraw(state: Path) -> None:
+    """Remove the file; it may be gone already."""
+    (state / _FILE).unlink(missing_ok=True)
+
+
+def find(state: Path) -> RunningDispatcher | None:
+    """The dispatcher that published itself in a state directory; None where none lives.
+
+    A dispatcher that was killed leaves its file, and its process number may be another's by now:
+    whoever relies on the answer asks its ``/healthz`` whether ``started`` is the same.
+    """
+    try:
+        values = json.loads((state / _FILE).read_text(encoding="utf-8"))
+        running = RunningDispatcher(
+            url=str(values["url"]),
+            pid=int(values["pid"]),
+            started=float(values["started"]),
+            token=str(values["token"]),
+        )
+        os.kill(running.pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return running
+
+
+def client_token(state: Path) -> str:
+    """The token of MCP clients where the endpoint needs one, made once and kept.
+
+    Raises:
+        ConfigError: the file cannot be read or written.
+    """
+    path = state / _CLIENT_TOKEN
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _write_private(path, secrets.token_urlsafe(32) + "\n")
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no text"
+        raise ConfigError(f"token {path}: {reason}; name another --state") from None
+    if not token:
+        raise ConfigError(f"token {path}: is empty; remove it and a new one is made")
+    return token
+
+
+def _write_private(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        beside.unlink()
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    beside.replace(path)
