@@ -1,4 +1,4 @@
-//! What WASI lacks and an edge agent offers: a file's permission bits.
+//! What WASI lacks and an edge agent offers: a file's permission bits, and absolute links.
 
 use crate::abi::take_message;
 use crate::{Map, Value};
@@ -15,10 +15,7 @@ extern "C" {
 /// # Errors
 /// The host's reason: no such file, or a path outside the mounts.
 pub fn file_mode(path: &str) -> Result<u32, String> {
-    let mut request = Map::new();
-    request.insert("op".into(), "get".into());
-    request.insert("path".into(), path.into());
-    ask(request)
+    mode_in(&ask(request("get", path))?)
 }
 
 /// Sets the permission bits of the file at `path`, and tells what they are now.
@@ -26,22 +23,44 @@ pub fn file_mode(path: &str) -> Result<u32, String> {
 /// # Errors
 /// The host's reason: no such file, a read-only mount, or a path outside the mounts.
 pub fn set_file_mode(path: &str, mode: u32) -> Result<u32, String> {
-    let mut request = Map::new();
-    request.insert("op".into(), "set".into());
-    request.insert("path".into(), path.into());
-    request.insert("mode".into(), mode.into());
-    ask(request)
+    let mut wanted = request("set", path);
+    wanted.insert("mode".into(), mode.into());
+    mode_in(&ask(wanted)?)
 }
 
-fn ask(request: Map) -> Result<u32, String> {
+/// Where the symbolic link at `path` leads, as the tool sees it.
+///
+/// WASI keeps absolute targets to itself, since they are paths of the host. A host that
+/// knows this request translates those that stay beneath a mount.
+///
+/// # Errors
+/// The host's reason: no link, a target outside the mounts, or a host that can't tell.
+pub fn link_target(path: &str) -> Result<String, String> {
+    let reply = ask(request("link", path))?;
+    let target = reply.get("target").and_then(Value::as_str);
+    target.map(str::to_owned).ok_or_else(|| "the host's answer has no \"target\"".to_owned())
+}
+
+fn request(operation: &str, path: &str) -> Map {
+    let mut request = Map::new();
+    request.insert("op".into(), operation.into());
+    request.insert("path".into(), path.into());
+    request
+}
+
+fn mode_in(reply: &Value) -> Result<u32, String> {
+    let mode = reply.get("mode").and_then(Value::as_u64).and_then(|mode| u32::try_from(mode).ok());
+    mode.ok_or_else(|| "the host's answer has no \"mode\"".to_owned())
+}
+
+fn ask(request: Map) -> Result<Value, String> {
     let reply = exchange(Value::Object(request).to_string().as_bytes())
         .ok_or("the host gave no answer to file_mode")?;
     let reply: Value = serde_json::from_slice(&reply).map_err(|error| error.to_string())?;
-    if let Some(reason) = reply.get("error").and_then(Value::as_str) {
-        return Err(reason.to_owned());
+    match reply.get("error").and_then(Value::as_str) {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(reply),
     }
-    let mode = reply.get("mode").and_then(Value::as_u64).and_then(|mode| u32::try_from(mode).ok());
-    mode.ok_or_else(|| "the host's answer to file_mode has no \"mode\"".to_owned())
 }
 
 #[cfg(target_os = "wasi")]

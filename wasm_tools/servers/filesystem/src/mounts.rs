@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 
 use unicode_normalization::UnicodeNormalization;
+use wasmmcp::host;
 
 use crate::failure::Failure;
 use crate::paths::{join, parent, parts_of, resolve, within};
@@ -177,13 +178,13 @@ fn spelling_in(directory: &str, name: &str) -> Result<Option<String>, Failure> {
     Ok(same.pop())
 }
 
-/// The target of a link; none where the host keeps it to itself, as it does with absolute
-/// targets: they are paths of the host, which mean nothing here.
+/// The target of a link; none where it is absolute and leaves the mounts: a path of the
+/// host means nothing here, and is not told.
 fn read_link(path: &str) -> io::Result<Option<String>> {
     match fs::read_link(path) {
         Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
-        Err(_) => Ok(None),
+        Err(_) => Ok(host::link_target(path).ok()),
     }
 }
 

@@ -18,7 +18,7 @@ const COPIES: u64 = 8;
 /// The whole file.
 pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "open", path);
-    let size = size_of_file(path)?;
+    let size = size_of_file(path, "open")?;
     // Tried out before anything is read: running out of memory later would be a trap.
     let room = usize::try_from(size.saturating_mul(COPIES)).unwrap_or(usize::MAX);
     if Vec::<u8>::new().try_reserve_exact(room).is_err() {
@@ -41,7 +41,7 @@ pub fn text(path: &str) -> Result<String, Failure> {
 /// The first `lines` lines. A fraction counts as a whole line, and less than one as none.
 pub fn head(path: &str, lines: f64) -> Result<String, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "open", path);
-    size_of_file(path)?;
+    size_of_file(path, "open")?;
     let mut file = File::open(path).map_err(fail)?;
     let mut content = Vec::new();
     let mut found = 0.0;
@@ -74,7 +74,7 @@ fn without_last_newline(mut text: String) -> String {
 /// The last `lines` lines, where a closing newline makes one more, empty line.
 pub fn tail(path: &str, lines: f64) -> Result<String, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "open", path);
-    let mut position = size_of_file(path)?;
+    let mut position = size_of_file(path, "stat")?;
     let mut file = File::open(path).map_err(fail)?;
     let mut chunks: Vec<Vec<u8>> = Vec::new();
     let mut newlines = 0.0;
@@ -130,8 +130,8 @@ pub fn media(path: &str) -> Result<Value, Failure> {
 }
 
 /// The size of what must be a file: a directory can't be read, and a pipe would block.
-fn size_of_file(path: &str) -> Result<u64, Failure> {
-    let found = fs::metadata(path).map_err(|error| Failure::system(&error, "open", path))?;
+fn size_of_file(path: &str, operation: &str) -> Result<u64, Failure> {
+    let found = fs::metadata(path).map_err(|error| Failure::system(&error, operation, path))?;
     if found.is_dir() {
         return Err(Failure::new("EISDIR: illegal operation on a directory, read"));
     }

@@ -49,13 +49,12 @@ impl Glob {
 /// The parts of a pattern between slashes; `name/..` cancels out.
 fn parts(pattern: &str) -> Vec<Part> {
     let mut kept: Vec<&str> = Vec::new();
-    let mut last_was_slash = false;
+    let last = pattern.matches('/').count();
     for (index, text) in pattern.split('/').enumerate() {
         // Several slashes count as one, but a leading or trailing one leaves an empty part.
-        if text.is_empty() && index > 0 && last_was_slash {
+        if text.is_empty() && index > 0 && index < last {
             continue;
         }
-        last_was_slash = text.is_empty();
         match (text, kept.last()) {
             ("**", Some(&"**")) => {}
             ("..", Some(&last)) if !matches!(last, "" | "." | ".." | "**") => {
@@ -119,6 +118,10 @@ mod tests {
         check("a/**", &["a/b", "a/b/c"], &["a", "b"]);
         check("a/**/b", &["a/b", "a/x/y/b"], &["a", "b"]);
         check("**", &["a", "a/b"], &[]);
+        check("a//b", &["a/b"], &["a"]);
+        check("**//**", &["a", "a/b"], &[]);
+        check("/a", &[], &["a"]);
+        check("a/", &[], &["a"]);
         check("**/a/**", &["a/b", "x/a/y"], &["a", "x/a"]);
     }
 
