@@ -170,8 +170,9 @@ def _check_mounts(agents: Sequence[AgentConfig]) -> None:
 
 
 def _say(node: str, line: str) -> None:
-    """One line of an agent's log, on ours."""
-    sys.stderr.write(f"{node} | {line}\n")
+    """One line of an agent's log, on ours; what only informs follows our own level."""
+    if log.isEnabledFor(logging.INFO) or " INFO " not in line:
+        sys.stderr.write(f"{node} | {line}\n")
 
 
 def _local(host: str) -> str:

@@ -97,7 +97,11 @@ class Supervisor:
         wait_s = _BACKOFF_S[0]
         while not self._stopping:
             began = time.monotonic()
-            code, tail = await self._run(agent)
+            try:
+                code, tail = await self._run(agent)
+            except OSError as error:
+                self._give_up(agent, [str(error)])
+                return
             if self._stopping:
                 return
             if code == _USAGE:
@@ -161,7 +165,7 @@ class Supervisor:
         path.write_text("[labels]\n" + "".join(lines), encoding="utf-8")
         return path
 
-    def _give_up(self, agent: AgentConfig, tail: deque[str]) -> None:
+    def _give_up(self, agent: AgentConfig, tail: Sequence[str]) -> None:
         reason = tail[-1] if tail else "it did not say why"
         if not self._hopeless.done():
             self._hopeless.set_exception(
