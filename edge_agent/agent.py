@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import logging
@@ -57,7 +58,8 @@ def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
     """Measure the board and put the agent's parts together."""
     slots = config.slots or cores()
     engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
-    backend = WasmBackend(engine, lambda module: link.fetcher.fetch(module), config.mounts)
+    # The link is made last, for it reports what the engine measures.
+    backend = WasmBackend(engine, lambda module: link.fetcher.fetch(module), config.mounts)  # noqa: PLW0108
     report = describe(
         engine,
         backends=(backend.name,),
@@ -133,7 +135,5 @@ def _ask_for_parents_death() -> None:
 
 def _trim_memory() -> None:
     """Give back what compiling left behind: a compile takes much more than its code."""
-    try:
+    with contextlib.suppress(AttributeError, OSError):  # not glibc, which has other habits
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        pass  # not glibc, which then has other habits

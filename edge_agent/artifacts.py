@@ -72,9 +72,9 @@ class ArtifactFetcher:
     def _receive(self, channel: grpc.Channel, module: ModuleRef, data: bytearray) -> None:
         """Append what is missing to ``data``."""
         request = artifacts_pb2.FetchRequest(sha256=module.sha256, offset_bytes=len(data))
-        stream = artifacts_pb2_grpc.ArtifactsStub(channel).Fetch(
-            request, metadata=self._metadata, timeout=FETCH_TIMEOUT_S
-        )
+        stream = artifacts_pb2_grpc.ArtifactsStub(  # type: ignore[no-untyped-call]
+            channel
+        ).Fetch(request, metadata=self._metadata, timeout=FETCH_TIMEOUT_S)
         most = min(module.size_bytes or LARGEST_MODULE_BYTES, LARGEST_MODULE_BYTES)
         for response in stream:
             data += response.data

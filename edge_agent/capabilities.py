@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import time
@@ -126,10 +127,8 @@ def memory_for_calls_mib() -> int:
     import psutil
 
     free_bytes = int(psutil.virtual_memory().available)
-    try:
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
         free_bytes = min(free_bytes, int(_CGROUP_LIMIT.read_text()))
-    except (OSError, ValueError):
-        pass  # no container, or one without a limit
     return max(1, int(free_bytes * _MEMORY_SHARE) // MIB)
 
 

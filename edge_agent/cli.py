@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+_LAST_PORT: Final = 65_535
 _EGRESS: Final = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.*-]+):([0-9]{1,5})")
 
 
@@ -80,7 +81,7 @@ def _check_egress(
 ) -> tuple[str, ...]:
     for value in values:
         match = _EGRESS.fullmatch(value)
-        if not match or not 0 < int(match[3]) < 65_536:
+        if not match or not 0 < int(match[3]) <= _LAST_PORT:
             raise click.BadParameter(
                 f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443"
             )
@@ -163,10 +164,11 @@ def call(
 
     del allow_egress  # checked; the host has no egress to give yet
     try:
-        if not isinstance(parse(arguments.encode()), dict):
-            raise ValueError("not a JSON object")  # noqa: TRY301 - one message for both
+        parsed = parse(arguments.encode())
     except ValueError as error:
         raise click.UsageError(f"--args: {error}; write a JSON object, as in '{{}}'") from None
+    if not isinstance(parsed, dict):
+        raise click.UsageError("--args: not a JSON object; write one, as in '{}'")
     engine, loaded = _load(module, state, concurrency=1)
     running = _running(_limits(wall_ms, memory_mib), _parse_mounts(mounts))
     try:
@@ -297,16 +299,11 @@ def run(
     Flags win over the environment, and that over the file. Prints one line of
     JSON on stdout once attached; logs go to stderr.
     """
-    import logging
-
     from edge_agent.config import load_config
+    from edge_agent.logs import set_up_logging
 
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
-    given = dict(flags, features=list(features) or None)
+    set_up_logging(verbose=verbose)
+    given: dict[str, Any] = dict(flags, features=list(features) or None)
     if mounts:
         given["mounts"] = [
             {"path": mount.path, "directory": mount.directory, "readonly": mount.readonly}

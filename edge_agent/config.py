@@ -21,6 +21,7 @@ from edge_agent.state import state_directory
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
+LAST_PORT: Final = 65_535
 _Positive = Annotated[int, Field(gt=0)]
 
 
@@ -174,7 +175,7 @@ def _check_address(address: str | None) -> str:
     if not address:
         raise ConfigError("dispatcher: missing; name it with --dispatcher HOST:PORT")
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+    if not host or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
         raise ConfigError(f"dispatcher {address!r}: write HOST:PORT, as in 127.0.0.1:7410")
     return address
 

@@ -42,7 +42,7 @@ class Connection:
         self.opened_s = time.monotonic()
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
         self.outbox.put(edge_pb2.AttachRequest(register=register))
-        self._stream: Iterator[edge_pb2.AttachResponse] = edge_pb2_grpc.EdgeStub(
+        self._stream: Iterator[edge_pb2.AttachResponse] = edge_pb2_grpc.EdgeStub(  # type: ignore[no-untyped-call]
             self.channel
         ).Attach(iter(self.outbox), metadata=(("authorization", f"Bearer {token}"),))
         try:

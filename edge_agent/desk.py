@@ -13,6 +13,7 @@ from typing import Final
 from edge_agent.backends.base import Backend, Job
 from edge_agent.engine.limits import DEFAULT_LIMITS, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import CallCancelled, CallFailed, CallRefused, EdgeAgentError
+from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
 from edge_agent.policy import Policy, check_data, check_label
 from edge_agent.records import Outcome, Records
@@ -182,8 +183,8 @@ class Desk:
             result = job.run(_Reporter(call, self._send))
         except EdgeAgentError as error:
             return failed(call.id, error, call.backend, queue_ms)
-        except Exception as error:
-            _log.exception("call %s of %s.%s failed", call.id, call.server, call.tool)
+        except Exception as error:  # noqa: BLE001 - the worker must live, and the call be answered
+            log_unexpected(_log, f"call {call.id} of {call.server}.{call.tool}", error)
             reason = CallFailed(f"the agent failed: {type(error).__name__}; see its log")
             return failed(call.id, reason, call.backend, queue_ms)
         return done(call, result, call.backend or "wasm", queue_ms)

@@ -23,7 +23,7 @@ class Mount:
 
     def covers(self, path: str) -> bool:
         """Say whether ``path``, absolute and normalised, is this path or beneath it."""
-        return self.path == "/" or path == self.path or path.startswith(self.path + "/")
+        return self.path in {"/", path} or path.startswith(self.path + "/")
 
 
 def make_mount(path: str, directory: str | Path, *, readonly: bool = False) -> Mount:

@@ -11,6 +11,7 @@ from typing import Final
 
 from edge_agent.backends.base import ModuleRef
 from edge_agent.errors import EdgeAgentError
+from edge_agent.logs import log_unexpected
 
 _NICENESS: Final = 10
 _log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ class Prefetcher:
                 self._load(module)
             except EdgeAgentError as error:
                 _log.warning("prefetch: %s", error)
-            except Exception:
-                _log.exception("prefetch of %s failed", module.sha256[:12])
+            except Exception as error:  # noqa: BLE001 - the thread must live for the next
+                log_unexpected(_log, f"prefetch of {module.sha256[:12]}", error)
 
 
 def _lower_priority() -> None:

@@ -18,11 +18,12 @@ WASI_MODULE: Final = "wasi_snapshot_preview1"
 HOST_MODULE: Final = "sanderling_host"
 HOST_FUNCTIONS: Final = ("file_mode", "http")
 
-_REQUIRED: Final = {
+_Signature = tuple[tuple[str, ...], tuple[str, ...]]
+_REQUIRED: Final[dict[str, _Signature]] = {
     "mcp_alloc": (("i32",), ("i32",)),
     "mcp_call": (("i32", "i32"), ("i64",)),
 }
-_OPTIONAL: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {"_initialize": ((), ())}
+_OPTIONAL: Final[dict[str, _Signature]] = {"_initialize": ((), ())}
 
 
 def check_module(module: wasmtime.Module) -> None:
@@ -65,9 +66,7 @@ def _check_memory(memory: object) -> None:
         raise ModuleRejected("module's memory is 64-bit or shared: build it for wasm32-wasip1")
 
 
-def _check_signature(
-    name: str, found: object, wanted: tuple[tuple[str, ...], tuple[str, ...]]
-) -> None:
+def _check_signature(name: str, found: object, wanted: _Signature) -> None:
     parameters, results = wanted
     right = (
         isinstance(found, wasmtime.FuncType)

@@ -23,6 +23,7 @@ from edge_agent.engine.files import (
     set_mode,
 )
 from edge_agent.engine.running import Running, current
+from edge_agent.logs import log_unexpected
 
 # A host request names a path, or an HTTP request with its body.
 LARGEST_REQUEST_BYTES: Final = 4 * 1024 * 1024
@@ -47,23 +48,27 @@ def define_host(linker: wasmtime.Linker) -> None:
 def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
     """``{"op": "get" | "set", "path", "mode"}`` -> ``{"mode"}`` or ``{"error"}``."""
     operation, path, mode = request.get("op"), request.get("path"), request.get("mode")
+    if operation not in {"get", "set"}:
+        return {"error": "op: write get or set"}
     if not isinstance(path, str):
         return {"error": "path: give an absolute path as a string"}
+    if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):
+        return {"error": "mode: give the permission bits as a number from 0 to 511"}
     try:
         if operation == "get":
             return {"mode": get_mode(path, running.mounts)}
-        if operation == "set":
-            if type(mode) is not int or not 0 <= mode <= PERMISSION_BITS:
-                return {"error": "mode: give the permission bits as a number from 0 to 511"}
-            return {"mode": set_mode(path, mode, running.mounts)}
-    except OutsideMountsError:
-        return {"error": f"{path}: outside the mounts of this call"}
-    except ReadOnlyMountError:
-        return {"error": f"{path}: its mount is read-only"}
-    except OSError as error:
-        # The error's own text would name the directory on the board.
-        return {"error": f"{path}: {(error.strerror or 'cannot be reached').lower()}"}
-    return {"error": "op: write get or set"}
+        return {"mode": set_mode(path, int(mode or 0), running.mounts)}
+    except (OutsideMountsError, ReadOnlyMountError, OSError) as error:
+        return {"error": f"{path}: {_why(error)}"}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OutsideMountsError):
+        return "outside the mounts of this call"
+    if isinstance(error, ReadOnlyMountError):
+        return "its mount is read-only"
+    # An OSError's own text would name the directory on the board.
+    return (getattr(error, "strerror", None) or "cannot be reached").lower()
 
 
 def http(request: dict[str, Any], running: Running) -> dict[str, Any]:  # noqa: ARG001 - one form for all handlers
@@ -85,8 +90,8 @@ def _host_function(handler: Handler) -> Callable[[wasmtime.Caller, int, int], in
             return _place(caller, _handle(handler, _take(caller, pointer, length), running))
         except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):
             return 0
-        except Exception:
-            _log.exception("host function failed")
+        except Exception as error:  # noqa: BLE001 - see above
+            log_unexpected(_log, "host function", error)
             return 0
 
     return answer

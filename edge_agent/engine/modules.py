@@ -16,6 +16,7 @@ from edge_agent.engine.abi import check_module
 from edge_agent.engine.cache import ModuleCache
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import EdgeAgentError, ModuleRejected
+from edge_agent.logs import log_unexpected
 
 LARGEST_MODULE_BYTES: Final = 64 * MIB
 LOADED_MODULES: Final = 1024
@@ -109,8 +110,8 @@ class ModuleStore:
             loading.module = self._load(digest, source)
         except EdgeAgentError as error:
             loading.error = error
-        except Exception as error:
-            _log.exception("module %s: loading failed", digest[:12])
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            log_unexpected(_log, f"module {digest[:12]}", error)
             loading.error = ModuleRejected(f"module {digest[:12]}: {one_line(error)}")
         finally:
             with self._lock:

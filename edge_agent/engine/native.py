@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from typing import Any, Final
 import wasmtime
 from wasmtime import _bindings, _ffi
 
-from edge_agent.engine.running import current
+from edge_agent.engine.running import STDERR_BYTES, Running, current
 from edge_agent.mounts import Mount
 
 # Every name of the C API that this module calls.
@@ -140,14 +141,7 @@ _KIND_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
 _CONTINUE: Final = 0
 
 
-@ctypes.CFUNCTYPE(
-    ctypes.c_size_t,
-    _pointer,
-    _pointer,
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.POINTER(ctypes.c_uint8),
-)
-def _on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
+def _decide_on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
     """Let the guest of this thread go on, or end it when its call was stopped."""
     running = current()
     delta[0] = 1
@@ -157,13 +151,29 @@ def _on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
     return int(_error_new(b"stopped"))
 
 
-@ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)
-def _on_stderr(_data: Any, address: Any, size: int) -> int:
-    """Keep the beginning of what the guest writes on standard error."""
-    running = current()
+def _take_stderr(number: int, address: int, size: int) -> int:
+    """Keep the beginning of what a guest writes on standard error.
+
+    The engine calls this on a thread of its own, so the guest goes by number.
+    """
+    running = _writers.get(number)
     if running is not None and address:
-        running.add_stderr(ctypes.string_at(address, min(size, 8192)))
+        running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)))
     return size
+
+
+_writers: Final[dict[int, Running]] = {}
+_numbers: Final = itertools.count(1)
+
+# The engine keeps the addresses of these, so they live as long as the module.
+_on_epoch = ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    _pointer,
+    _pointer,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ctypes.c_uint8),
+)(_decide_on_epoch)
+_on_stderr = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)(_take_stderr)
 
 
 def use_pooling(config: wasmtime.Config, concurrency: int) -> None:
@@ -203,18 +213,21 @@ class Guest:
     have the types of the ABI (:mod:`edge_agent.engine.abi`).
     """
 
-    __slots__ = ("_context", "_instance", "_memory", "_raw", "_store")
+    __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_store")
 
-    def __init__(self, engine: wasmtime.Engine, memory_bytes: int) -> None:
+    def __init__(self, engine: wasmtime.Engine, running: Running) -> None:
         self._store = _store_new(engine.ptr(), None, None)
         self._context = _store_context(self._store)
         self._raw = (_bindings.wasmtime_val_raw_t * 2)()
         self._instance: Any = None
         self._memory: Any = None
         # One memory per instance, so that the limit of one is the limit of all.
+        memory_bytes = running.limits.memory_bytes
         _store_limiter(self._store, memory_bytes, TABLE_ELEMENTS, 1, TABLES_PER_MODULE, 1)
         _set_epoch_callback(self._store, _on_epoch, None, None)
         _set_epoch_deadline(self._context, 1)
+        self._number = next(_numbers)
+        _writers[self._number] = running
 
     def set_wasi(self, mounts: Sequence[Mount]) -> None:
         """Give the guest its directories: no environment, no arguments, no input.
@@ -223,7 +236,7 @@ class Guest:
             OSError: a mounted directory cannot be opened any more.
         """
         config = _wasi_new()
-        _wasi_stderr(config, _on_stderr, None, None)
+        _wasi_stderr(config, _on_stderr, self._number, None)
         unopened = ""
         for mount in mounts:
             opened = _wasi_preopen(
@@ -308,12 +321,13 @@ class Guest:
         store, self._store = self._store, None
         if store:
             _store_delete(store)
+            _writers.pop(self._number, None)
 
     def _check(self, address: int, size: int) -> None:
         if address < 0 or size < 0 or address + size > self.memory_bytes():
             raise IndexError(f"{size} bytes at {address} are not within the module's memory")
 
-    def _export(self, name: bytes, kind: int) -> Any | None:
+    def _export(self, name: bytes, kind: Any) -> Any | None:
         item = _bindings.wasmtime_extern_t()
         found = _export_get(
             self._context, ctypes.byref(self._instance), name, len(name), ctypes.byref(item)

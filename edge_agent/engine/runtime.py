@@ -94,7 +94,7 @@ class WasmEngine:
         """
         with on_this_thread(running):
             self.watchdog.watch(running)
-            guest = native.Guest(self.wasmtime_engine, running.limits.memory_bytes)
+            guest = native.Guest(self.wasmtime_engine, running)
             try:
                 return _exchange(guest, module, message, running)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
@@ -154,6 +154,8 @@ def _exchange(
     ready = time.perf_counter()
     packed = guest.call(_export(guest, b"mcp_call"), place, len(message)).i64
     ended = time.perf_counter()
+    if running.stopped is not None:  # it came back from a sleep that was cut short
+        raise _stopped(running)
     start, size = packed >> 32 & _U32, packed & _U32
     if size > limits.output_bytes:
         raise OutputTooLarge(

@@ -62,9 +62,7 @@ class FakeDispatcher(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsSer
         self.fetches = []
         self.cut_after_bytes = None
         self.attached = queue.SimpleQueue()
-        self._server = grpc.server(
-            ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)]
-        )
+        self._server = grpc.server(ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
         edge_pb2_grpc.add_EdgeServicer_to_server(self, self._server)
         artifacts_pb2_grpc.add_ArtifactsServicer_to_server(self, self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
@@ -80,7 +78,7 @@ class FakeDispatcher(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsSer
     def stop(self):
         self._server.stop(0).wait()
 
-    def Attach(self, requests, context):
+    def Attach(self, requests, context):  # noqa: N802 - the wire names it
         self._check_token(context)
         first = next(requests)
         agent = Attached(first.register)
@@ -94,7 +92,7 @@ class FakeDispatcher(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsSer
         self.attached.put(agent)
         yield from iter(agent.outgoing.get, None)
 
-    def Fetch(self, request, context):
+    def Fetch(self, request, context):  # noqa: N802 - the wire names it
         self._check_token(context)
         self.fetches.append((request.sha256, request.offset_bytes))
         data = self.modules.get(request.sha256)
