@@ -15,15 +15,19 @@ from mcp import Client
 from rich.console import Console
 
 from dispatcher.demo import report
-from dispatcher.demo.cluster import running_cluster
+from dispatcher.demo.cluster import AGENTS, running_cluster
 from dispatcher.demo.logs import write_logs
 from dispatcher.demo.scenario import CallRecord, LogAnalysis
 from dispatcher.errors import SanderlingError
+
+PLAIN_WIDTH = 136  # where no terminal says how wide it is
 
 
 def run() -> int:
     """Run the demo; return the exit code (0 done, 1 something went wrong)."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
     try:
         with tempfile.TemporaryDirectory(prefix="sanderling-demo-") as scratch:
             asyncio.run(_run(console, Path(scratch)))
@@ -37,11 +41,11 @@ async def _run(console: Console, scratch: Path) -> None:
     logs_directory = scratch / "logs"
     logs_directory.mkdir()
     logs = write_logs(logs_directory)
-    console.print("Starting a dispatcher and three agents: device, edge, cloud ...")
+    console.print(f"Starting a dispatcher and {len(AGENTS)} agents: {', '.join(AGENTS)} ...")
     async with running_cluster(scratch, logs_directory) as url:
         console.print(f"MCP endpoint: {url}\n")
         async with Client(url) as client:
-            live = report.LiveTable(console)
+            live = report.LiveTable(console, nodes=len(AGENTS))
             analysis = LogAnalysis(client, logs, live.add)
             with live:
                 figures = await analysis.run()

@@ -14,6 +14,7 @@ from dispatcher.errors import SanderlingError
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
 
+AGENTS = ("device", "edge", "cloud")
 CONFIG = """\
 [dispatcher]
 origin = "device"

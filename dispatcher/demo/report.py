@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -15,14 +16,18 @@ from dispatcher.demo.scenario import CallRecord
 
 
 class LiveTable:
-    """The table of calls; it grows while the scenario runs, on a terminal."""
+    """The table of calls; on a terminal it grows while the scenario runs.
 
-    def __init__(self, console: Console) -> None:
-        self._table = Table(
-            "tool", "on what", "node", "why there", "start", title=None, header_style="bold"
-        )
-        self._table.add_column("exec ms", justify="right")
-        self._table.add_column("total ms", justify="right")
+    ``nodes`` is how many nodes there are to choose from.
+    """
+
+    def __init__(self, console: Console, nodes: int) -> None:
+        self._nodes = nodes
+        self._table = _table()
+        for name in ("tool", "on what", "node", "why there", "start"):
+            self._table.add_column(name)
+        for name in ("predicted", "exec ms", "total ms"):
+            self._table.add_column(name, justify="right")
         self._live = Live(self._table, console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
@@ -43,45 +48,50 @@ class LiveTable:
         if placement:
             row = (
                 str(placement["node"]),
-                why(placement),
+                why(placement["rejected"], self._nodes),
                 "cold" if placement["cold"] else "warm",
+                f"{placement['predicted_ms']:.1f}",
                 f"{placement['exec_ms']:.2f}",
                 f"{record.client_ms:.1f}",
             )
         else:
-            row = ("[red]refused[/]", "no node may run it", "", "", f"{record.client_ms:.1f}")
+            row = ("[red]refused[/]", "no node may", "", "", "", f"{record.client_ms:.1f}")
         self._table.add_row(record.tool, record.what, *row)
         self._live.refresh()
 
 
-def why(placement: Mapping[str, Any]) -> str:
-    """Say in a few words why the call ran where it ran."""
-    rejected = placement["rejected"]
-    ruled_out = ", ".join(f"{reason} rules out {count}" for reason, count in rejected.items())
-    predicted = f"predicted {placement['predicted_ms']:.1f} ms"
-    return f"{ruled_out}; {predicted}" if ruled_out else f"cheapest; {predicted}"
+def why(rejected: Mapping[str, int], nodes: int) -> str:
+    """Say in a few words why the call ran where it ran.
+
+    ``rejected`` counts the nodes that each reason excludes, of ``nodes`` in all.
+    """
+    left = nodes - sum(rejected.values())
+    chosen = "the only one left" if left == 1 else f"cheapest of {left}"
+    excluded = ", ".join(f"{reason} excludes {count}" for reason, count in rejected.items())
+    return f"{excluded}: {chosen}" if excluded else chosen
 
 
 def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
     """Print what the scenario found; every figure was checked against the files."""
     console.print(
         f"\nFound: {figures['web_lines']} web requests with {figures['server_errors']} server errors; "
-        f"{figures['login_lines']} logins of which {figures['failed_logins']} failed "
-        "(as planted in the files). The report is on the device, in /logs/report.md."
+        f"{figures['login_lines']} logins of which {figures['failed_logins']} failed.\n"
+        "The same as was planted in the files. The device has the report, in /logs/report.md."
     )
 
 
 def print_refusal(console: Console, refusal: str) -> None:
     """Print the refused call's own words."""
     console.print("\nRefused, as it must be (private lines to the cloud):")
-    console.print(f"  {refusal}\n", markup=False)
+    console.print(f"  {refusal}\n", markup=False, soft_wrap=True)
 
 
 def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
     """Print a row per tool: where it ran and the medians of its times."""
-    table = Table(title="Timings, ms (median)", title_justify="left", header_style="bold")
+    console.print("[bold]Timings[/], median ms")
+    table = _table()
     table.add_column("tool")
-    for name in ("calls", "queue", "start", "exec", "transfer", "as the client saw it"):
+    for name in ("calls", "queue", "start", "exec", "transfer", "seen by client"):
         table.add_column(name, justify="right")
     table.add_column("nodes")
     placed = [record for record in records if record.placement]
@@ -95,3 +105,9 @@ def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
         client_ms = statistics.median(row.client_ms for row in rows)
         table.add_row(tool, str(len(rows)), *parts, f"{client_ms:.1f}", nodes)
     console.print(table)
+
+
+def _table() -> Table:
+    return Table(
+        box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, collapse_padding=True
+    )
