@@ -11,19 +11,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from dispatcher.access import is_loopback
 from dispatcher.account import Account
 from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.calls import Calls
 from dispatcher.config import Config
 from dispatcher.errors import ConfigError
-from dispatcher.links import Links, load_token, module_of
+from dispatcher.links import Links, module_of
 from dispatcher.policy import parse_requirements
 from dispatcher.profiles import Profiles
 from dispatcher.registry import Registry, ServerEntry
 from dispatcher.requests import Requirements
 from dispatcher.scheduler import Scheduler
+from dispatcher.service import Service
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
+from dispatcher.tokens import load_token
 from protos.edge.v1 import edge_pb2
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
@@ -55,7 +58,8 @@ class App:
         self.registry = Registry(self.artifacts, self.store)
         self.profiles = Profiles(self.store)
         self.scheduler = Scheduler(config, self.registry, self.profiles)
-        self.links = Links(self.registry, self.artifacts)
+        self.links = Links(self.registry)
+        self.service = Service(self.links, self.artifacts)
         self.account = Account(self.registry, self.scheduler, self.profiles, self.store)
         self.calls = Calls(self.registry, self.scheduler, self.links, self.account)
         self.token = ""
@@ -70,6 +74,8 @@ class App:
             ConfigError: the state or the port cannot be used.
         """
         host, port = self.config.dispatcher.host, self.config.dispatcher.grpc_port
+        if not is_loopback(host):
+            log.warning("agents reach %s without encryption: use a trusted network only", host)
         try:
             self._lock = _lock(self.state)
             self.token = load_token(self.state)
@@ -78,14 +84,16 @@ class App:
             self.profiles.restore()
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
             self.links.prefetch = self._modules
-            self.grpc_port = await self.links.start(host, port, self.token)
+            self.grpc_port = await self.service.start(host, port, self.token)
+            self.links.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End streams, write what is pending, free the state. A second call does nothing."""
-        await self.links.stop()
+        self.links.stop()
+        await self.service.stop()
         await asyncio.to_thread(self.store.close)
         if self._lock is not None:
             self._lock.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -24,7 +25,6 @@ from dispatcher.errors import (
     SanderlingError,
 )
 from dispatcher.links import Links, module_of, payload_of
-from dispatcher.policy import Limits
 from dispatcher.progress import ProgressRelay
 from dispatcher.refusal import Explanation
 from dispatcher.registry import NodeState, Registry, ToolEntry
@@ -37,6 +37,7 @@ from solver import Placed
 
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
+ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
 ATTEMPTS: Final = 4
 _OURS: Final = "dev.sanderling/"
 
@@ -105,9 +106,10 @@ class Calls:
                     raise last from None
                 without -= {last.node}
                 continue
-            flight = self._flight(request, task, placed, body, began_s)
+            left_ms = _left_ms(request, began_s)
+            flight = self._flight(request, task, placed, body, left_ms)
             try:
-                outcome, sent_s = await self._fly(flight, request, task, placed)
+                outcome, sent_s = await self._fly(flight, request, task, placed, left_ms)
             except NodeLost as error:
                 if flight.sent and not task.entry.repeatable:
                     raise NodeLost(
@@ -125,7 +127,7 @@ class Calls:
         raise last if last is not None else AssertionError
 
     def _flight(
-        self, request: CallRequest, task: Task, placed: Placed, body: bytes, began_s: float
+        self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
     ) -> Flight:
         entry, limits = task.entry, task.constraints.limits
         message = edge_pb2.AttachResponse()
@@ -137,7 +139,7 @@ class Calls:
         artifact = entry.module.artifact
         call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
         call.arguments.CopyFrom(payload_of(body))
-        call.limits.wall_ms = _wall_ms(request, limits, began_s)
+        call.limits.wall_ms = max(int(min(limits.wall_ms or WALL_MS, left_ms)), 1)
         call.limits.memory_mib = limits.memory_mib or 0
         call.limits.output_bytes = limits.output_bytes or 0
         call.label.privacy = task.constraints.privacy
@@ -161,14 +163,14 @@ class Calls:
         )
 
     async def _fly(
-        self, flight: Flight, request: CallRequest, task: Task, placed: Placed
+        self, flight: Flight, request: CallRequest, task: Task, placed: Placed, left_ms: float
     ) -> tuple[Outcome, float]:
         """Send a call and wait for its outcome, its deadline, or its caller's leave."""
         loop = asyncio.get_running_loop()
         relay = None if request.progress is None else ProgressRelay(request.progress)
         if relay is not None:
             flight.on_progress = relay.put
-        wait_ms = flight.message.call.limits.wall_ms + QUEUE_GRACE_MS + placed.parts.queue
+        wait_ms = _wait_ms(flight, placed, left_ms)
         alarm = loop.call_later(wait_ms / 1000, _expire, flight, task, wait_ms)
         self._scheduler.began(placed)
         sent_s = time.perf_counter()
@@ -234,12 +236,18 @@ def _parsed(task: Task, body: bytes, record: PlacementRecord) -> dict[str, Any]:
     return result
 
 
-def _wall_ms(request: CallRequest, limits: Limits, began_s: float) -> int:
-    wall_ms = float(limits.wall_ms or WALL_MS)
-    if request.deadline_ms is not None:
-        left_ms = request.deadline_ms - (time.perf_counter() - began_s) * 1000
-        wall_ms = min(wall_ms, left_ms)
-    return max(int(wall_ms), 1)
+def _left_ms(request: CallRequest, began_s: float) -> float:
+    """What is left of the caller's own deadline."""
+    if request.deadline_ms is None:
+        return math.inf
+    return request.deadline_ms - (time.perf_counter() - began_s) * 1000
+
+
+def _wait_ms(flight: Flight, placed: Placed, left_ms: float) -> float:
+    """How long to wait for a node that says nothing."""
+    wall_ms: int = flight.message.call.limits.wall_ms
+    patience_ms = wall_ms + QUEUE_GRACE_MS + placed.parts.queue
+    return min(patience_ms, max(left_ms, 0.0) + ANSWER_GRACE_MS)
 
 
 def _expire(flight: Flight, task: Task, wait_ms: float) -> None:

@@ -99,6 +99,7 @@ class NodeState:
     agent_version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     warm: set[str] = field(default_factory=set)
+    described: bytes = b""  # its last edge.v1.Capabilities, serialised
 
 
 class NodeObserver(Protocol):
@@ -152,11 +153,16 @@ class Registry:
         """
         entry = self._tools.get(public_name) or self._aliases.get(public_name)
         if entry is None:
-            mend = nearest(public_name, [*self._tools, *self._aliases], "the tools are")
-            if len(self._tools) > _NAMES_MAX and not mend.startswith("did"):
-                mend = "list them with `sanderling tools`"
-            raise UnknownTool(f"no tool is called {public_name!r}; {mend}")
+            raise UnknownTool(f"no tool is called {public_name!r}; {self._nearest(public_name)}")
         return entry
+
+    def _nearest(self, name: str) -> str:
+        mend = nearest(name, [*self._tools, *self._aliases], "")
+        if mend.startswith("did"):
+            return mend
+        if len(self._tools) > _NAMES_MAX:
+            return "list them with `sanderling tools`"
+        return f"the tools are {', '.join(self._tools) or 'none'}"
 
     def _name_tools(self) -> None:
         found = [entry for server in self.servers() for entry in _tools_of(server)]
@@ -211,7 +217,7 @@ class Registry:
         node.memory_free_mib = node.memory_mib
         if register.HasField("load"):
             _load(node, register.load)
-        self._described(node, register.capabilities)
+        self._described(node)
         return node
 
     def heartbeat(self, node: NodeState, beat: edge_pb2.Heartbeat) -> None:
@@ -229,7 +235,7 @@ class Registry:
                 log.warning("node %s: ignored changed capabilities: %s", node.name, error)
             else:
                 _describe(node, beat.changed)
-                self._described(node, beat.changed)
+                self._described(node)
         for observer in self._observers:
             observer.node_loaded(node)
 
@@ -252,13 +258,16 @@ class Registry:
         node.connected = False
         node.running = node.queued = 0
         node.queue_ms = 0.0
+        self._save(node)
         self.suspend(node)
 
-    def _described(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+    def _save(self, node: NodeState) -> None:
+        row = NodeRow(node.name, node.described, node.agent_version, node.last_seen)
+        self._store.save_node(row)
+
+    def _described(self, node: NodeState) -> None:
         node.last_seen = time.time()
-        self._store.save_node(
-            NodeRow(node.name, capabilities.SerializeToString(), node.agent_version, node.last_seen)
-        )
+        self._save(node)
         if node.placeable:
             for observer in self._observers:
                 observer.node_described(node)
@@ -356,6 +365,7 @@ def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
     node.speed = capabilities.speed
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
+    node.described = capabilities.SerializeToString()
 
 
 def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:

@@ -240,11 +240,15 @@ class SqliteStore:
             )
 
     def _read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.path, timeout=_BUSY_S)
         try:
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
+            connection = sqlite3.connect(self.path, timeout=_BUSY_S)
+            try:
+                return connection.execute(query, values).fetchall()
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            log.warning("%s: cannot be read (%s); going on without", self.path, error)
+            return []
 
 
 def _prepare(path: Path) -> None:

@@ -155,8 +155,7 @@ async def test_a_module_that_cannot_be_had_is_tried_elsewhere_then_told(run_app,
             await call(app, "act")
 
 
-async def test_a_deadline_ends_a_call_that_never_answers(run_app, attach, call, monkeypatch, until):
-    monkeypatch.setattr("dispatcher.calls.QUEUE_GRACE_MS", 50)
+async def test_a_deadline_ends_a_call_that_never_answers(run_app, attach, call, until):
     async with run_app() as app:
         agent = await attach(app, handler=lambda c, a: None)
         with pytest.raises(CallTimeout, match="no answer from device"):
