@@ -4,18 +4,18 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::Timestamp;
 
+use crate::zone::is_dst;
 use crate::{Conversion, Moment};
 
 /// What the clocks of `zone` show at `moment`.
 pub fn present(name: &str, zone: &TimeZone, moment: Timestamp) -> Moment {
-    let info = zone.to_offset_info(moment);
-    let offset_s = info.offset().seconds();
-    let shown = info.offset().to_datetime(moment);
+    let offset = zone.to_offset(moment);
+    let shown = offset.to_datetime(moment);
     Moment {
         timezone: name.to_owned(),
-        datetime: iso(shown, offset_s),
+        datetime: iso(shown, offset.seconds()),
         day_of_week: day_name(shown.date().weekday()).to_owned(),
-        is_dst: info.dst().is_dst(),
+        is_dst: is_dst(name, zone, moment),
     }
 }
 

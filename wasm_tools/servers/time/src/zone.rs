@@ -1,6 +1,21 @@
 //! Zones by their exact IANA name, from the data inside the module.
 
 use jiff::tz::TimeZone;
+use jiff::Timestamp;
+
+/// Zones whose law counts the winter clock (in Morocco, while its clocks changed, the one
+/// of Ramadan) as the exception. Our data states them the other way round.
+const WINTER_IS_THE_EXCEPTION: [&str; 4] =
+    ["Africa/Casablanca", "Africa/El_Aaiun", "Eire", "Europe/Dublin"];
+
+/// Whether the exception to standard time holds: what the time zone database, and so the
+/// public server, calls daylight saving time.
+pub fn is_dst(name: &str, zone: &TimeZone, moment: Timestamp) -> bool {
+    let data_says = zone.to_offset_info(moment).dst().is_dst();
+    // A clock that never changes again has no exception to tell apart.
+    let changes = || zone.following(moment).next().is_some();
+    data_says != (WINTER_IS_THE_EXCEPTION.contains(&name) && changes())
+}
 
 /// The zone of exactly this name.
 ///
@@ -76,6 +91,19 @@ mod tests {
             let expected = format!("Invalid timezone: 'No time zone found with key {name}'");
             assert_eq!(find(name).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn irish_winter_time_is_the_exception() {
+        let dst = |name: &str, moment: &str| {
+            is_dst(name, &find(name).unwrap(), moment.parse().unwrap())
+        };
+        assert!(dst("Europe/Dublin", "2026-01-15T00:00:00Z"));
+        assert!(!dst("Europe/Dublin", "2026-07-15T00:00:00Z"));
+        assert!(dst("Europe/London", "2026-07-15T00:00:00Z"));
+        assert!(dst("Africa/Casablanca", "2026-03-01T00:00:00Z"));
+        assert!(!dst("Africa/Casablanca", "2026-07-15T00:00:00Z"));
+        assert!(!dst("Africa/Casablanca", "2027-03-01T00:00:00Z"));
     }
 
     #[test]
