@@ -209,14 +209,24 @@ class _Proxy:
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """The data of each event of a server-sent event stream (WHATWG HTML, section 9.2)."""
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-        elif not line and data:
-            yield "\n".join(data).encode()
-            data = []
+    """The data of each event of a server-sent event stream (WHATWG HTML, section 9.2).
+
+    Lines are cut at line feeds only: JSON may hold U+2028, at which text would be cut too.
+    """
+    data: list[bytes] = []
+    parts: list[bytes] = []  # of a line that has not ended yet
+    async for chunk in response.aiter_bytes():
+        parts.append(chunk)
+        if b"\n" not in chunk:
+            continue
+        *lines, rest = b"".join(parts).split(b"\n")
+        parts = [rest]
+        for line in (one.rstrip(b"\r") for one in lines):
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                yield b"\n".join(data)
+                data = []
 
 
 def _reason(error: Exception) -> str:

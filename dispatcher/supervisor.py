@@ -19,6 +19,7 @@ from dispatcher.config import AgentConfig
 from dispatcher.errors import ConfigError
 
 STOP_S: Final = 2.5  # from SIGTERM to SIGKILL
+_REAP_S: Final = 0.5
 _BACKOFF_S: Final = (0.3, 10.0)
 _STEADY_S: Final = 30.0  # an agent that ran for so long starts its backoff anew
 _USAGE: Final = 2  # its exit code when it cannot use what it was told
@@ -82,9 +83,11 @@ class Supervisor:
             _signal(process, signal.SIGTERM)
         if not self._keepers:
             return
-        _, late = await asyncio.wait(self._keepers, timeout=STOP_S)
+        await asyncio.wait(self._keepers, timeout=STOP_S)
         for process in self._processes.values():
             _signal(process, signal.SIGKILL)
+        # What a killed agent started may still hold its log open; that is not waited for.
+        _, late = await asyncio.wait(self._keepers, timeout=_REAP_S)
         for task in late:
             task.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)

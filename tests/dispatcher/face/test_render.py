@@ -1,0 +1,156 @@
+"""What a person sees."""
+
+import io
+import sys
+
+import pytest
+
+from dispatcher import render
+
+PARTS = {"queue": 0.0, "start": 0.25, "exec": 1.0, "transfer": 0.5}
+
+
+def node(name, cost_ms=None, reasons=()):
+    parts = PARTS if cost_ms is not None else None
+    return {"node": name, "cost_ms": cost_ms, "parts": parts, "reasons": list(reasons)}
+
+
+PLACED = {
+    "placed": "edge",
+    "nodes": [node("cloud", reasons=["privacy"]), node("edge", 1.75), node("device", 21.5)],
+    "core": [],
+    "mend": "",
+}
+REFUSED = {
+    "placed": None,
+    "nodes": [node("cloud", reasons=["privacy", "data"]), node("edge", reasons=["data"])],
+    "core": ["data"],
+    "mend": "mount /logs on edge",
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            PLACED,
+            "t runs on edge: 1.75 ms, and 22 ms on device, the next best; 1 node may not run it.",
+        ),
+        (
+            {**PLACED, "nodes": [node("edge", 1.75)]},
+            "t runs on edge, the only node that may.",
+        ),
+        (
+            {**PLACED, "nodes": [node("edge", 1), node("a", None, ["deny"])]},
+            "t runs on edge, the only node that may; 1 node may not run it.",
+        ),
+        (REFUSED, "t can run nowhere: privacy (1 node), data (2 nodes)."),
+        ({**REFUSED, "nodes": []}, "t can run nowhere: no node is connected."),
+    ],
+)
+def test_one_sentence_says_why(value, sentence):
+    assert render.verdict("t", value) == sentence
+
+
+def test_an_explanation_at_a_glance(capsys):
+    render.explanation("t", PLACED)
+    header, *rows, sentence = capsys.readouterr().out.splitlines()
+    assert header.split() == ["node", "ms", "queue", "start", "exec", "transfer", "why", "not"]
+    assert rows[0].split() == ["->", "edge", "1.75", "0.00", "0.25", "1.00", "0.50"]
+    assert rows[1].split()[0] == "device"
+    assert rows[2].split() == ["cloud", "-", "-", "-", "-", "-", "privacy"]
+    assert sentence.startswith("t runs on edge")
+
+
+def test_a_refusal_ends_with_its_mend(capsys):
+    render.explanation("t", REFUSED)
+    out = capsys.readouterr().out
+    assert "->" not in out
+    assert out.splitlines()[-1] == "To mend: mount /logs on edge"
+
+
+def test_a_result_is_its_text_and_where_it_ran_goes_to_stderr(capsys):
+    placement = {"node": "edge", "tier": "edge", "cold": True, "total_ms": 3.2, "exec_ms": 1.0}
+    blocks = [
+        {"type": "text", "text": "[bold]not markup[/bold]"},
+        {"type": "image", "mimeType": "image/png", "data": "AAAA"},
+        {"type": "resource_link", "uri": "file:///a"},
+    ]
+    render.result({"content": blocks, "_meta": {"dev.sanderling/placement": placement}})
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "[bold]not markup[/bold]",
+        "[image: image/png, 4 characters of base64]",
+        '{"type": "resource_link", "uri": "file:///a"}',
+    ]
+    assert err == "ran on edge (edge), cold, 3.20 ms of which 1.00 ms running\n"
+
+
+def test_an_error_result_goes_to_stderr(capsys):
+    render.result({"content": [{"type": "text", "text": "no"}], "isError": True})
+    assert capsys.readouterr() == ("", "no\n")
+
+
+def test_a_result_without_text_shows_its_structure(capsys):
+    render.result({"content": [], "structuredContent": {"n": 1}})
+    assert capsys.readouterr().out == '{\n  "n": 1\n}\n'
+
+
+def test_tools_are_listed_whole_and_counted(capsys):
+    about = "Tell the time. " + "And much more of it. " * 5
+    found = [
+        {"name": "get_current_time", "server": "time", "description": f"{about}\nSecond line."},
+        {"name": "bare", "server": "x"},
+    ]
+    render.tools(found)
+    out = capsys.readouterr().out
+    assert about.strip() in out
+    assert "Second line" not in out
+    assert out.splitlines()[-1] == "2 tools of 2 servers"
+
+
+def test_nodes_say_how_they_are(capsys):
+    base = {
+        "tier": "edge", "site": "home", "isa": "x86_64", "slots": 2, "running": 1, "queued": 2,
+        "memory_free_mib": 5, "memory_mib": 10, "cpu_percent": 12.4, "features": ["gpu"],
+        "mounts": [{"path": "/logs", "readonly": True}], "last_seen": 0.0,
+    }  # fmt: skip
+    render.agents(
+        [
+            {**base, "name": "a", "connected": True, "placeable": True},
+            {**base, "name": "b", "connected": True, "placeable": False},
+            {**base, "name": "c", "connected": False, "placeable": False},
+        ]
+    )
+    _, a, b, c = capsys.readouterr().out.splitlines()
+    assert "1+2" in a
+    assert "/logs (ro)" in a
+    assert a.rstrip().endswith("ready")
+    assert b.rstrip().endswith("takes no calls")
+    assert "gone for" in c
+    render.agents([])
+    assert "edge-agent run" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(monkeypatch, no_color, coloured):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    render.explanation("t", PLACED)
+    assert ("\x1b[1;32m" in terminal.getvalue()) is coloured
+
+
+def test_a_pipe_gets_no_escapes(capsys):
+    render.explanation("t", PLACED)
+    render.tools([{"name": "x", "server": "y", "description": "z"}])
+    assert "\x1b" not in capsys.readouterr().out
