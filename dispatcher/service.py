@@ -88,10 +88,11 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         try:
             await asyncio.wait((reader, writer, link.ended), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            # Nothing is awaited here: gRPC may cancel this handler a second time.
             self._links.lost(link)
+            for task in (reader, writer):
+                task.add_done_callback(_end_quietly)
+                task.cancel()
         if link.ended.done():
             await context.abort(grpc.StatusCode.UNAVAILABLE, link.ended.result())
 
@@ -161,3 +162,9 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             if not isinstance(message, edge_pb2.AttachRequest):
                 return  # end of stream
             self._links.received(link, message)
+
+
+def _end_quietly(task: asyncio.Task[None]) -> None:
+    """A stream that breaks ends its reader and writer with errors that say nothing new."""
+    if not task.cancelled() and task.exception() is not None:
+        log.debug("a stream ended: %r", task.exception())

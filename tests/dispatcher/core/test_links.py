@@ -225,6 +225,39 @@ class TestLife:
             outcomes = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 5)
             assert all("stopping" in str(error) for error in outcomes)
 
+    async def test_a_stream_that_is_cancelled_twice_is_still_let_go(
+        self, run_app, make_agent, until
+    ):
+        # gRPC does so now and then when a client vanishes.
+        class Context:
+            def __init__(self, app):
+                self.token = app.token
+                self.sent = [
+                    edge_pb2.AttachRequest(
+                        register=edge_pb2.Register(
+                            node="pi4", instance="i", capabilities=make_agent(app).capabilities
+                        )
+                    )
+                ]
+
+            def invocation_metadata(self):
+                return (("authorization", f"Bearer {self.token}"),)
+
+            async def read(self):
+                return self.sent.pop() if self.sent else await asyncio.Event().wait()
+
+            async def write(self, message):
+                await asyncio.sleep(0)
+
+        async with run_app() as app:
+            serving = asyncio.create_task(app.service.Attach(None, Context(app)))
+            await until(lambda: app.registry.node("pi4"))
+            for _ in range(3):
+                serving.cancel()
+                await asyncio.sleep(0)
+            await asyncio.gather(serving, return_exceptions=True)
+            assert not app.registry.node("pi4").connected
+
 
 class TestArtifacts:
     async def fetch(self, app, **request):
