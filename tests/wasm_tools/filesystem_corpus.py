@@ -44,14 +44,13 @@ READING: dict[str, Any] = {
 
 
 def _reading() -> list[Call]:
-    calls: list[Call] = []
-    for name in (
+    names = (
         "notes.txt", "open-end.txt", "empty.txt", "newline.txt", "crlf.txt", "wide.txt", "latin1.bin",
         "bom.txt", "link.txt", "dir-link/inner.md", "sub/back", "sub/../notes.txt", "./notes.txt",
         "nothing.txt", "nothing/at/all.txt", "sub", "", "notes.txt/x", "up-link", "up-dir/secret.txt",
         "dangling", "loop-a", "../outside/secret.txt", "../root2/x",
-    ):  # fmt: skip
-        calls.append(("read_text_file", {"path": f"{{root}}/{name}"}))
+    )  # fmt: skip
+    calls: list[Call] = [("read_text_file", {"path": f"{{root}}/{name}"}) for name in names]
     for name in (
         "notes.txt",
         "open-end.txt",

@@ -1,7 +1,6 @@
 """A WasmMCP module run as a host runs it, small enough to read: for the tests of the modules."""
 
 import json
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,17 +94,17 @@ class Instance:
     def mode_of(self, request: dict[str, Any]) -> dict[str, Any]:
         for path, directory in self.mounts.items():
             if request["path"] == path or request["path"].startswith(path + "/"):
-                file = f"{directory}{request['path'][len(path) :]}"
+                file = Path(f"{directory}{request['path'][len(path) :]}")
                 if request["op"] == "link":
                     return self.target_of(file)
                 if request["op"] == "set":
-                    os.chmod(file, request["mode"])
-                return {"mode": stat.S_IMODE(os.stat(file).st_mode)}
+                    file.chmod(request["mode"])
+                return {"mode": stat.S_IMODE(file.stat().st_mode)}
         return {"error": "outside the mounts"}
 
-    def target_of(self, link: str) -> dict[str, Any]:
+    def target_of(self, link: Path) -> dict[str, Any]:
         """An absolute target, as the tool sees it; an error where it leaves the mounts."""
-        target = Path(os.readlink(link))
+        target = link.readlink()
         for path, directory in self.mounts.items():
             if target.is_relative_to(directory):
                 return {"target": str(Path(path) / target.relative_to(directory))}

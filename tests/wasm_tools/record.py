@@ -95,16 +95,14 @@ def write(name: str, recorded: dict[str, Any]) -> None:
     (RECORDED / name).write_text(text + "\n")
 
 
-def main() -> int:
+def main() -> None:
     filesystem, python = oracle.filesystem_command(), oracle.cache() / "venv/bin/python"
     if filesystem is None or oracle.time_command() is None:
-        print("record: run tests/prepare-all.sh first", file=sys.stderr)
-        return 1
+        sys.exit("record: run tests/prepare-all.sh first")
     RECORDED.mkdir(exist_ok=True)
     write("filesystem.json", record_filesystem(filesystem))
     write("time.json", record_time(python))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -39,7 +39,7 @@ def look(root: Path) -> dict[str, Any]:
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
         if path.is_symlink():
-            found[name] = {"link": os.readlink(path)}
+            found[name] = {"link": str(path.readlink())}
         elif path.is_dir():
             found[name] = None
         else:
