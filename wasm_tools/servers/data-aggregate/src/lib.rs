@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod deduplicate;
+mod double;
 mod error;
 mod merge;
 mod number;

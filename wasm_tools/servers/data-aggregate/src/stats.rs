@@ -1,7 +1,10 @@
 //! Sum, mean, median and spread of numbers.
 
+use std::cmp::Ordering;
+
 use python_values::{Dict, Value};
 
+use crate::double::{exact_parts, exact_sum, sign_of_products, Double};
 use crate::DataError;
 
 /// `count`, `sum`, `min`, `max`, `mean`, `median`, and `stdev` (of a sample) from two numbers on.
@@ -41,53 +44,48 @@ pub fn stats<'a>(values: &[f64]) -> Result<Dict<'a>, DataError> {
     Ok(found)
 }
 
-/// The arithmetic mean, as exact as `statistics.mean`: nothing is lost where large numbers cancel.
-///
-/// `values` is not empty.
+/// The arithmetic mean, rounded once as by `statistics.mean`. `values` is not empty.
 pub fn mean(values: &[f64]) -> f64 {
     if let [only] = values {
-        return *only;
+        // A fraction has no negative zero.
+        return *only + 0.0;
     }
-    let count = values.len() as f64;
-    let largest = values.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    if largest > f64::MAX / (2.0 * count) {
-        // The sum may overflow: work with numbers made small by a power of two.
-        let small: Vec<f64> = values.iter().map(|x| x * 2f64.powi(-64)).collect();
-        return exact_sum(&small) / count * 2f64.powi(64);
+    if !values.iter().all(|x| x.is_finite()) {
+        return values.iter().sum();
     }
-    exact_sum(values) / count
+    let scale = power_near(values);
+    let scaled: Vec<f64> = values.iter().map(|x| x / scale).collect();
+    let count = scaled.len() as f64;
+    let excess = |mean: Double| {
+        let sum = scaled.iter().map(|&x| [1.0, 1.0, x]);
+        sign_of_products(sum.chain(mean.parts().map(|part| [-1.0, count, part])))
+    };
+    centre(&scaled).round(excess) * scale
 }
 
-/// The sum, rounded once: Shewchuk, "Adaptive Precision Floating-Point Arithmetic" (1997), as in `math.fsum`.
-fn exact_sum(values: &[f64]) -> f64 {
-    let mut partials: Vec<f64> = Vec::new();
-    for &value in values {
-        let mut x = value;
-        let mut kept = 0;
-        for at in 0..partials.len() {
-            let mut y = partials[at];
-            if x.abs() < y.abs() {
-                std::mem::swap(&mut x, &mut y);
-            }
-            let high = x + y;
-            let low = y - (high - x);
-            if low != 0.0 {
-                partials[kept] = low;
-                kept += 1;
-            }
-            x = high;
-        }
-        partials.truncate(kept);
-        partials.push(x);
+/// The mean, to twice the precision of a float.
+fn centre(values: &[f64]) -> Double {
+    exact_sum(values.iter().copied()).divide(values.len() as f64)
+}
+
+/// A power of two for which neither sums nor squares of the values divided by it overflow;
+/// 1, and so without any loss, for all but very large and very small values.
+fn power_near(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    if largest > 1e100 {
+        2f64.powi(800)
+    } else if largest < 1e-100 {
+        2f64.powi(-800)
+    } else {
+        1.0
     }
-    // Smallest first, so that the last addition is the only one that matters.
-    partials.iter().fold(0.0, |sum, partial| sum + partial)
 }
 
 /// The middle number, or the mean of the two in the middle. `values` is not empty.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    // Stable, and 0.0 is not above -0.0: which of them is in the middle shows in the answer.
+    sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
         sorted[half]
@@ -96,27 +94,40 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Standard deviation of a sample: two passes, the second one corrected for the
-/// rounding of the mean (Chan, Golub and LeVeque, 1983). `values` are two or more.
+/// Standard deviation of a sample, rounded once as by `statistics.stdev`. `values` are two or more.
 fn stdev(values: &[f64]) -> Result<f64, DataError> {
-    // An eighth of the numbers, so that no difference overflows.
-    let centre = mean(values) / 8.0;
-    let off: Vec<f64> = values.iter().map(|x| x / 8.0 - centre).collect();
-    let widest = off.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    if widest == 0.0 {
-        return Ok(0.0);
-    }
-    // Squares of numbers up to 1 neither overflow nor, where they count, vanish.
-    let squares: Vec<f64> = off.iter().map(|x| (x / widest) * (x / widest)).collect();
-    let rest: Vec<f64> = off.iter().map(|x| x / widest).collect();
-    let count = values.len() as f64;
-    let rest = exact_sum(&rest);
-    let variance = (exact_sum(&squares) - rest * rest / count) / (count - 1.0);
-    let deviation = variance.max(0.0).sqrt() * widest * 8.0;
+    let scale = power_near(values);
+    let scaled: Vec<f64> = values.iter().map(|x| x / scale).collect();
+    let centre = centre(&scaled);
+    let squares = scaled.iter().map(|&x| {
+        let off = Double::from(x) - centre;
+        off * off
+    });
+    let total = squares.fold(Double::default(), |total, square| total + square);
+    let root = total.divide(scaled.len() as f64 - 1.0).sqrt();
+    let deviation = root.round(|root| excess_of_variance(&scaled, root)) * scale;
     deviation
         .is_finite()
         .then_some(deviation)
         .ok_or(DataError::NoSpread)
+}
+
+/// A number with the sign of the exact variance less the square of `root`.
+fn excess_of_variance(values: &[f64], root: Double) -> f64 {
+    let count = values.len() as f64;
+    let pairs = count * (count - 1.0);
+    let [high, low] = root.parts();
+    let sums = exact_parts(values.iter().copied());
+    let squares = values.iter().map(|&x| [count, x, x]);
+    let square_of_sum = sums
+        .iter()
+        .flat_map(|&a| sums.iter().map(move |&b| [-1.0, a, b]));
+    let square_of_root = [
+        [-pairs, high, high],
+        [-2.0 * pairs, high, low],
+        [-pairs, low, low],
+    ];
+    sign_of_products(squares.chain(square_of_sum).chain(square_of_root))
 }
 
 #[cfg(test)]
@@ -137,6 +148,7 @@ mod tests {
         assert_eq!(mean(&[1e16, 1.0, -1e16]), 1.0 / 3.0);
         assert_eq!(mean(&[1e308, 1e308, 1e308]), 1e308);
         assert_eq!(mean(&[0.1; 10]), 0.1);
+        assert_eq!(mean(&[0.1, 0.2, 0.3]), 0.2);
     }
 
     #[test]
@@ -147,6 +159,8 @@ mod tests {
             (vec![1e200, -1e200, 0.0], 1e200),
             (vec![1e-200, 3e-200], 1e-200 * SQRT_2),
             (vec![5.0, 5.0, 5.0], 0.0),
+            // Just between 28.15 and the next float.
+            (vec![-8.3, 48.0, 48.0, 48.0], 28.15),
             (vec![1.0, 2.0, 3.0, 4.0], 1.2909944487358056),
         ] {
             let found = of(&values, "stdev");

@@ -7,12 +7,13 @@ folding of its `re` engine), so a run under another Python may give other
 tables; the committed ones come from Python 3.11 (Unicode 14).
 """
 
+# ruff: noqa: INP001, SLF001 - a script beside a crate, asking the interpreter about itself
+
+import _sre
 import re._casefix as casefix
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-
-import _sre
 
 CODE_POINTS = 0x110000
 
@@ -72,18 +73,23 @@ def runs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
     return sorted(found)
 
 
+def say(line: str) -> None:
+    """Write one line of the file."""
+    sys.stdout.write(line + "\n")
+
+
 def emit(name: str, doc: str, kind: str, rows: list[tuple[int, ...]]) -> None:
     """Print one Rust table."""
-    print(f"\n/// {doc}\n#[rustfmt::skip]\npub static {name}: &[{kind}] = &[")
+    say(f"\n/// {doc}\n#[rustfmt::skip]\npub static {name}: &[{kind}] = &[")
     for row in rows:
-        print("    (" + ", ".join(f"0x{n:x}" for n in row) + "),")
-    print("];")
+        say("    (" + ", ".join(f"0x{n:x}" for n in row) + "),")
+    say("];")
 
 
 def main() -> None:
     """Print the whole file."""
-    print(f"//! Written by tables.py from Python {sys.version_info.major}.{sys.version_info.minor}")
-    print(f"//! (Unicode {unicodedata.unidata_version}); not edited by hand.")
+    say(f"//! Written by tables.py from Python {sys.version_info.major}.{sys.version_info.minor}")
+    say(f"//! (Unicode {unicodedata.unidata_version}); not edited by hand.")
     pair = "(u32, u32)"
     emit(
         "WORD",
@@ -92,7 +98,10 @@ def main() -> None:
         ranges(lambda c: c.isalnum() or c == "_"),
     )
     decimals = ranges(str.isdecimal)
-    assert all((b - a + 1) % 10 == 0 and unicodedata.decimal(chr(a)) == 0 for a, b in decimals)
+    if any((b - a + 1) % 10 or unicodedata.decimal(chr(a)) for a, b in decimals):
+        sys.exit(
+            "decimal digits no longer come in rows from 0 to 9: decimal_value() in chars.rs must change"
+        )
     emit("DECIMAL", "Characters of `\\d`; each range counts 0 to 9, over and over.", pair, decimals)
     emit(
         "UNPRINTABLE",

@@ -63,9 +63,11 @@ pub fn parse_logs(
 
 /// `len(lines[:limit])`.
 fn slice_len(total: usize, limit: i64) -> usize {
-    match usize::try_from(limit) {
-        Ok(limit) => limit.min(total),
-        Err(_) => total.saturating_sub(usize::try_from(limit.unsigned_abs()).unwrap_or(usize::MAX)),
+    let magnitude = usize::try_from(limit.unsigned_abs()).unwrap_or(usize::MAX);
+    if limit < 0 {
+        total.saturating_sub(magnitude)
+    } else {
+        total.min(magnitude)
     }
 }
 
