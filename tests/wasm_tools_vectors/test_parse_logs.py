@@ -167,7 +167,7 @@ def test_large_logs_are_parsed_or_refused_within_the_memory_limit(logs):
     answer = logs.call("parse_logs", {"log_content": log, "max_entries": 50}, memory_mib=128)
     assert (answer["total_lines"], answer["parsed_count"]) == (30_000, 50)
     with pytest.raises(ToolFailed, match=r"too large|do not fit"):
-        logs.call("parse_logs", {"log_content": log, "max_entries": 30_000}, memory_mib=48)
+        logs.call("parse_logs", {"log_content": log, "max_entries": 30_000}, memory_mib=24)
 
 
 @pytest.mark.parametrize(
