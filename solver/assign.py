@@ -7,18 +7,33 @@ starting from a greedy assignment and without the pairs that cannot better it.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from solver.board import Resources
+from solver.bounds import Bounded, bounded
 from solver.exact import each_cheapest
+from solver.local_search import greedy, total_ms
 from solver.problem import SolverName
 from solver.table import Floats
 from solver.units import Ints
+
+if TYPE_CHECKING:
+    from solver import cp_sat  # loads ortools, which an idle system never needs
+
+# Of the time that is left: for bounds, and then for the most promising pairs.
+_SHARE_FOR_BOUNDS = 0.4
+_SHARE_FOR_CORE = 0.6
+# Models of more pairs than this are slow to get going, so fewer per call come first.
+_MANY_PAIRS = 20_000
+_FEW_PAIRS = 8
+# What it takes to write a pair into a model; no use where more would be written than searched.
+_WRITING_S = 1e-5
+# Costs this close are one: what sums of floats leave.
+_SAME = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +61,6 @@ def assign(cost_ms: Floats, resources: Resources, deadline: float, gap: float) -
     return Outcome(node, part.proven, min(bound, total_ms(cost_ms, node)), "cp_sat")
 
 
-def total_ms(cost_ms: Floats, node: Ints) -> float:
-    """The cost of an assignment."""
-    placed = np.flatnonzero(node >= 0)
-    return math.fsum(cost_ms[placed, node[placed]].tolist())
-
-
 def contended(cost_ms: Floats, resources: Resources) -> Ints:
     """The calls that have to be decided together; all others take their cheapest node.
 
@@ -72,41 +81,6 @@ def contended(cost_ms: Floats, resources: Resources) -> Ints:
     return rest
 
 
-def greedy(cost_ms: Floats, resources: Resources) -> Ints:
-    """Calls with most to lose first, each to the cheapest node that still holds it."""
-    slots = resources.slots_have.copy()
-    memory = resources.memory_have.copy()
-    node = np.full(len(cost_ms), -1, np.int64)
-    two = np.sort(cost_ms, axis=1)[:, :2]
-    with np.errstate(invalid="ignore"):
-        loss = two[:, 1] - two[:, 0] if two.shape[1] > 1 else np.full(len(cost_ms), math.inf)
-    for c in np.argsort(-loss, kind="stable"):
-        fits = (slots > 0) & (memory >= resources.memory_need[c])
-        open_ms = np.where(fits, cost_ms[c], math.inf)
-        n = int(open_ms.argmin())
-        if open_ms[n] < math.inf:
-            node[c] = n
-            slots[n] -= 1
-            memory[n] -= resources.memory_need[c]
-    return node
-
-
-def can_better(cost_ms: Floats, first: Ints) -> NDArray[np.bool_]:
-    """The pairs that an assignment of as many calls, no dearer than ``first``, may use.
-
-    With a pair, ``count - 1`` other calls run and each costs at least its cheapest node.
-    """
-    count = int((first >= 0).sum())
-    budget = total_ms(cost_ms, first) * (1 + 1e-12)
-    least = cost_ms.min(axis=1)
-    order = np.sort(least)
-    others = np.full(len(least), order[: max(count - 1, 0)].sum())
-    # A call that is itself among the cheapest ``count - 1`` leaves its place to the next.
-    inside = least < order[count - 1] if count else np.zeros(len(least), np.bool_)
-    others[inside] = order[:count].sum() - least[inside]
-    return cost_ms <= (budget - others)[:, None]
-
-
 def _search(
     cost_ms: Floats, resources: Resources, rest: Ints, deadline: float, gap: float
 ) -> Outcome:
@@ -114,16 +88,49 @@ def _search(
 
     part = resources.only(rest)
     problem = cp_sat.Contention(cost_ms, part.memory_need, part.memory_have, part.slots_have)
-    first = greedy(cost_ms, part)
+    first = greedy(cost_ms, part).node
     most = bool((first >= 0).all())
+    name: SolverName = "exact" if most else "cp_sat"
     if not most:
         first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
-    keep = can_better(cost_ms, first)
-    limit_s = deadline - time.perf_counter()
-    found = cp_sat.least_cost(problem, first, keep, limit_s, gap)
+    now = time.perf_counter()
+    known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
+    spent = total_ms(cost_ms, known.node)
+    bound = known.bound_ms if most else _weakest_bound(cost_ms, first)
+    if spent - bound <= max(gap, _SAME) * spent:
+        return Outcome(known.node, spent - bound <= _SAME * spent, bound, name)
+    found = _widening(problem, known, deadline, gap)
     if not most:
-        return Outcome(found.node, False, _weakest_bound(cost_ms, first), "cp_sat")
-    return Outcome(found.node, found.proven, found.bound_ms, "cp_sat")
+        return Outcome(found.node, False, bound, "cp_sat")
+    return Outcome(found.node, found.proven, max(bound, found.bound_ms), "cp_sat")
+
+
+def _widening(
+    problem: cp_sat.Contention, known: Bounded, deadline: float, gap: float
+) -> cp_sat.Assigned:
+    """CP-SAT on each call's few most promising pairs first, then on all that may matter.
+
+    What the few give makes the others fewer; where none is left, it is the best of all.
+    """
+    from solver import cp_sat
+
+    node, keep = known.node, known.keep
+    if int(keep.sum()) > _MANY_PAIRS:
+        core = known.core(_FEW_PAIRS)
+        now = time.perf_counter()
+        few = cp_sat.least_cost(problem, node, core, (deadline - now) * _SHARE_FOR_CORE, gap)
+        node = few.node
+        spent = total_ms(problem.cost_ms, node)
+        keep = known.affordable(spent)
+        if few.proven and not (keep & ~core).any():
+            return few
+        if spent - known.bound_ms <= gap * spent:
+            return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
+        keep[node >= 0, node[node >= 0]] = True
+    limit_s = deadline - time.perf_counter()
+    if int(keep.sum()) * _WRITING_S > limit_s:
+        return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
+    return cp_sat.least_cost(problem, node, keep, limit_s, gap)
 
 
 def _weakest_bound(cost_ms: Floats, first: Ints) -> float:

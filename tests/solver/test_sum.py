@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 from solver import CallSpec, NodeTable, Placed, parse_problem, place, place_one
-from solver.assign import assign, can_better, greedy, total_ms
+from solver.assign import assign
 from solver.board import Resources
+from solver.bounds import bounded, can_better
 from solver.costs import cost_ms
 from solver.cp_sat import Contention, least_cost, most_calls
+from solver.local_search import greedy, total_ms
 from tests.solver import oracle
 from tests.solver.strategies import problems
 
@@ -85,16 +87,23 @@ def test_cp_sat_alone_agrees_with_every_short_cut(problem):
 
 @settings(max_examples=100, deadline=None)
 @given(problems(most_calls=5))
-def test_pairs_left_out_of_the_model_cannot_better_the_greedy_answer(problem):
+def test_bounds_hold_and_pairs_left_out_cannot_better_what_is_known(problem):
     if not problem["calls"]:
         return
     cost, resources = contention(problem)
-    first = greedy(cost, resources)
+    first = greedy(cost, resources).node
     assert resources.hold(first)
     model = Contention(cost, resources.memory_need, resources.memory_have, resources.slots_have)
     whole = least_cost(model, first, np.isfinite(cost), 10.0, 0.0)
-    fewer = least_cost(model, first, can_better(cost, first), 10.0, 0.0)
-    assert total_ms(cost, whole.node) == pytest.approx(total_ms(cost, fewer.node), abs=1e-6)
+    best = total_ms(cost, whole.node)
+    assert can_better(cost, int((first >= 0).sum()), best)[
+        whole.node >= 0, whole.node[whole.node >= 0]
+    ].all()
+    known = bounded(cost, resources, first, time.perf_counter() + 10.0)
+    assert resources.hold(known.node)
+    assert known.bound_ms <= best + 1e-6
+    fewer = least_cost(model, known.node, known.keep, 10.0, 0.0)
+    assert total_ms(cost, fewer.node) == pytest.approx(best, abs=1e-6)
 
 
 def crowd(calls, *, slots, memory_mib=1000, need_mib=10):
