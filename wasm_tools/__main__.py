@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
             help="debian: the canonical one, in a chroot (needs root); rustup: the installed one; "
             "auto: debian where possible, else rustup",
         )
+        command.add_argument(
+            "--verbose", action="store_true", help="show all that a failed build printed"
+        )
     for command in (listing, building, verifying):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -91,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_servers(build(options.names, options.toolchain), as_json=options.json)
     except WasmToolsError as error:
         print(f"wasm_tools: {error.args[0]}", file=sys.stderr)
+        if getattr(options, "verbose", False):
+            print(*error.args[1:], sep="\n", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         print(

@@ -89,11 +89,11 @@ def registry_remaps(cargo_home: Path, seen_as: Path) -> list[str]:
     return remaps({str(seen_as / "registry" / "src" / name): "/crates" for name in names})
 
 
-def run(command: list[str], cwd: Path | None, environment: dict[str, str]) -> None:
-    """Run a command of the build; its output is shown only when it fails.
+def run(what: str, command: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
+    """Run a command of the build, called `what` in errors.
 
     Raises:
-        BuildError: with the first error line that it printed.
+        BuildError: with the first error that it printed, and all of its output as second argument.
     """
     done = subprocess.run(
         command, check=False, cwd=cwd, env=environment, capture_output=True, text=True
@@ -108,4 +108,4 @@ def run(command: list[str], cwd: Path | None, environment: dict[str, str]) -> No
         )
     errors = re.findall(r"^(?:error.*|E: .*|.*: error: .*)$", output, re.MULTILINE)
     first = errors[0] if errors else (output.splitlines() or ["no output"])[-1]
-    raise BuildError(f"{' '.join(command[:3])} failed: {first}", output)
+    raise BuildError(f"{what} failed: {first}; --verbose shows all", output)

@@ -53,6 +53,9 @@ def possible() -> bool:
     """Whether a chroot can be entered here, and is there or can be made."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("unshare") is None:
         return False
+    # A container's root may lack the right to mount.
+    if subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
+        return False
     makers = ("mmdebstrap", "apt-get")
     return directory().is_dir() or any(shutil.which(maker) for maker in makers)
 
@@ -128,7 +131,7 @@ class Workplace:
         script = _ENTER.format(shared=" ".join(_SHARED_FILES))
         places = [str(path) for path in (self._root, self._workspace, self.cargo_home, self.target)]
         enter = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "enter"]
-        run([*enter, *places, *command], cwd=Path("/"), environment=inside)
+        run(" ".join(command[:2]), [*enter, *places, *command], cwd=Path("/"), environment=inside)
 
 
 # $1 the chroot, $2 the sources, $3 cargo's home, $4 the target; the rest is the command.

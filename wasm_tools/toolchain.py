@@ -74,7 +74,9 @@ class Rustup:
             "CARGO_TARGET_DIR": str(target),
             "RUSTFLAGS": " ".join(flags),
         }
-        run(_cargo_build(server), cwd=workspace, environment=os.environ | environment)
+        run(
+            "cargo build", _cargo_build(server), cwd=workspace, environment=os.environ | environment
+        )
         return _module(target, server)
 
 

@@ -65,7 +65,7 @@ def test_arguments_that_hold_paths_are_named() -> None:
     assert data["read_file"] == ["path"]
     assert data["read_multiple_files"] == ["paths"]
     assert data["move_file"] == ["source", "destination"]
-    assert data["list_allowed_directories"] is None
+    assert data["list_allowed_directories"] == []
     last = tool_definitions("filesystem")[-1]
     assert last["_meta"]["dev.sanderling/hint"] == {"privacy": "node"}
 

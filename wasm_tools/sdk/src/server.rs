@@ -73,9 +73,8 @@ impl Tool {
             .filter(|field| field.shape.holds_paths())
             .map(|field| Value::from(field.name))
             .collect();
-        if !paths.is_empty() {
-            put(&mut meta, "dev.sanderling/data", Value::Array(paths));
-        }
+        // An empty list says that no argument is a path; without it a dispatcher must guess.
+        put(&mut meta, "dev.sanderling/data", Value::Array(paths));
         if let Ok(hint) = serde_json::from_str(self.hint) {
             put(&mut meta, "dev.sanderling/hint", hint);
         }
