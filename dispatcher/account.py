@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from dispatcher.errors import CallFailed, SanderlingError
@@ -94,6 +95,13 @@ class Account:
         self._scheduler.learned(entry, node)
         if task.input_kib + output_kib < _SMALL_KIB:
             self._scheduler.topology.measured(node.name, record.transfer_ms)
+
+    def unanswered(self, task: Task, placed: Placed, began_s: float) -> PlacementRecord:
+        """The placement record of a call whose node told nothing of it."""
+        timing = Timing(began_s, began_s, time.perf_counter())
+        node = self._registry.node(placed.node) or NodeState(placed.node)
+        record = self.record(task, placed, node, edge_pb2.Result(), timing)
+        return replace(record, transfer_ms=0.0)
 
     def failed(self, entry: ToolEntry, error: SanderlingError, total_ms: float) -> None:
         """A call ended in an error of the dispatcher's."""

@@ -9,6 +9,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -110,21 +111,18 @@ class Calls:
             flight = self._flight(request, task, placed, body, left_ms)
             try:
                 outcome, sent_s = await self._fly(flight, request, task, placed, left_ms)
-            except NodeLost as error:
-                if flight.sent and not task.entry.repeatable:
-                    raise NodeLost(
-                        f"{error}; {task.entry.public_name} may or may not have run: check "
-                        f"before you call it again",
-                        placed.node,
-                    ) from None
-                last = error
+            except CallFailed as error:
+                last = _unanswered(error, task, flight)
+                last.placement = self._account.unanswered(task, placed, began_s)
+                if not isinstance(last, NodeLost) or last is not error:
+                    raise last from None
             else:
                 if outcome.result.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
                     return self._reply(task, placed, outcome, timing)
                 last = _turned_away(task, placed, outcome.result)
             without |= {placed.node}
-        raise last if last is not None else AssertionError
+        raise last or CallFailed(f"{task.entry.public_name}: no node answered")
 
     def _flight(
         self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
@@ -211,12 +209,13 @@ class Calls:
 
 
 def _json_bytes(entry: ToolEntry, value: Mapping[str, Any]) -> bytes:
+    """As JSON. What the fast way cannot write, or writes as no JSON, goes the strict one."""
+    with suppress(PydanticSerializationError, ValueError):
+        body = to_json(value, inf_nan_mode="constants")
+        if b"NaN" not in body and b"Infinity" not in body:
+            return body
     try:
-        return to_json(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, ValueError):
-        pass
-    try:
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise InvalidArguments(f"{entry.public_name}: arguments are no JSON: {error}") from None
 
@@ -257,6 +256,17 @@ def _expire(flight: Flight, task: Task, wait_ms: float) -> None:
             f"{wait_ms / 1000:.1f} s; raise limits.wall_ms in the policy if it needs longer",
             flight.node,
         )
+    )
+
+
+def _unanswered(error: CallFailed, task: Task, flight: Flight) -> CallFailed:
+    """The same error where trying elsewhere is safe; else one that says what is not known."""
+    if not isinstance(error, NodeLost) or not flight.sent or task.entry.repeatable:
+        return error
+    return NodeLost(
+        f"{error}; {task.entry.public_name} may or may not have run: check before you call it "
+        f"again",
+        flight.node,
     )
 
 

@@ -66,6 +66,17 @@ async def test_wrong_requests_are_refused_before_they_are_placed(run_app, attach
         assert agent.calls == []
 
 
+async def test_arguments_that_are_no_json_are_refused(run_app, attach, call):
+    async with run_app() as app:
+        agent = await attach(app)
+        for bad in (float("nan"), float("-inf")):
+            with pytest.raises(InvalidArguments, match="echo: arguments"):
+                await call(app, "echo", {"more": bad})
+        await call(app, "echo", {"text": "NaN and Infinity, \ud83d and \u2028"})
+        ((_, arguments),) = agent.calls
+        assert arguments["text"] == "NaN and Infinity, \ud83d and \u2028"
+
+
 async def test_without_a_node_a_call_is_refused_with_the_mend(run_app, call):
     async with run_app() as app:
         with pytest.raises(CallRefused, match="no node is connected") as refused:
@@ -264,8 +275,10 @@ class TestNodeLost:
             running = asyncio.create_task(call(app, "act"))
             await until(lambda: first.calls)
             await first.vanish()
-            with pytest.raises(NodeLost, match="may or may not have run"):
+            with pytest.raises(NodeLost, match="may or may not have run") as lost:
                 await running
+            assert lost.value.placement.node == "device"
+            assert lost.value.placement.total_ms > 0
             assert second.calls == []
 
     async def test_the_same_process_back_in_time_gets_the_same_call_again(
