@@ -77,6 +77,7 @@ class Link:
         self._instance = f"{random.getrandbits(64):016x}"
         self._connection: Connection | None = None
         self._changed = threading.Condition()
+        self._over = False
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._drain_s = DRAIN_S
@@ -112,6 +113,13 @@ class Link:
             TokenRefused, ConfigError: the dispatcher will never take this agent.
         """
         self._start_threads()
+        try:
+            self._stay_attached(on_ready)
+            self._drain()
+        finally:
+            self._end_threads()
+
+    def _stay_attached(self, on_ready: Callable[[], None]) -> None:
         pauses = backoff_s()
         first = True
         while not self._stopping.is_set():
@@ -133,7 +141,6 @@ class Link:
                 self._detach(connection)
                 _log.warning("%s", connection.error)
                 self._wake.wait(next(pauses))
-        self._drain()
 
     # ---- the connection -----------------------------------------------------------
 
@@ -145,6 +152,7 @@ class Link:
             self._changed.notify_all()
         for outcome in again:
             self.send(outcome)
+        self.desk.load_changed.set()  # beat at this dispatcher's rate from now on
         for module in connection.welcome.modules:
             self._prefetcher.want(module_ref(module))
 
@@ -185,16 +193,19 @@ class Link:
         self._start_thread(self._beat, "heartbeat")
         self._prefetcher.start()
 
+    def _end_threads(self) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self.desk.load_changed.set()
+        self._prefetcher.stop()
+
     def _start_thread(self, target: Callable[[], None], name: str) -> None:
         threading.Thread(target=target, name=name, daemon=True).start()
 
     def _work(self) -> None:
-        """Read in turn, run what was read, for ever."""
-        while True:
-            with self._changed:
-                while self._connection is None or self._connection.ended.is_set():
-                    self._changed.wait()
-                connection = self._connection
+        """Read in turn and run what was read."""
+        while (connection := self._await_connection()) is not None:
             ticket = None
             with connection.reading:
                 while ticket is None and not connection.ended.is_set():
@@ -203,6 +214,15 @@ class Link:
                         ticket = self._handle(message)
             while ticket is not None:
                 ticket = self.desk.run(ticket)
+
+    def _await_connection(self) -> Connection | None:
+        """Wait for a stream to read from; None: the agent has ended."""
+        with self._changed:
+            while not self._over:
+                if self._connection is not None and not self._connection.ended.is_set():
+                    return self._connection
+                self._changed.wait()
+        return None
 
     def _handle(self, message: edge_pb2.AttachResponse) -> Ticket | None:
         """Take one message; return a ticket when a call should run now."""
@@ -226,7 +246,7 @@ class Link:
 
     def _beat(self) -> None:
         """Send the load as often as the dispatcher wants, and when it changes much."""
-        while True:
+        while not self._over:
             connection = self._connection
             every_s = connection.welcome.heartbeat_ms / 1000 if connection else 1.0
             self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))

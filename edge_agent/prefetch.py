@@ -22,7 +22,7 @@ class Prefetcher:
 
     def __init__(self, load: Callable[[ModuleRef], None]) -> None:
         self._load = load
-        self._wanted: SimpleQueue[ModuleRef] = SimpleQueue()
+        self._wanted: SimpleQueue[ModuleRef | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
 
     def start(self) -> None:
@@ -33,10 +33,13 @@ class Prefetcher:
         """Load this module when its turn comes; one that is loaded costs nothing."""
         self._wanted.put(module)
 
+    def stop(self) -> None:
+        """End once everything that was wanted before is loaded."""
+        self._wanted.put(None)
+
     def _work(self) -> None:
         _lower_priority()
-        while True:
-            module = self._wanted.get()
+        while (module := self._wanted.get()) is not None:
             try:
                 self._load(module)
             except EdgeAgentError as error:

@@ -32,6 +32,7 @@ from edge_agent.errors import (
 
 # Below a thread's stack of 8 MiB with room for the host functions beneath.
 STACK_BYTES: Final = MIB
+_ALLOCATION_FAILED: Final = b"memory allocation of"
 _U32: Final = 0xFFFF_FFFF
 _log = logging.getLogger(__name__)
 
@@ -209,8 +210,8 @@ def _explain(
     limits = running.limits
     if _ran_out_of_memory(error, guest, running):
         return MemoryExceeded(
-            f"stopped at its memory limit of {limits.memory_mib} MiB; "
-            "ask for less or raise memory_mib"
+            f"ran out of memory with {guest.memory_bytes() / MIB:.1f} of its "
+            f"{limits.memory_mib} MiB in use; ask for less or raise memory_mib"
         )
     if isinstance(error, wasmtime.ExitTrap):
         return ModuleTrapped(f"module ended itself with exit code {error.code}")
@@ -228,14 +229,17 @@ def _ran_out_of_memory(
 
     The engine tells nobody of a denial, and guests turn it into a trap of their
     own making. So this reads the signs: a start refused by the limit, the words
-    that Rust's allocator dies with, or a memory that stands at its limit.
+    that Rust's allocator dies with, or the trap that allocators end in (by
+    "unreachable") with so much in use that doubling it would be denied.
     """
-    if isinstance(error, wasmtime.WasmtimeError) and "exceeds memory limits" in str(error):
+    if isinstance(error, wasmtime.WasmtimeError):
+        return "exceeds memory limits" in str(error)
+    if _ALLOCATION_FAILED in running.stderr:
         return True
-    if b"memory allocation of" in running.stderr:
-        return True
-    limit = running.limits.memory_bytes
-    return guest.memory_bytes() > limit - max(limit // 8, 2 * 65_536)
+    return (
+        error.trap_code == wasmtime.TrapCode.UNREACHABLE
+        and guest.memory_bytes() * 2 > running.limits.memory_bytes
+    )
 
 
 def _last_words(running: Running) -> str:

@@ -21,6 +21,7 @@ class Attached:
         self.register = register
         self.outgoing = queue.SimpleQueue()
         self.incoming = queue.SimpleQueue()
+        self.unseen = []
 
     def send(self, **message):
         self.outgoing.put(edge_pb2.AttachResponse(**message))
@@ -36,13 +37,19 @@ class Attached:
             if found == kind:
                 return getattr(message, kind) if message is not None else None
             assert message is not None, f"the stream ended before a {kind} came"
+            if found == "result":
+                self.unseen.append(message.result)
 
     def result(self, call_id=None, timeout_s=10):
-        """Return the next result (of that call) and its whole payload."""
-        while True:
+        """Return the result of that call, or the first unseen one, and its whole payload."""
+        result = next((r for r in self.unseen if call_id in (None, r.call_id)), None)
+        if result is not None:
+            self.unseen.remove(result)
+        while result is None:
             result = self.receive("result", timeout_s)
-            if call_id in (None, result.call_id):
-                break
+            if call_id not in (None, result.call_id):
+                self.unseen.append(result)
+                result = None
         payload = bytes(result.result.inline)
         while len(payload) < result.result.size_bytes:
             chunk = self.receive("chunk", timeout_s)

@@ -30,7 +30,7 @@ def module(
     call="(i64.const 0)",
     *,
     alloc=f"(i32.const {HEAP})",
-    memory="(memory (export \"memory\") 4)",
+    memory='(memory (export "memory") 4)',
     imports="",
     extra="",
     data=b"",
@@ -143,6 +143,22 @@ def huge_answer(size):
     return module(
         f"""(drop (memory.grow (i32.const {size // 65536 + 1})))
         (i64.const {packed(0, size)})"""
+    )
+
+
+def long_answer(size):
+    """A module whose result is a text of ``size`` times the letter y, made when called."""
+    head, tail = (RESULT % "\0").encode().split(b"\0")
+    total = len(head) + size + len(tail)
+    start = HEAP + 65536
+    return module(
+        f"""(drop (memory.grow (i32.const {total // 65536 + 1})))
+        (memory.copy (i32.const {start}) (i32.const 1024) (i32.const {len(head)}))
+        (memory.fill (i32.const {start + len(head)}) (i32.const 121) (i32.const {size}))
+        (memory.copy (i32.const {start + len(head) + size}) (i32.const {1024 + len(head)})
+                     (i32.const {len(tail)}))
+        (i64.const {packed(start, total)})""",
+        data=head + tail,
     )
 
 

@@ -84,12 +84,12 @@ def test_call_cancelled_before_it_starts_does_not_run(engine):
 
 
 def test_memory_bomb_stops_at_its_limit(send):
-    with pytest.raises(MemoryExceeded, match="8 MiB"):
+    with pytest.raises(MemoryExceeded, match="of its 8 MiB"):
         send(modules.memory_bomb(), memory_mib=8)
 
 
 def test_module_that_starts_over_the_limit_is_stopped(send):
-    with pytest.raises(MemoryExceeded, match="64 MiB"):
+    with pytest.raises(MemoryExceeded, match="of its 64 MiB"):
         send(modules.greedy_from_the_start(), memory_mib=64)
 
 

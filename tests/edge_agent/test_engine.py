@@ -1,0 +1,382 @@
+"""The engine: fresh instances, the cache on disk, mounts, host functions."""
+
+import json
+import os
+import shutil
+import stat
+import threading
+
+import pytest
+
+from edge_agent.engine import files, runtime
+from edge_agent.engine.cache import ModuleCache
+from edge_agent.engine.running import Running
+from edge_agent.engine.runtime import WasmEngine
+from edge_agent.errors import CallFailed, ConfigError, ModuleUnavailable
+from edge_agent.mounts import Mount
+from tests.edge_agent import modules
+from tests.edge_agent.modules import asking_host, echo, saying
+
+
+def never():
+    raise AssertionError("asked for the bytes of a module that is cached")
+
+
+def compiled_file(directory):
+    (path,) = directory.glob("*/*.cwasm")
+    return path
+
+
+# ---- instances ------------------------------------------------------------------
+
+
+def test_message_goes_in_and_answer_comes_out(send):
+    message = b'{"jsonrpc":"2.0","id":1,"method":"x","params":"\xc3\xa4"}'
+    assert send(echo(), message).data == message
+
+
+def test_large_message_goes_through(send):
+    roomy = echo(memory='(memory (export "memory") 40)')
+    message = b"x" * 2_000_000
+    answer = send(roomy, message)
+    assert answer.data == message
+    assert answer.memory_peak_bytes == 40 * 65536
+
+
+def test_every_call_has_a_fresh_instance(send):
+    counting = modules.module(
+        "(i32.store8 (i32.const 1024) (i32.add (i32.load8_u (i32.const 1024)) (i32.const 1)))"
+        f"(i64.const {modules.packed(1024, 1)})",
+        data=b"a",
+    )
+    assert [send(counting).data for _ in range(3)] == [b"b", b"b", b"b"]
+
+
+def test_initialize_runs_before_the_call(send):
+    initialized = modules.module(
+        f"(i64.const {modules.packed(1024, 1)})",
+        extra='(func (export "_initialize") (i32.store8 (i32.const 1024) (i32.const 122)))',
+        data=b"a",
+    )
+    assert send(initialized).data == b"z"
+
+
+def test_calls_run_side_by_side(engine):
+    module = echo()
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    wrong = []
+
+    def many(number):
+        for turn in range(200):
+            message = b"%d %d" % (number, turn)
+            if engine.send(loaded, message, Running()).data != message:
+                wrong.append(message)
+
+    threads = [threading.Thread(target=many, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_short_sleep_is_slept(send):
+    answer = send(modules.sleeping(0.05))
+    assert b"slept" in answer.data
+    assert answer.exec_ms >= 45
+
+
+def test_without_room_for_a_pool_the_engine_still_runs(monkeypatch, tmp_path):
+    def no_address_space(*_):
+        raise OSError("cannot reserve memory")
+
+    monkeypatch.setattr(runtime.native, "use_pooling", no_address_space)
+    engine = WasmEngine(tmp_path / "cache", concurrency=1)
+    assert not engine.pooling
+    module = saying("unpooled")
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    assert b"unpooled" in engine.send(loaded, b"{}", Running()).data
+    engine.close()
+
+
+# ---- loading ----------------------------------------------------------------------
+
+
+def test_module_is_loaded_once_and_then_warm(engine):
+    module = saying("hello")
+    asked = []
+
+    def source():
+        asked.append(1)
+        return module.wasm
+
+    assert engine.modules.get(module.digest, source)[1] is True
+    assert engine.modules.get(module.digest, source)[1] is False
+    assert len(asked) == 1
+    assert engine.modules.loaded() == [module.digest]
+
+
+def test_many_at_once_share_one_load(engine):
+    module = saying("hello")
+    asked = []
+    gate = threading.Event()
+
+    def source():
+        asked.append(1)
+        gate.wait(5)
+        return module.wasm
+
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(engine.modules.get(module.digest, source)[0]))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == 1
+    assert len(found) == 5
+    assert len(set(map(id, found))) == 1
+
+
+def test_failed_load_is_tried_again(engine):
+    module = saying("hello")
+
+    def away():
+        raise ModuleUnavailable("the dispatcher is away")
+
+    with pytest.raises(ModuleUnavailable):
+        engine.modules.get(module.digest, away)
+    assert engine.modules.get(module.digest, lambda: module.wasm)[1] is True
+
+
+# ---- the cache on disk ---------------------------------------------------------------
+
+
+def test_next_process_finds_the_module_on_disk(tmp_path):
+    module = saying("hello")
+    first = WasmEngine(tmp_path / "cache", 1)
+    first.modules.get(module.digest, lambda: module.wasm)
+    second = WasmEngine(tmp_path / "cache", 1)
+    loaded, cold = second.modules.get(module.digest, never)
+    assert cold
+    assert b"hello" in second.send(loaded, b"{}", Running()).data
+
+
+def test_dropped_module_comes_back_from_disk(engine):
+    module = saying("hello")
+    engine.modules.get(module.digest, lambda: module.wasm)
+    engine.modules.drop(module.digest)
+    loaded, cold = engine.modules.get(module.digest, never)
+    assert cold
+    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "foreign tag", "no tag"])
+def test_damaged_or_foreign_file_is_compiled_anew(tmp_path, damage):
+    module = saying("hello")
+    WasmEngine(tmp_path / "cache", 1).modules.get(module.digest, lambda: module.wasm)
+    path = compiled_file(tmp_path / "cache")
+    data = bytearray(path.read_bytes())
+    tag = path.with_suffix(".tag")
+    match damage:
+        case "flip":
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+        case "cut":
+            path.write_bytes(data[: len(data) // 2])
+        case "foreign tag":
+            tag.write_bytes(bytes(32))
+        case "no tag":
+            tag.unlink()
+    asked = []
+
+    def source():
+        asked.append(1)
+        return module.wasm
+
+    engine = WasmEngine(tmp_path / "cache", 1)
+    loaded, _ = engine.modules.get(module.digest, source)
+    assert asked
+    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    assert WasmEngine(tmp_path / "cache", 1).modules.get(module.digest, never)
+
+
+def test_file_changed_while_the_agent_runs_is_checked_again(engine, tmp_path):
+    module = saying("hello")
+    engine.modules.get(module.digest, lambda: module.wasm)
+    engine.modules.drop(module.digest)
+    path = compiled_file(tmp_path / "cache")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    asked = []
+
+    def source():
+        asked.append(1)
+        return module.wasm
+
+    engine.modules.get(module.digest, source)
+    assert asked
+
+
+def test_one_module_cannot_pose_as_another(tmp_path):
+    good, bad = saying("good"), saying("bad")
+    first = WasmEngine(tmp_path / "cache", 1)
+    for module in (good, bad):
+        first.modules.get(module.digest, lambda wasm=module.wasm: wasm)
+    folder = compiled_file_folder(tmp_path / "cache")
+    for suffix in (".cwasm", ".tag"):
+        shutil.copy(folder / (bad.digest + suffix), folder / (good.digest + suffix))
+    engine = WasmEngine(tmp_path / "cache", 1)
+    loaded, _ = engine.modules.get(good.digest, lambda: good.wasm)
+    assert b"good" in engine.send(loaded, b"{}", Running()).data
+
+
+def compiled_file_folder(directory):
+    return next(iter(directory.glob("*/*.cwasm"))).parent
+
+
+def test_cache_is_private(engine, tmp_path):
+    cache = tmp_path / "cache"
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+    assert stat.S_IMODE((cache / "key").stat().st_mode) == 0o600
+
+
+def test_cache_open_to_others_is_refused(tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o777)
+    (tmp_path / "cache").chmod(0o777)
+    with pytest.raises(ConfigError, match="chmod 700"):
+        WasmEngine(tmp_path / "cache", 1)
+
+
+def test_cache_keeps_to_its_bound_and_drops_the_oldest(tmp_path):
+    cache = ModuleCache(tmp_path / "cache", "engine", max_bytes=2500)
+    for age, digest in enumerate(["a" * 64, "b" * 64, "c" * 64]):
+        cache.store(digest, bytes(1000))
+        os.utime(tmp_path / "cache" / "engine" / f"{digest}.tag", (age, age))
+    assert cache.find("a" * 64) is None
+    assert cache.find("b" * 64)
+    assert cache.find("c" * 64)
+
+
+def test_full_disk_costs_only_the_cache(engine, send, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge_agent.engine.cache._write_durably", full)
+    assert b"hello" in send(saying("hello")).data
+
+
+# ---- what a guest may ask of its host -----------------------------------------------------
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A directory with a file, a way out, and a file outside."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "tool.sh").write_text("#!/bin/sh\n")
+    (inside / "tool.sh").chmod(0o640)
+    (inside / "here").symlink_to("tool.sh")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "secret").chmod(0o600)
+    (inside / "out").symlink_to("../secret")
+    (inside / "away").symlink_to(tmp_path)
+    return inside
+
+
+def ask_mode(send, mounted, readonly=False, **request):
+    module = asking_host("file_mode", json.dumps(request))
+    mount = Mount("/data", str(mounted), readonly)
+    return json.loads(send(module, mounts=(mount,)).data)
+
+
+def test_file_mode_is_read(send, mounted):
+    assert ask_mode(send, mounted, op="get", path="/data/tool.sh") == {"mode": 0o640}
+    assert ask_mode(send, mounted, op="get", path="/data/here") == {"mode": 0o640}
+    assert ask_mode(send, mounted, readonly=True, op="get", path="/data/./tool.sh") == {
+        "mode": 0o640
+    }
+
+
+def test_file_mode_is_set(send, mounted):
+    assert ask_mode(send, mounted, op="set", path="/data/tool.sh", mode=0o755) == {"mode": 0o755}
+    assert stat.S_IMODE((mounted / "tool.sh").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("walk", [False, True], ids=["openat2", "walk"])
+@pytest.mark.parametrize(
+    "path",
+    ["/data/out", "/data/away/secret", "/data/../secret", "/secret", "/database", "data/tool.sh"],
+)
+def test_file_mode_never_leaves_the_mount(send, mounted, tmp_path, monkeypatch, path, walk):
+    if walk:
+        monkeypatch.setattr(files, "_openat2", no_openat2)
+    for request in ({"op": "get"}, {"op": "set", "mode": 0o777}):
+        answer = ask_mode(send, mounted, path=path, **request)
+        assert list(answer) == ["error"]
+        assert str(tmp_path) not in answer["error"]
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
+def no_openat2(*_):
+    raise OSError(38, "Function not implemented")
+
+
+def test_file_mode_works_without_openat2(send, mounted, monkeypatch):
+    monkeypatch.setattr(files, "_openat2", no_openat2)
+    (mounted / "deep").mkdir()
+    (mounted / "deep" / "file").touch(mode=0o600)
+    assert ask_mode(send, mounted, op="get", path="/data/deep/file") == {"mode": 0o600}
+    answer = ask_mode(send, mounted, op="get", path="/data/here")  # a link, inside or not
+    assert "error" in answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"op": "set", "path": "/data/tool.sh", "mode": 0o4755}, "0 to 511"),
+        ({"op": "set", "path": "/data/tool.sh", "mode": True}, "0 to 511"),
+        ({"op": "set", "path": "/data/tool.sh"}, "0 to 511"),
+        ({"op": "own", "path": "/data/tool.sh"}, "get or set"),
+        ({"op": "get", "path": 5}, "absolute path"),
+        ({"op": "get", "path": "/data/absent"}, "no such file"),
+    ],
+)
+def test_file_mode_refuses_nonsense(send, mounted, request_, words):
+    assert words in ask_mode(send, mounted, **request_)["error"]
+
+
+def test_file_mode_is_not_set_in_a_read_only_mount(send, mounted):
+    answer = ask_mode(send, mounted, readonly=True, op="set", path="/data/tool.sh", mode=0o777)
+    assert "read-only" in answer["error"]
+    assert stat.S_IMODE((mounted / "tool.sh").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("request_", ["not json", "[]", '{"op"', "[" * 5000])
+def test_host_function_answers_what_is_no_request(send, request_):
+    answer = json.loads(send(asking_host("file_mode", request_)).data)
+    assert "not" in answer["error"]
+
+
+def test_http_is_denied_with_the_mend(send):
+    request = json.dumps({"method": "GET", "url": "http://169.254.169.254/latest"})
+    answer = json.loads(send(asking_host("http", request)).data)
+    assert "denied" in answer["error"]
+    assert "--allow-egress" in answer["error"]
+
+
+def test_host_function_survives_forged_pointers(send):
+    forged = modules.module(
+        f"(drop (call $host (i32.const -1) (i32.const -1)))(i64.const {modules.packed(1024, 2)})",
+        imports='(import "sanderling_host" "http" (func $host (param i32 i32) (result i64)))',
+        data=b"ok",
+    )
+    assert send(forged).data == b"ok"
+
+
+def test_vanished_mount_is_named_by_its_path_only(send, tmp_path):
+    with pytest.raises(CallFailed, match="mount /data") as caught:
+        send(saying("x"), mounts=(Mount("/data", str(tmp_path / "gone")),))
+    assert str(tmp_path) not in str(caught.value)
