@@ -120,11 +120,16 @@ class DispatcherClient:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which dispatcher a command means; ``embed`` are the `up` flags that ask for a new one."""
+    """Which dispatcher a command means.
+
+    ``embed`` are the flags of `up` that ask for a new one. Without ``agents`` a new one is
+    started alone, for questions that need no node.
+    """
 
     url: str | None
     state: Path
     embed: Sequence[str] = field(default=())
+    agents: bool = True
     verbose: bool = False
 
 
@@ -163,7 +168,8 @@ def running_client(state: Path) -> DispatcherClient | None:
 def embedded(where: Where) -> Iterator[DispatcherClient]:
     """Start `sanderling up` on a state directory and ports of its own, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="sanderling-") as scratch:
-        line = [sys.executable, "-m", "dispatcher", "up", "--state", scratch, "--port", "0"]
+        command = "up" if where.agents or where.embed else "dispatcher"
+        line = [sys.executable, "-m", "dispatcher", command, "--state", scratch, "--port", "0"]
         line += ["--grpc-port", "0", "--parent-pid", str(os.getpid()), *where.embed]
         process = subprocess.Popen(
             line,

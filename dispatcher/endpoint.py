@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ class Endpoint:
             )
         )
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self, listening: socket.socket) -> None:
         """Serve on a socket; return when requests are answered."""
@@ -66,18 +68,30 @@ class Endpoint:
 
     async def stop(self) -> None:
         """End open requests and connections. A second call does nothing."""
+        self._stopping.set()
         if self._task is not None:
-            self._server.should_exit = True
             await asyncio.wait((self._task,))
             self._task = None
 
     async def _serve(self, listening: socket.socket) -> None:
-        async with self._mcp.run(), self._changes.following():
-            await self._server.serve(sockets=[listening])
+        http = asyncio.create_task(self._server.serve(sockets=[listening]), name="http server")
+        http.add_done_callback(lambda _: self._stopping.set())
+        try:
+            async with self._mcp.run(), self._changes.following():
+                await self._stopping.wait()
+            # Sessions and their event streams have ended with the block above. What uvicorn
+            # says from here on is about requests that are cut off on purpose.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        finally:
+            self._server.should_exit = True
+            await http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
+            return
+        if self._stopping.is_set():
+            await PlainTextResponse("the dispatcher is stopping\n", 503)(scope, receive, send)
             return
         path = scope["path"]
         if path == "/healthz":

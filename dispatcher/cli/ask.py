@@ -133,7 +133,7 @@ def explain(
 @ask_options
 def tools(*, as_json: bool, **where: Any) -> int:
     """List the tools that can be called."""
-    with connection(where) as client, told_to_wait("asking for the tools"):
+    with connection(where, agents=False) as client, told_to_wait("asking for the tools"):
         found = client.tools()
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -177,8 +177,11 @@ def _question(tool: str, arguments: str, requirements: str | None) -> dict[str, 
 
 
 @contextmanager
-def connection(where: dict[str, Any]) -> Iterator[DispatcherClient]:
-    """A client of the dispatcher that a command's options mean; see ``ask_options``."""
+def connection(where: dict[str, Any], *, agents: bool = True) -> Iterator[DispatcherClient]:
+    """A client of the dispatcher that a command's options mean; see ``ask_options``.
+
+    Without ``agents``, one that has to be started for it is started alone.
+    """
     from dispatcher.client import Where, connected
 
     embed: list[str] = []
@@ -194,7 +197,7 @@ def connection(where: dict[str, Any]) -> Iterator[DispatcherClient]:
             "--config, --agents and --mount start a dispatcher of their own; leave out the URL"
         )
     state: Path = (where["state"] or default_directory()).absolute()
-    meant = Where(where["url"], state, embed, verbose=where["verbose"])
+    meant = Where(where["url"], state, embed, agents, where["verbose"])
     with ExitStack() as stack:
         stack.enter_context(terminated_as_interrupt())
         with told_to_wait("starting a dispatcher"):

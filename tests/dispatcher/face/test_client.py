@@ -76,7 +76,7 @@ def test_somebody_else_there(answering, body):
 def test_the_dispatchers_own_words(answering):
     answering["status"] = 400
     answering["body"] = b'{"error": {"kind": "UnknownTool", "message": "no tool is called x"}}'
-    with pytest.raises(DispatcherError, match="^no tool is called x$"):
+    with pytest.raises(DispatcherError, match=r"^no tool is called x$"):
         DispatcherClient(answering["url"]).explain({"tool": "x"})
 
 
