@@ -12,7 +12,10 @@ struct Held {
     answer: Vec<u8>,
 }
 
-static HELD: Mutex<Held> = Mutex::new(Held { given: Vec::new(), answer: Vec::new() });
+static HELD: Mutex<Held> = Mutex::new(Held {
+    given: Vec::new(),
+    answer: Vec::new(),
+});
 
 /// A message shorter than this always fits; a longer one is weighed first.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -43,7 +46,10 @@ pub fn call(server: &Server, ptr: i32, len: i32) -> i64 {
     let reply = match take_message(ptr, len) {
         Some(message) if fits(&message) => answer(server, &message),
         Some(_) => Some(too_large()),
-        None => Some(refusal(-32600, "the message lies outside the module's memory")),
+        None => Some(refusal(
+            -32600,
+            "the message lies outside the module's memory",
+        )),
     };
     let Some(reply) = reply else { return 0 };
     let place = (reply.as_ptr() as u32 as i64) << 32 | reply.len() as i64;
@@ -59,7 +65,9 @@ pub(crate) fn take_message(ptr: i32, len: i32) -> Option<Vec<u8>> {
     let mut held = HELD.lock().ok()?;
     held.answer = Vec::new();
     let given = std::mem::take(&mut held.given);
-    let mut message = given.into_iter().find(|buffer| buffer.as_ptr() as usize as i32 == ptr)?;
+    let mut message = given
+        .into_iter()
+        .find(|buffer| buffer.as_ptr() as usize as i32 == ptr)?;
     if len > message.len() {
         return None;
     }
@@ -73,8 +81,13 @@ fn fits(message: &[u8]) -> bool {
     if message.len() < SMALL_BYTES {
         return true;
     }
-    let values = message.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
-    let wanted = values.saturating_mul(PARSED_VALUE_BYTES).saturating_add(2 * message.len());
+    let values = message
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':'))
+        .count();
+    let wanted = values
+        .saturating_mul(PARSED_VALUE_BYTES)
+        .saturating_add(2 * message.len());
     Vec::<u8>::new().try_reserve_exact(wanted).is_ok()
 }
 
@@ -94,7 +107,11 @@ pub fn serve(server: &Server) {
         if message.is_empty() {
             continue;
         }
-        let reply = if fits(message) { answer(server, message) } else { Some(too_large()) };
+        let reply = if fits(message) {
+            answer(server, message)
+        } else {
+            Some(too_large())
+        };
         if let Some(mut reply) = reply {
             reply.push(b'\n');
             if out.write_all(&reply).and_then(|()| out.flush()).is_err() {

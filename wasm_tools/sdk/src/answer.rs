@@ -38,12 +38,19 @@ pub struct CallResult {
 impl CallResult {
     /// One text block and nothing else.
     pub fn text(text: impl Into<String>) -> Self {
-        CallResult { content: vec![text_block(text.into())], structured: None, is_error: false }
+        CallResult {
+            content: vec![text_block(text.into())],
+            structured: None,
+            is_error: false,
+        }
     }
 
     /// A failure with this text.
     pub fn failure(text: impl Into<String>) -> Self {
-        CallResult { is_error: true, ..CallResult::text(text) }
+        CallResult {
+            is_error: true,
+            ..CallResult::text(text)
+        }
     }
 
     /// The object as indented JSON text and as structured content.
@@ -54,7 +61,10 @@ impl CallResult {
             Value::Object(object) => Some(object),
             _ => None,
         };
-        CallResult { structured, ..CallResult::text(text) }
+        CallResult {
+            structured,
+            ..CallResult::text(text)
+        }
     }
 
     /// The result object of `tools/call`.
@@ -161,7 +171,9 @@ impl<T: Output> Output for Vec<T> {
     const SHAPE: &'static Shape = &Shape::List(T::SHAPE);
 
     fn encode(self) -> Option<Value> {
-        Some(Value::Array(self.into_iter().filter_map(T::encode).collect()))
+        Some(Value::Array(
+            self.into_iter().filter_map(T::encode).collect(),
+        ))
     }
 }
 

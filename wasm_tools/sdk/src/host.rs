@@ -38,7 +38,9 @@ pub fn set_file_mode(path: &str, mode: u32) -> Result<u32, String> {
 pub fn link_target(path: &str) -> Result<String, String> {
     let reply = ask(request("link", path))?;
     let target = reply.get("target").and_then(Value::as_str);
-    target.map(str::to_owned).ok_or_else(|| "the host's answer has no \"target\"".to_owned())
+    target
+        .map(str::to_owned)
+        .ok_or_else(|| "the host's answer has no \"target\"".to_owned())
 }
 
 fn request(operation: &str, path: &str) -> Map {
@@ -49,7 +51,10 @@ fn request(operation: &str, path: &str) -> Map {
 }
 
 fn mode_in(reply: &Value) -> Result<u32, String> {
-    let mode = reply.get("mode").and_then(Value::as_u64).and_then(|mode| u32::try_from(mode).ok());
+    let mode = reply
+        .get("mode")
+        .and_then(Value::as_u64)
+        .and_then(|mode| u32::try_from(mode).ok());
     mode.ok_or_else(|| "the host's answer has no \"mode\"".to_owned())
 }
 

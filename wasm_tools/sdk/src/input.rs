@@ -109,7 +109,9 @@ impl Input for bool {
     const SHAPE: &'static Shape = &Shape::Boolean;
 
     fn decode(value: Value, place: &Place) -> Result<Self, Refusal> {
-        value.as_bool().ok_or_else(|| place.mismatch(Self::SHAPE, &value))
+        value
+            .as_bool()
+            .ok_or_else(|| place.mismatch(Self::SHAPE, &value))
     }
 }
 
@@ -117,7 +119,9 @@ impl Input for f64 {
     const SHAPE: &'static Shape = &Shape::Number;
 
     fn decode(value: Value, place: &Place) -> Result<Self, Refusal> {
-        value.as_f64().ok_or_else(|| place.mismatch(Self::SHAPE, &value))
+        value
+            .as_f64()
+            .ok_or_else(|| place.mismatch(Self::SHAPE, &value))
     }
 }
 

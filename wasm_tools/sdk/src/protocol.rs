@@ -32,7 +32,11 @@ struct RpcError {
 
 impl RpcError {
     fn new(code: i32, message: impl Into<String>) -> Self {
-        RpcError { code, message: message.into(), data: None }
+        RpcError {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 }
 
@@ -46,7 +50,12 @@ enum Era {
 pub fn answer(server: &Server, message: &[u8]) -> Option<Vec<u8>> {
     let parsed = match serde_json::from_slice(message) {
         Ok(Value::Object(object)) => object,
-        Ok(_) => return Some(refusal(INVALID_REQUEST, "the message must be one JSON object")),
+        Ok(_) => {
+            return Some(refusal(
+                INVALID_REQUEST,
+                "the message must be one JSON object",
+            ))
+        }
         Err(error) => return Some(refusal(PARSE_ERROR, &format!("not JSON: {error}"))),
     };
     let (id, outcome) = dispatch(server, parsed)?;
@@ -65,13 +74,20 @@ pub fn refusal(code: i32, message: &str) -> Vec<u8> {
     let mut reply = Map::new();
     put(&mut reply, "jsonrpc", "2.0".into());
     put(&mut reply, "id", Value::Null);
-    put(&mut reply, "error", error_object(RpcError::new(code, message)));
+    put(
+        &mut reply,
+        "error",
+        error_object(RpcError::new(code, message)),
+    );
     Value::Object(reply).to_string().into_bytes()
 }
 
 /// An error reply for a message that does not fit into this module's memory.
 pub fn too_large() -> Vec<u8> {
-    refusal(INVALID_REQUEST, "the message is too large for the module's memory")
+    refusal(
+        INVALID_REQUEST,
+        "the message is too large for the module's memory",
+    )
 }
 
 fn error_object(error: RpcError) -> Value {
@@ -105,7 +121,13 @@ fn dispatch(server: &Server, mut message: Map) -> Option<(Value, Outcome)> {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(params)) => params,
         Some(_) => {
-            return Some((id, Err(RpcError::new(INVALID_PARAMS, "\"params\" must be an object"))))
+            return Some((
+                id,
+                Err(RpcError::new(
+                    INVALID_PARAMS,
+                    "\"params\" must be an object",
+                )),
+            ))
         }
     };
     Some((id, request(server, &method, params)))
@@ -163,7 +185,11 @@ fn era(method: &str, params: &Map) -> Result<Era, RpcError> {
     };
     if version != STATELESS_VERSION {
         let mut data = Map::new();
-        put(&mut data, "supported", Value::Array(vec![STATELESS_VERSION.into()]));
+        put(
+            &mut data,
+            "supported",
+            Value::Array(vec![STATELESS_VERSION.into()]),
+        );
         put(&mut data, "requested", version.as_str().into());
         let mut error = RpcError::new(UNSUPPORTED_VERSION, "Unsupported protocol version");
         error.data = Some(Value::Object(data));
@@ -174,11 +200,17 @@ fn era(method: &str, params: &Map) -> Result<Era, RpcError> {
 
 fn initialize(server: &Server, params: &Map) -> Outcome {
     let Some(requested) = params.get("protocolVersion").and_then(Value::as_str) else {
-        return Err(RpcError::new(INVALID_PARAMS, "params.protocolVersion must be a string"));
+        return Err(RpcError::new(
+            INVALID_PARAMS,
+            "params.protocolVersion must be a string",
+        ));
     };
     // An unknown version gets our newest, and the client decides whether it can go on.
     let newest = HANDSHAKE_VERSIONS[HANDSHAKE_VERSIONS.len() - 1];
-    let version = HANDSHAKE_VERSIONS.into_iter().find(|known| *known == requested).unwrap_or(newest);
+    let version = HANDSHAKE_VERSIONS
+        .into_iter()
+        .find(|known| *known == requested)
+        .unwrap_or(newest);
     let mut result = Map::new();
     put(&mut result, "protocolVersion", version.into());
     put(&mut result, "capabilities", capabilities());
@@ -189,7 +221,11 @@ fn initialize(server: &Server, params: &Map) -> Outcome {
 
 fn discover(server: &Server) -> Map {
     let mut result = Map::new();
-    put(&mut result, "supportedVersions", Value::Array(vec![STATELESS_VERSION.into()]));
+    put(
+        &mut result,
+        "supportedVersions",
+        Value::Array(vec![STATELESS_VERSION.into()]),
+    );
     put(&mut result, "capabilities", capabilities());
     put_instructions(&mut result, server);
     put_cache_hints(&mut result);
@@ -208,15 +244,26 @@ fn list(server: &Server, era: Era) -> Map {
 
 fn call(server: &Server, mut params: Map) -> Outcome {
     let Some(Value::String(name)) = params.shift_remove("name") else {
-        return Err(RpcError::new(INVALID_PARAMS, "params.name must be a string"));
+        return Err(RpcError::new(
+            INVALID_PARAMS,
+            "params.name must be a string",
+        ));
     };
     let arguments = match params.shift_remove("arguments") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(arguments)) => arguments,
-        Some(_) => return Err(RpcError::new(INVALID_PARAMS, "params.arguments must be an object")),
+        Some(_) => {
+            return Err(RpcError::new(
+                INVALID_PARAMS,
+                "params.arguments must be an object",
+            ))
+        }
     };
     let Some(tool) = server.tools.iter().find(|tool| tool.name == name) else {
-        return Err(RpcError::new(INVALID_PARAMS, format!("Unknown tool: {name}")));
+        return Err(RpcError::new(
+            INVALID_PARAMS,
+            format!("Unknown tool: {name}"),
+        ));
     };
     let result = (tool.call)(arguments).unwrap_or_else(|refusal| {
         CallResult::failure(format!("Invalid arguments for tool {name}: {refusal}"))

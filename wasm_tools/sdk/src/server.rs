@@ -56,7 +56,11 @@ impl Tool {
             put(&mut tool, "title", self.title.into());
         }
         put(&mut tool, "description", self.about.into());
-        put(&mut tool, "inputSchema", Value::Object(object_schema(self.fields)));
+        put(
+            &mut tool,
+            "inputSchema",
+            Value::Object(object_schema(self.fields)),
+        );
         if let Some(shape) = self.output {
             put(&mut tool, "outputSchema", Value::Object(shape.schema()));
         }

@@ -19,7 +19,10 @@ impl Case {
         match text.value().as_str() {
             "snake_case" => Ok(Case::Snake),
             "camelCase" => Ok(Case::Camel),
-            _ => Err(Error::new(text.span(), "expected \"snake_case\" or \"camelCase\"")),
+            _ => Err(Error::new(
+                text.span(),
+                "expected \"snake_case\" or \"camelCase\"",
+            )),
         }
     }
 
@@ -98,9 +101,20 @@ fn optional<T: ToTokens>(value: &Option<T>) -> TokenStream {
 /// The text of a doc comment: lines of a paragraph are joined, paragraphs kept apart.
 pub fn doc(attributes: &[Attribute]) -> String {
     let mut paragraphs = vec![String::new()];
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
-        let Meta::NameValue(pair) = &attribute.meta else { continue };
-        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { continue };
+    for attribute in attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+    {
+        let Meta::NameValue(pair) = &attribute.meta else {
+            continue;
+        };
+        let Expr::Lit(ExprLit {
+            lit: Lit::Str(line),
+            ..
+        }) = &pair.value
+        else {
+            continue;
+        };
         let line = line.value();
         let line = line.trim();
         match paragraphs.last_mut() {
@@ -120,10 +134,17 @@ pub fn doc(attributes: &[Attribute]) -> String {
 /// The pairs inside every `#[wasmmcp(...)]`, each as name, value and where it stands.
 pub fn pairs(attributes: &[Attribute]) -> Result<Vec<(String, Option<Expr>, Meta)>> {
     let mut found = Vec::new();
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("wasmmcp")) {
+    for attribute in attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("wasmmcp"))
+    {
         let metas = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?;
         for meta in metas {
-            let name = meta.path().get_ident().map(ToString::to_string).unwrap_or_default();
+            let name = meta
+                .path()
+                .get_ident()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let value = match &meta {
                 Meta::NameValue(pair) => Some(pair.value.clone()),
                 _ => None,
@@ -136,14 +157,19 @@ pub fn pairs(attributes: &[Attribute]) -> Result<Vec<(String, Option<Expr>, Meta
 
 pub fn text(value: &Expr) -> Result<String> {
     match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.value()),
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Ok(text.value()),
         other => Err(Error::new(other.span(), "expected a string")),
     }
 }
 
 fn float(value: &Expr) -> Result<f64> {
     let written = json(value)?;
-    written.parse().map_err(|_| Error::new(value.span(), "expected a number"))
+    written
+        .parse()
+        .map_err(|_| Error::new(value.span(), "expected a number"))
 }
 
 /// A Rust literal (or list of literals) as JSON text.
@@ -156,7 +182,11 @@ pub fn json(value: &Expr) -> Result<String> {
             Lit::Bool(truth) => Ok(truth.value.to_string()),
             other => Err(Error::new(other.span(), "expected a JSON literal")),
         },
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => Ok(format!("-{}", json(expr)?)),
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(_),
+            expr,
+            ..
+        }) => Ok(format!("-{}", json(expr)?)),
         Expr::Array(list) => {
             let items: Result<Vec<String>> = list.elems.iter().map(json).collect();
             Ok(format!("[{}]", items?.join(",")))

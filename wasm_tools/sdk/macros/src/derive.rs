@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Fields, FieldsNamed, Ident, Result, Type};
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Error, Fields, FieldsNamed, Ident, Result, Type,
+};
 
 use crate::attributes::{doc, pairs, text, Case, Said};
 
@@ -24,11 +26,12 @@ pub fn input(item: DeriveInput) -> Result<TokenStream> {
 }
 
 fn input_struct(name: &Ident, fields: &FieldsNamed, case: Case) -> Result<TokenStream> {
-    let members = members(fields, case, quote!(::wasmmcp::Input))?;
+    let members = members(fields, case, quote!(::wasmmcp::Input), false)?;
     let fields = members.iter().map(|member| &member.field);
-    let takes = members.iter().enumerate().map(|(index, Member { ident, .. })| {
-        quote!(#ident: fields.take(&Self::FIELDS[#index])?)
-    });
+    let takes = members
+        .iter()
+        .enumerate()
+        .map(|(index, Member { ident, .. })| quote!(#ident: fields.take(&Self::FIELDS[#index])?));
     Ok(quote! {
         impl #name {
             const FIELDS: &'static [::wasmmcp::Field] = &[#(#fields),*];
@@ -54,7 +57,10 @@ fn input_enum(name: &Ident, variants: &DataEnum) -> Result<TokenStream> {
     let mut arms = Vec::new();
     for variant in &variants.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(Error::new(variant.span(), "a variant with data has no plain JSON string"));
+            return Err(Error::new(
+                variant.span(),
+                "a variant with data has no plain JSON string",
+            ));
         }
         let ident = &variant.ident;
         let mut json_name = snake(&ident.to_string());
@@ -91,7 +97,12 @@ pub fn output(item: DeriveInput) -> Result<TokenStream> {
         return Err(Error::new(item.span(), "Output is for structs"));
     };
     let name = &item.ident;
-    let members = members(named(&data.fields)?, case(&item.attrs)?, quote!(::wasmmcp::Output))?;
+    let members = members(
+        named(&data.fields)?,
+        case(&item.attrs)?,
+        quote!(::wasmmcp::Output),
+        true,
+    )?;
     let fields = members.iter().map(|member| &member.field);
     let puts = members.iter().enumerate().map(|(index, Member { ident, ty, .. })| {
         quote! {
@@ -152,19 +163,38 @@ fn case(attributes: &[Attribute]) -> Result<Case> {
     Ok(case)
 }
 
-fn members(fields: &FieldsNamed, case: Case, of: TokenStream) -> Result<Vec<Member>> {
+fn members(
+    fields: &FieldsNamed,
+    case: Case,
+    of: TokenStream,
+    answers: bool,
+) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     for (index, field) in fields.named.iter().enumerate() {
-        let ident = field.ident.clone().unwrap_or_else(|| format_ident!("field_{index}"));
-        let mut said = Said::default();
+        let ident = field
+            .ident
+            .clone()
+            .unwrap_or_else(|| format_ident!("field_{index}"));
+        // An answer leaves out what it does not have; it never says null for it.
+        let mut said = Said {
+            no_null: answers,
+            ..Said::default()
+        };
         for (name, value, meta) in pairs(&field.attrs)? {
             if !said.take(&name, value.as_ref(), &meta)? {
                 return Err(Error::new(meta.span(), "unknown attribute of a field"));
             }
         }
-        let name = said.rename.clone().unwrap_or_else(|| case.apply(&ident.to_string()));
+        let name = said
+            .rename
+            .clone()
+            .unwrap_or_else(|| case.apply(&ident.to_string()));
         let described = said.field(&name, &doc(&field.attrs), &field.ty, of.clone());
-        members.push(Member { ident, ty: field.ty.clone(), field: described });
+        members.push(Member {
+            ident,
+            ty: field.ty.clone(),
+            field: described,
+        });
     }
     Ok(members)
 }

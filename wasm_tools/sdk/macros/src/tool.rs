@@ -34,7 +34,11 @@ impl Parse for Options {
 
 impl Options {
     fn take(&mut self, meta: &Meta) -> Result<()> {
-        let name = meta.path().get_ident().map(ToString::to_string).unwrap_or_default();
+        let name = meta
+            .path()
+            .get_ident()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         match name.as_str() {
             "title" => self.title = text(&meta.require_name_value()?.value)?,
             "description" => self.description = Some(text(&meta.require_name_value()?.value)?),
@@ -84,9 +88,15 @@ fn hint(meta: &Meta) -> Result<String> {
 pub fn expand(options: Options, mut function: ItemFn) -> Result<TokenStream> {
     let name = function.sig.ident.clone();
     let tool_name = name.to_string();
-    let about = options.description.clone().unwrap_or_else(|| doc(&function.attrs));
+    let about = options
+        .description
+        .clone()
+        .unwrap_or_else(|| doc(&function.attrs));
     if about.is_empty() {
-        return Err(Error::new(name.span(), "a tool needs a doc comment: it is its description"));
+        return Err(Error::new(
+            name.span(),
+            "a tool needs a doc comment: it is its description",
+        ));
     }
     let mut fields = Vec::new();
     let mut takes = Vec::new();
@@ -107,7 +117,10 @@ pub fn expand(options: Options, mut function: ItemFn) -> Result<TokenStream> {
     let returns = match &function.sig.output {
         syn::ReturnType::Type(_, ty) => quote!(#ty),
         syn::ReturnType::Default => {
-            return Err(Error::new(name.span(), "a tool returns something: see wasmmcp::Answer"));
+            return Err(Error::new(
+                name.span(),
+                "a tool returns something: see wasmmcp::Answer",
+            ));
         }
     };
     Ok(quote! {
@@ -166,22 +179,39 @@ fn annotations(options: &Options) -> TokenStream {
 /// compiler allows none of them there.
 fn field(parameter: &mut PatType, case: Case) -> Result<TokenStream> {
     let Pat::Ident(pattern) = &*parameter.pat else {
-        return Err(Error::new(parameter.pat.span(), "a tool's parameter is a plain name"));
+        return Err(Error::new(
+            parameter.pat.span(),
+            "a tool's parameter is a plain name",
+        ));
     };
     let about = doc(&parameter.attrs);
     let mut said = Said::default();
-    for attribute in parameter.attrs.iter().filter(|attribute| !attribute.path().is_ident("doc")) {
-        let name = attribute.path().get_ident().map(ToString::to_string).unwrap_or_default();
+    for attribute in parameter
+        .attrs
+        .iter()
+        .filter(|attribute| !attribute.path().is_ident("doc"))
+    {
+        let name = attribute
+            .path()
+            .get_ident()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let value = match &attribute.meta {
             Meta::Path(_) => None,
             Meta::List(list) => Some(list.parse_args::<Expr>()?),
             Meta::NameValue(pair) => Some(pair.value.clone()),
         };
         if !said.take(&name, value.as_ref(), attribute)? {
-            return Err(Error::new(attribute.span(), "unknown attribute of a tool's parameter"));
+            return Err(Error::new(
+                attribute.span(),
+                "unknown attribute of a tool's parameter",
+            ));
         }
     }
     parameter.attrs.clear();
-    let name = said.rename.clone().unwrap_or_else(|| case.apply(&pattern.ident.to_string()));
+    let name = said
+        .rename
+        .clone()
+        .unwrap_or_else(|| case.apply(&pattern.ident.to_string()));
     Ok(said.field(&name, &about, &parameter.ty, quote!(::wasmmcp::Input)))
 }

@@ -11,12 +11,21 @@ use unicode_normalization::UnicodeNormalization;
 const SIGNS: &str = "\t\n\u{b}\u{c}\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
 /// Combining marks in the order of their weight.
-const MARKS: &str = "\u{301}\u{300}\u{306}\u{302}\u{30c}\u{30a}\u{308}\u{30b}\u{303}\u{307}\u{327}\u{328}\u{304}";
+const MARKS: &str =
+    "\u{301}\u{300}\u{306}\u{302}\u{30c}\u{30a}\u{308}\u{30b}\u{303}\u{307}\u{327}\u{328}\u{304}";
 
 /// Letters that stand for others but do not decompose.
 const LIGATURES: [(char, &str); 10] = [
-    ('æ', "ae"), ('Æ', "AE"), ('œ', "oe"), ('Œ', "OE"), ('ø', "o"),
-    ('Ø', "O"), ('ß', "ss"), ('đ', "d"), ('ł', "l"), ('Ł', "L"),
+    ('æ', "ae"),
+    ('Æ', "AE"),
+    ('œ', "oe"),
+    ('Œ', "OE"),
+    ('ø', "o"),
+    ('Ø', "O"),
+    ('ß', "ss"),
+    ('đ', "d"),
+    ('ł', "l"),
+    ('Ł', "L"),
 ];
 
 /// The keys of a name: base letters, accents, case, compared one after another.
@@ -88,7 +97,10 @@ mod tests {
 
     #[test]
     fn names_sort_as_people_sort_them() {
-        let sorted = ["_x", "-a", ".b", "a b", "a-b", "a1", "a10", "a2", "ab", "Ab", "aB2", "é", "z", "Z", "я"];
+        let sorted = [
+            "_x", "-a", ".b", "a b", "a-b", "a1", "a10", "a2", "ab", "Ab", "aB2", "é", "z", "Z",
+            "я",
+        ];
         for pair in sorted.windows(2) {
             assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{pair:?}");
         }

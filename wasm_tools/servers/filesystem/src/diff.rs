@@ -42,8 +42,7 @@ struct Front {
 /// The patch from `old` to `new` as text, with the headers of `diff -u`.
 pub fn unified(path: &str, old: &str, new: &str) -> String {
     let bar = "=".repeat(67);
-    let mut patch =
-        format!("Index: {path}\n{bar}\n--- {path}\toriginal\n+++ {path}\tmodified\n");
+    let mut patch = format!("Index: {path}\n{bar}\n--- {path}\toriginal\n+++ {path}\tmodified\n");
     for hunk in hunks(&lines(old), &lines(new)) {
         patch.push_str(&hunk);
     }
@@ -61,10 +60,16 @@ fn extend(way: &Option<Rc<Run>>, kind: Kind, count: usize) -> Option<Rc<Run>> {
         return way.clone();
     }
     Some(Rc::new(match way {
-        Some(last) if last.kind == kind => {
-            Run { kind, count: last.count + count, before: last.before.clone() }
-        }
-        _ => Run { kind, count, before: way.clone() },
+        Some(last) if last.kind == kind => Run {
+            kind,
+            count: last.count + count,
+            before: last.before.clone(),
+        },
+        _ => Run {
+            kind,
+            count,
+            before: way.clone(),
+        },
     }))
 }
 
@@ -119,20 +124,28 @@ fn step(
         return Some(Front { old: 0, way: None });
     }
     // Nobody looks at the diagonal below again in this round.
-    let remove = at.checked_sub(1).and_then(|below| fronts.get_mut(below)).and_then(Option::take);
+    let remove = at
+        .checked_sub(1)
+        .and_then(|below| fronts.get_mut(below))
+        .and_then(Option::take);
     let remove = remove.filter(|front| (front.old as isize) < old_len);
     let add = fronts.get(at + 1).and_then(Option::as_ref).filter(|front| {
         let used_new = front.old as isize - diagonal - 1;
         (0..new_len).contains(&used_new)
     });
     match (remove, add) {
-        (Some(remove), Some(add)) if remove.old < add.old => {
-            Some(Front { old: add.old, way: extend(&add.way, Kind::Added, 1) })
-        }
-        (Some(remove), _) => {
-            Some(Front { old: remove.old + 1, way: extend(&remove.way, Kind::Removed, 1) })
-        }
-        (None, Some(add)) => Some(Front { old: add.old, way: extend(&add.way, Kind::Added, 1) }),
+        (Some(remove), Some(add)) if remove.old < add.old => Some(Front {
+            old: add.old,
+            way: extend(&add.way, Kind::Added, 1),
+        }),
+        (Some(remove), _) => Some(Front {
+            old: remove.old + 1,
+            way: extend(&remove.way, Kind::Removed, 1),
+        }),
+        (None, Some(add)) => Some(Front {
+            old: add.old,
+            way: extend(&add.way, Kind::Added, 1),
+        }),
         (None, None) => None,
     }
 }
@@ -142,8 +155,15 @@ fn slide(front: Front, diagonal: isize, old: &[&str], new: &[&str]) -> Front {
     let used_new = usize::try_from(front.old as isize - diagonal).unwrap_or(usize::MAX);
     let rest_old = old.get(front.old..).unwrap_or_default();
     let rest_new = new.get(used_new..).unwrap_or_default();
-    let count = rest_old.iter().zip(rest_new).take_while(|(old, new)| old == new).count();
-    Front { old: front.old + count, way: extend(&front.way, Kind::Same, count) }
+    let count = rest_old
+        .iter()
+        .zip(rest_new)
+        .take_while(|(old, new)| old == new)
+        .count();
+    Front {
+        old: front.old + count,
+        way: extend(&front.way, Kind::Same, count),
+    }
 }
 
 fn unwound(way: &Option<Rc<Run>>) -> Vec<(Kind, usize)> {
@@ -188,7 +208,10 @@ impl Hunk {
         let old_start = self.old_start + usize::from(self.old_count > 0);
         let new_start = self.new_start + usize::from(self.new_count > 0);
         let (old_count, new_count) = (self.old_count, self.new_count);
-        format!("@@ -{old_start},{old_count} +{new_start},{new_count} @@\n{}", self.body)
+        format!(
+            "@@ -{old_start},{old_count} +{new_start},{new_count} @@\n{}",
+            self.body
+        )
     }
 }
 
@@ -204,7 +227,9 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<String> {
             if let Some(mut hunk) = open.take() {
                 let joins = count <= 2 * CONTEXT && index + 1 < runs.len();
                 let shown = if joins { count } else { count.min(CONTEXT) };
-                same.iter().take(shown).for_each(|line| hunk.put(Kind::Same, line));
+                same.iter()
+                    .take(shown)
+                    .for_each(|line| hunk.put(Kind::Same, line));
                 if joins {
                     open = Some(hunk);
                 } else {
@@ -227,7 +252,11 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<String> {
             before.iter().for_each(|line| hunk.put(Kind::Same, line));
             hunk
         });
-        let (side, at) = if kind == Kind::Added { (new, &mut new_at) } else { (old, &mut old_at) };
+        let (side, at) = if kind == Kind::Added {
+            (new, &mut new_at)
+        } else {
+            (old, &mut old_at)
+        };
         let changed = side.get(*at..*at + count).unwrap_or_default();
         changed.iter().for_each(|line| hunk.put(kind, line));
         *at += count;
@@ -248,7 +277,10 @@ mod tests {
     fn a_changed_line_stands_in_its_context() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n";
         let new = old.replace("6\n", "six\n");
-        assert_eq!(body(old, &new), "@@ -2,9 +2,9 @@\n 2\n 3\n 4\n 5\n-6\n+six\n 7\n 8\n 9\n 10\n");
+        assert_eq!(
+            body(old, &new),
+            "@@ -2,9 +2,9 @@\n 2\n 3\n 4\n 5\n-6\n+six\n 7\n 8\n 9\n 10\n"
+        );
     }
 
     #[test]
@@ -261,6 +293,9 @@ mod tests {
     #[test]
     fn a_missing_last_newline_is_told() {
         let told = "\\ No newline at end of file\n";
-        assert_eq!(body("a", "b"), format!("@@ -1,1 +1,1 @@\n-a\n{told}+b\n{told}"));
+        assert_eq!(
+            body("a", "b"),
+            format!("@@ -1,1 +1,1 @@\n-a\n{told}+b\n{told}")
+        );
     }
 }

@@ -17,7 +17,10 @@ pub fn apply(content: &str, edits: &[Edit]) -> Result<String, Failure> {
             text.replacen(&old, &new, 1)
         } else {
             apply_to_lines(&text, &old, &new).ok_or_else(|| {
-                Failure::new(format!("Could not find exact match for edit:\n{}", edit.old))
+                Failure::new(format!(
+                    "Could not find exact match for edit:\n{}",
+                    edit.old
+                ))
             })?
         };
     }
@@ -33,16 +36,26 @@ pub fn newlines(text: &str) -> String {
 fn apply_to_lines(text: &str, old: &str, new: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let old_lines: Vec<&str> = old.split('\n').collect();
-    let start = lines
-        .windows(old_lines.len())
-        .position(|place| place.iter().zip(&old_lines).all(|(line, old)| trim(line) == trim(old)))?;
+    let start = lines.windows(old_lines.len()).position(|place| {
+        place
+            .iter()
+            .zip(&old_lines)
+            .all(|(line, old)| trim(line) == trim(old))
+    })?;
     let before = lines.get(..start)?;
     let after = lines.get(start + old_lines.len()..)?;
     let indent = indent(lines.get(start)?);
-    let new_lines = new.split('\n').enumerate().map(|(index, line)| match index {
-        0 => format!("{indent}{}", trim_start(line)),
-        _ => reindented(line, old_lines.get(index).copied().unwrap_or_default(), indent),
-    });
+    let new_lines = new
+        .split('\n')
+        .enumerate()
+        .map(|(index, line)| match index {
+            0 => format!("{indent}{}", trim_start(line)),
+            _ => reindented(
+                line,
+                old_lines.get(index).copied().unwrap_or_default(),
+                indent,
+            ),
+        });
     let mut result: Vec<String> = before.iter().map(|line| (*line).to_owned()).collect();
     result.extend(new_lines);
     result.extend(after.iter().map(|line| (*line).to_owned()));
@@ -56,7 +69,11 @@ fn reindented(line: &str, old: &str, first_indent: &str) -> String {
     if old == 0 || new == 0 {
         return line.to_owned();
     }
-    format!("{first_indent}{}{}", " ".repeat(new.saturating_sub(old)), trim_start(line))
+    format!(
+        "{first_indent}{}{}",
+        " ".repeat(new.saturating_sub(old)),
+        trim_start(line)
+    )
 }
 
 /// White space as JavaScript counts it: with the byte order mark, without U+0085.
@@ -81,7 +98,10 @@ mod tests {
     use super::*;
 
     fn edited(text: &str, old: &str, new: &str) -> Result<String, String> {
-        let edits = [Edit { old: old.to_owned(), new: new.to_owned() }];
+        let edits = [Edit {
+            old: old.to_owned(),
+            new: new.to_owned(),
+        }];
         apply(text, &edits).map_err(|failure| failure.message)
     }
 

@@ -16,20 +16,29 @@ pub struct Failure {
 impl Failure {
     /// A failure in our own words.
     pub fn new(message: impl Into<String>) -> Self {
-        Failure { message: message.into(), missing: false }
+        Failure {
+            message: message.into(),
+            missing: false,
+        }
     }
 
     /// What the system said when `operation` met `path`:
     /// `ENOENT: no such file or directory, open '/logs/a'`.
     pub fn system(error: &Error, operation: &str, path: &str) -> Self {
         let message = format!("{}, {operation} '{path}'", reason(error));
-        Failure { message, missing: error.kind() == ErrorKind::NotFound }
+        Failure {
+            message,
+            missing: error.kind() == ErrorKind::NotFound,
+        }
     }
 
     /// The same for an operation from one path to another.
     pub fn between(error: &Error, operation: &str, from: &str, to: &str) -> Self {
         let message = format!("{}, {operation} '{from}' -> '{to}'", reason(error));
-        Failure { message, missing: error.kind() == ErrorKind::NotFound }
+        Failure {
+            message,
+            missing: error.kind() == ErrorKind::NotFound,
+        }
     }
 }
 

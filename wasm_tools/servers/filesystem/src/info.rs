@@ -8,8 +8,9 @@ use wasmmcp::host;
 use crate::failure::Failure;
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Size, times, kind and permissions, one per line.
 pub fn describe(path: &str) -> Result<String, Failure> {
@@ -22,9 +23,14 @@ pub fn describe(path: &str) -> Result<String, Failure> {
         ("accessed", date(found.accessed())),
         ("isDirectory", found.is_dir().to_string()),
         ("isFile", found.is_file().to_string()),
-        ("permissions", permissions.unwrap_or_else(|_| "unknown".to_owned())),
+        (
+            "permissions",
+            permissions.unwrap_or_else(|_| "unknown".to_owned()),
+        ),
     ];
-    Ok(lines.map(|(name, value)| format!("{name}: {value}")).join("\n"))
+    Ok(lines
+        .map(|(name, value)| format!("{name}: {value}"))
+        .join("\n"))
 }
 
 /// A moment as JavaScript prints dates, in UTC.
@@ -76,7 +82,10 @@ mod tests {
             (1_795_490_697, "Tue Nov 24 2026 03:24:57"),
         ] {
             let moment = Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(date(moment), format!("{shown} GMT+0000 (Coordinated Universal Time)"));
+            assert_eq!(
+                date(moment),
+                format!("{shown} GMT+0000 (Coordinated Universal Time)")
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Directories: their entries, sizes, trees, and searches through them.
 
+use std::cmp::Reverse;
 use std::fs;
 
 use wasmmcp::{Map, Value};
@@ -72,15 +73,21 @@ pub fn with_sizes(directory: &str, sort_by: SortBy) -> Result<String, Failure> {
         })
         .collect();
     match sort_by {
-        SortBy::Size => sized.sort_by(|left, right| right.1.cmp(&left.1)),
+        SortBy::Size => sized.sort_by_key(|(_, size)| Reverse(*size)),
         SortBy::Name => sized.sort_by(|left, right| collate::compare(&left.0.name, &right.0.name)),
     }
-    let mut lines: Vec<String> = sized.iter().map(|(entry, size)| line(entry, *size)).collect();
+    let mut lines: Vec<String> = sized
+        .iter()
+        .map(|(entry, size)| line(entry, *size))
+        .collect();
     let files = || sized.iter().filter(|(entry, _)| !entry.is_directory);
     let file_count = files().count();
     let total: u64 = files().map(|(_, size)| *size).fold(0, u64::saturating_add);
     lines.push(String::new());
-    lines.push(format!("Total: {file_count} files, {} directories", sized.len() - file_count));
+    lines.push(format!(
+        "Total: {file_count} files, {} directories",
+        sized.len() - file_count
+    ));
     lines.push(format!("Combined size: {}", readable(total)));
     Ok(lines.join("\n"))
 }
@@ -89,8 +96,16 @@ fn line(entry: &Entry, size: u64) -> String {
     // Widths count as JavaScript counts letters: in UTF-16.
     let width = entry.name.encode_utf16().count();
     let padding = " ".repeat(30usize.saturating_sub(width));
-    let size = if entry.is_directory { String::new() } else { format!("{:>10}", readable(size)) };
-    format!("{} {}{padding} {size}", mark(entry.is_directory), entry.name)
+    let size = if entry.is_directory {
+        String::new()
+    } else {
+        format!("{:>10}", readable(size))
+    };
+    format!(
+        "{} {}{padding} {size}",
+        mark(entry.is_directory),
+        entry.name
+    )
 }
 
 /// A size with a unit: whole bytes, else two decimals, a half rounded up.
@@ -108,7 +123,10 @@ fn readable(bytes: u64) -> String {
 
 /// The tree beneath `path` as JSON: `name`, `type`, and `children` of directories.
 pub fn tree(mounts: &Mounts, path: &str, excluded: &[String]) -> Result<Value, Failure> {
-    let excluded: Vec<Glob> = excluded.iter().flat_map(|pattern| tree_globs(pattern)).collect();
+    let excluded: Vec<Glob> = excluded
+        .iter()
+        .flat_map(|pattern| tree_globs(pattern))
+        .collect();
     branch(mounts, path, "", &excluded, 0)
 }
 
@@ -119,7 +137,10 @@ fn tree_globs(pattern: &str) -> Vec<Glob> {
     }
     let anywhere = format!("**/{pattern}");
     let inside = format!("**/{pattern}/**");
-    [pattern, &anywhere, &inside].into_iter().map(Glob::new).collect()
+    [pattern, &anywhere, &inside]
+        .into_iter()
+        .map(Glob::new)
+        .collect()
 }
 
 fn branch(
@@ -130,7 +151,9 @@ fn branch(
     depth: usize,
 ) -> Result<Value, Failure> {
     if depth > MAX_DEPTH {
-        return Err(Failure::new(format!("ELOOP: too many directories inside each other, scandir '{path}'")));
+        return Err(Failure::new(format!(
+            "ELOOP: too many directories inside each other, scandir '{path}'"
+        )));
     }
     let directory = mounts.locate(path)?;
     let mut children = Vec::new();
@@ -141,9 +164,23 @@ fn branch(
         }
         let mut node = Map::new();
         node.insert("name".into(), entry.name.as_str().into());
-        node.insert("type".into(), if entry.is_directory { "directory" } else { "file" }.into());
+        node.insert(
+            "type".into(),
+            if entry.is_directory {
+                "directory"
+            } else {
+                "file"
+            }
+            .into(),
+        );
         if entry.is_directory {
-            let inside = branch(mounts, &join(path, &entry.name), &inner, excluded, depth + 1)?;
+            let inside = branch(
+                mounts,
+                &join(path, &entry.name),
+                &inner,
+                excluded,
+                depth + 1,
+            )?;
             node.insert("children".into(), inside);
         }
         children.push(Value::Object(node));

@@ -41,7 +41,10 @@ impl Answer for Content {
     fn answer(self) -> CallResult {
         let mut structured = wasmmcp::Map::new();
         structured.insert("content".into(), self.0.as_str().into());
-        CallResult { structured: Some(structured), ..CallResult::text(self.0) }
+        CallResult {
+            structured: Some(structured),
+            ..CallResult::text(self.0)
+        }
     }
 }
 
@@ -49,12 +52,17 @@ impl Answer for Content {
 struct Blocks(Vec<Value>);
 
 impl Answer for Blocks {
-    const SHAPE: Option<&'static Shape> = Some(&Shape::Verbatim(include_str!("blocks.schema.json")));
+    const SHAPE: Option<&'static Shape> =
+        Some(&Shape::Verbatim(include_str!("blocks.schema.json")));
 
     fn answer(self) -> CallResult {
         let mut structured = wasmmcp::Map::new();
         structured.insert("content".into(), Value::Array(self.0.clone()));
-        CallResult { content: self.0, structured: Some(structured), is_error: false }
+        CallResult {
+            content: self.0,
+            structured: Some(structured),
+            is_error: false,
+        }
     }
 }
 
@@ -77,10 +85,13 @@ struct Replacement {
 fn read_lines(path: &str, tail: Option<f64>, head: Option<f64>) -> Result<String, Failure> {
     let path = Mounts::of_the_host().locate(path)?;
     // Zero lines mean the same as no number.
-    match (tail.filter(|lines| *lines != 0.0), head.filter(|lines| *lines != 0.0)) {
-        (Some(_), Some(_)) => {
-            Err(Failure::new("Cannot specify both head and tail parameters simultaneously"))
-        }
+    match (
+        tail.filter(|lines| *lines != 0.0),
+        head.filter(|lines| *lines != 0.0),
+    ) {
+        (Some(_), Some(_)) => Err(Failure::new(
+            "Cannot specify both head and tail parameters simultaneously",
+        )),
         (Some(lines), None) => read::tail(&path, lines),
         (None, Some(lines)) => read::head(&path, lines),
         (None, None) => read::text(&path),
@@ -136,17 +147,25 @@ fn read_multiple_files(
     let mounts = Mounts::of_the_host();
     let parts: Vec<String> = paths
         .iter()
-        .map(|path| match mounts.locate(path).and_then(|real| read::text(&real)) {
-            Ok(content) => format!("{}:\n{content}\n", path.0),
-            Err(failure) => format!("{}: Error - {}", path.0, failure.message),
-        })
+        .map(
+            |path| match mounts.locate(path).and_then(|real| read::text(&real)) {
+                Ok(content) => format!("{}:\n{content}\n", path.0),
+                Err(failure) => format!("{}: Error - {}", path.0, failure.message),
+            },
+        )
         .collect();
     Ok(Content(parts.join("\n---\n")))
 }
 
 /// Create a file, or replace all of an existing one without asking. Only within allowed
 /// directories.
-#[tool(title = "Write File", read_only = false, destructive, idempotent, open_world = false)]
+#[tool(
+    title = "Write File",
+    read_only = false,
+    destructive,
+    idempotent,
+    open_world = false
+)]
 fn write_file(path: Path, content: String) -> Answered {
     let real = Mounts::of_the_host().locate(&path)?;
     write::replace(&real, &content)?;
@@ -173,8 +192,13 @@ fn edit_file(
 ) -> Answered {
     let real = Mounts::of_the_host().locate(&path)?;
     let before = edit::newlines(&read::text(&real)?);
-    let edits: Vec<Edit> =
-        edits.into_iter().map(|edit| Edit { old: edit.old_text, new: edit.new_text }).collect();
+    let edits: Vec<Edit> = edits
+        .into_iter()
+        .map(|edit| Edit {
+            old: edit.old_text,
+            new: edit.new_text,
+        })
+        .collect();
     let after = edit::apply(&before, &edits)?;
     let diff = diff::unified(&real, &before, &after);
     if !dry_run {
@@ -189,11 +213,20 @@ fn edit_file(
 
 /// Make a directory, with those above it where they are missing; one that exists already is
 /// no error. Only within allowed directories.
-#[tool(title = "Create Directory", read_only = false, idempotent, destructive = false, open_world = false)]
+#[tool(
+    title = "Create Directory",
+    read_only = false,
+    idempotent,
+    destructive = false,
+    open_world = false
+)]
 fn create_directory(path: Path) -> Answered {
     let real = Mounts::of_the_host().locate(&path)?;
     write::make_directory(&real)?;
-    Ok(Content(format!("Successfully created directory {}", path.0)))
+    Ok(Content(format!(
+        "Successfully created directory {}",
+        path.0
+    )))
 }
 
 /// List the entries of a directory, marked [FILE] or [DIR]. Only within allowed directories.
@@ -223,7 +256,12 @@ fn list_directory_with_sizes(
 
 /// Show a directory and all beneath it as JSON: each entry has 'name' and 'type' ('file' or
 /// 'directory'), and each directory 'children'. Only within allowed directories.
-#[tool(title = "Directory Tree", read_only, open_world = false, rename_all = "camelCase")]
+#[tool(
+    title = "Directory Tree",
+    read_only,
+    open_world = false,
+    rename_all = "camelCase"
+)]
 fn directory_tree(path: Path, #[default([])] exclude_patterns: Vec<String>) -> Answered {
     let tree = listing::tree(&Mounts::of_the_host(), &path, &exclude_patterns)?;
     Ok(Content(format!("{tree:#}")))
@@ -231,24 +269,46 @@ fn directory_tree(path: Path, #[default([])] exclude_patterns: Vec<String>) -> A
 
 /// Move or rename a file or directory. Fails where the destination exists. Both must be
 /// within allowed directories.
-#[tool(title = "Move File", read_only = false, idempotent = false, destructive, open_world = false)]
+#[tool(
+    title = "Move File",
+    read_only = false,
+    idempotent = false,
+    destructive,
+    open_world = false
+)]
 fn move_file(source: Path, destination: Path) -> Answered {
     let mounts = Mounts::of_the_host();
     let from = mounts.locate(&source)?;
     let to = mounts.locate(&destination)?;
     write::relocate(&from, &to)?;
-    Ok(Content(format!("Successfully moved {} to {}", source.0, destination.0)))
+    Ok(Content(format!(
+        "Successfully moved {} to {}",
+        source.0, destination.0
+    )))
 }
 
 /// Find files and directories by a glob pattern over paths relative to the start: '*.ext'
 /// for one directory, '**/*.ext' for all beneath it. Gives full paths. Only within allowed
 /// directories.
-#[tool(title = "Search Files", read_only, open_world = false, rename_all = "camelCase")]
-fn search_files(path: Path, pattern: String, #[default([])] exclude_patterns: Vec<String>) -> Answered {
+#[tool(
+    title = "Search Files",
+    read_only,
+    open_world = false,
+    rename_all = "camelCase"
+)]
+fn search_files(
+    path: Path,
+    pattern: String,
+    #[default([])] exclude_patterns: Vec<String>,
+) -> Answered {
     let mounts = Mounts::of_the_host();
     let root = mounts.locate(&path)?;
     let found = listing::search(&mounts, &root, &pattern, &exclude_patterns)?;
-    Ok(Content(if found.is_empty() { "No matches found".to_owned() } else { found.join("\n") }))
+    Ok(Content(if found.is_empty() {
+        "No matches found".to_owned()
+    } else {
+        found.join("\n")
+    }))
 }
 
 /// Tell what is known about a file or directory without reading it: size, times of
@@ -260,9 +320,17 @@ fn get_file_info(path: Path) -> Answered {
 }
 
 /// Name the directories that these tools may use; what is beneath them may be used too.
-#[tool(title = "List Allowed Directories", read_only, open_world = false, hint(privacy = "node"))]
+#[tool(
+    title = "List Allowed Directories",
+    read_only,
+    open_world = false,
+    hint(privacy = "node")
+)]
 fn list_allowed_directories() -> Answered {
-    Ok(Content(format!("Allowed directories:\n{}", Mounts::of_the_host().names().join("\n"))))
+    Ok(Content(format!(
+        "Allowed directories:\n{}",
+        Mounts::of_the_host().names().join("\n")
+    )))
 }
 
 wasmmcp::server! {

@@ -92,7 +92,10 @@ impl Mounts {
 
     /// The innermost mount that holds `path`.
     fn mount_of(&self, path: &str) -> Option<&String> {
-        self.0.iter().filter(|mount| within(path, mount)).max_by_key(|mount| mount.len())
+        self.0
+            .iter()
+            .filter(|mount| within(path, mount))
+            .max_by_key(|mount| mount.len())
     }
 
     /// Follows links name by name, since a link may lead from one mount into another, which
@@ -121,16 +124,27 @@ impl Mounts {
             if links > MAX_LINKS {
                 return Err(io::Error::from_raw_os_error(ELOOP));
             }
-            let Some(target) = read_link(&next)? else { return Ok(Real::Outside(next)) };
+            let Some(target) = read_link(&next)? else {
+                return Ok(Real::Outside(next));
+            };
             if target.starts_with('/') {
                 done = String::from("/");
             }
-            for part in parts_of(&target).map(str::to_owned).collect::<Vec<_>>().into_iter().rev() {
+            for part in parts_of(&target)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+            {
                 todo.push_front(part);
             }
         }
         let inside = self.mount_of(&done).is_some();
-        Ok(if inside { Real::Inside(done) } else { Real::Outside(done) })
+        Ok(if inside {
+            Real::Inside(done)
+        } else {
+            Real::Outside(done)
+        })
     }
 
     /// The path of something that does not exist: each name that does exist is taken as it
@@ -143,7 +157,9 @@ impl Mounts {
         let names: Vec<&str> = parts_of(&absolute[mount.trim_end_matches('/').len()..]).collect();
         for (index, name) in names.iter().enumerate() {
             let Some(spelt) = spelling_in(&done, name)? else {
-                return Ok(names[index..].iter().fold(done, |path, name| join(&path, name)));
+                return Ok(names[index..]
+                    .iter()
+                    .fold(done, |path, name| join(&path, name)));
             };
             done = match self.real_path(&join(&done, &spelt)) {
                 Ok(Real::Inside(path)) => path,
@@ -164,7 +180,11 @@ fn spelling_in(directory: &str, name: &str) -> Result<Option<String>, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "scandir", directory);
     let mut same = Vec::new();
     for entry in fs::read_dir(directory).map_err(fail)? {
-        let found = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
+        let found = entry
+            .map_err(fail)?
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
         if found == name {
             return Ok(Some(found));
         }
@@ -173,7 +193,9 @@ fn spelling_in(directory: &str, name: &str) -> Result<Option<String>, Failure> {
         }
     }
     if same.len() > 1 {
-        return Err(Failure::new(format!("Ambiguous Unicode path component: {name}")));
+        return Err(Failure::new(format!(
+            "Ambiguous Unicode path component: {name}"
+        )));
     }
     Ok(same.pop())
 }
@@ -190,7 +212,9 @@ fn read_link(path: &str) -> io::Result<Option<String>> {
 
 fn is_windows_path(path: &str) -> bool {
     let mut letters = path.chars();
-    letters.next().is_some_and(|drive| drive.is_ascii_alphabetic())
+    letters
+        .next()
+        .is_some_and(|drive| drive.is_ascii_alphabetic())
         && letters.next() == Some(':')
         && matches!(letters.next(), None | Some('/' | '\\'))
 }

@@ -18,7 +18,10 @@ pub fn names() -> Vec<String> {
     // Descriptors 0 to 2 are the standard streams; preopens follow without a gap.
     let mut names = Vec::new();
     for fd in 3.. {
-        let mut prestat = Prestat { tag: 0, name_len: 0 };
+        let mut prestat = Prestat {
+            tag: 0,
+            name_len: 0,
+        };
         // SAFETY: the host fills a struct of the layout that WASI gives it.
         if unsafe { fd_prestat_get(fd, &mut prestat) } != 0 {
             break;

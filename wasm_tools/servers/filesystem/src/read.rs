@@ -29,7 +29,9 @@ pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
     }
     let mut content = Vec::new();
     let mut file = File::open(path).map_err(fail)?;
-    Read::take(&mut file, size.max(1)).read_to_end(&mut content).map_err(fail)?;
+    Read::take(&mut file, size.max(1))
+        .read_to_end(&mut content)
+        .map_err(fail)?;
     Ok(content)
 }
 
@@ -47,7 +49,9 @@ pub fn head(path: &str, lines: f64) -> Result<String, Failure> {
     let mut found = 0.0;
     while found < lines {
         let before = content.len();
-        Read::take(&mut file, CHUNK_BYTES).read_to_end(&mut content).map_err(fail)?;
+        Read::take(&mut file, CHUNK_BYTES)
+            .read_to_end(&mut content)
+            .map_err(fail)?;
         if content.len() == before {
             return Ok(without_last_newline(decode(content)));
         }
@@ -83,7 +87,9 @@ pub fn tail(path: &str, lines: f64) -> Result<String, Failure> {
         position -= size;
         let mut chunk = Vec::new();
         file.seek(SeekFrom::Start(position)).map_err(fail)?;
-        Read::take(&mut file, size).read_to_end(&mut chunk).map_err(fail)?;
+        Read::take(&mut file, size)
+            .read_to_end(&mut chunk)
+            .map_err(fail)?;
         if chunk.is_empty() {
             break;
         }
@@ -133,10 +139,14 @@ pub fn media(path: &str) -> Result<Value, Failure> {
 fn size_of_file(path: &str, operation: &str) -> Result<u64, Failure> {
     let found = fs::metadata(path).map_err(|error| Failure::system(&error, operation, path))?;
     if found.is_dir() {
-        return Err(Failure::new("EISDIR: illegal operation on a directory, read"));
+        return Err(Failure::new(
+            "EISDIR: illegal operation on a directory, read",
+        ));
     }
     if !found.is_file() {
-        return Err(Failure::new(format!("EINVAL: not a regular file, open '{path}'")));
+        return Err(Failure::new(format!(
+            "EINVAL: not a regular file, open '{path}'"
+        )));
     }
     Ok(found.len())
 }
@@ -151,7 +161,9 @@ fn base64(content: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(content.len().div_ceil(3) * 4);
     for group in content.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - group.len()));
         for place in 0..4 {
             if place <= group.len() {
@@ -171,7 +183,13 @@ mod tests {
 
     #[test]
     fn base64_pads() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
         assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");

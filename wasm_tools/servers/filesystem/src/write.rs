@@ -49,7 +49,9 @@ pub fn make_directory(path: &str) -> Result<(), Failure> {
 /// Moves a file or directory to where nothing is yet.
 pub fn relocate(source: &str, destination: &str) -> Result<(), Failure> {
     match fs::symlink_metadata(destination) {
-        Ok(_) => Err(Failure::new(format!("Destination already exists: {destination}"))),
+        Ok(_) => Err(Failure::new(format!(
+            "Destination already exists: {destination}"
+        ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(source, destination)
             .map_err(|error| Failure::between(&error, "rename", source, destination)),
         Err(error) => Err(Failure::system(&error, "lstat", destination)),

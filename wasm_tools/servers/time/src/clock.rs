@@ -72,7 +72,11 @@ fn parse(written: &str) -> Option<(i8, i8)> {
 /// Spelt out here because a general formatter would weigh more than all of our code.
 fn iso(shown: DateTime, offset_s: i32) -> String {
     let (hour, minute, second) = (shown.hour(), shown.minute(), shown.second());
-    format!("{}T{hour:02}:{minute:02}:{second:02}{}", iso_date(shown.date()), signed(offset_s))
+    format!(
+        "{}T{hour:02}:{minute:02}:{second:02}{}",
+        iso_date(shown.date()),
+        signed(offset_s)
+    )
 }
 
 fn iso_date(date: Date) -> String {
@@ -122,7 +126,12 @@ mod tests {
         written.parse().unwrap()
     }
 
-    fn converted(source: &str, written: &str, target: &str, now: &str) -> Result<Conversion, String> {
+    fn converted(
+        source: &str,
+        written: &str,
+        target: &str,
+        now: &str,
+    ) -> Result<Conversion, String> {
         let zones = (find(source).unwrap(), find(target).unwrap());
         convert((source, &zones.0), written, (target, &zones.1), at(now))
     }
@@ -131,9 +140,15 @@ mod tests {
     fn daylight_saving_follows_the_date() {
         let paris = find("Europe/Paris").unwrap();
         let winter = present("Europe/Paris", &paris, at("2026-01-15T12:00:00Z"));
-        assert_eq!((winter.datetime.as_str(), winter.is_dst), ("2026-01-15T13:00:00+01:00", false));
+        assert_eq!(
+            (winter.datetime.as_str(), winter.is_dst),
+            ("2026-01-15T13:00:00+01:00", false)
+        );
         let summer = present("Europe/Paris", &paris, at("2026-07-15T12:00:00Z"));
-        assert_eq!((summer.datetime.as_str(), summer.is_dst), ("2026-07-15T14:00:00+02:00", true));
+        assert_eq!(
+            (summer.datetime.as_str(), summer.is_dst),
+            ("2026-07-15T14:00:00+02:00", true)
+        );
         assert_eq!(summer.day_of_week, "Wednesday");
     }
 
@@ -143,9 +158,24 @@ mod tests {
         let there = converted("Asia/Kolkata", "9:05", "Asia/Kathmandu", day).unwrap();
         assert_eq!(there.time_difference, "+0.25h");
         assert_eq!(there.target.datetime, "2026-07-15T09:20:00+05:45");
-        assert_eq!(converted("UTC", "0:00", "Asia/Kolkata", day).unwrap().time_difference, "+5.5h");
-        assert_eq!(converted("UTC", "0:00", "America/Lima", day).unwrap().time_difference, "-5.0h");
-        assert_eq!(converted("UTC", "0:00", "UTC", day).unwrap().time_difference, "+0.0h");
+        assert_eq!(
+            converted("UTC", "0:00", "Asia/Kolkata", day)
+                .unwrap()
+                .time_difference,
+            "+5.5h"
+        );
+        assert_eq!(
+            converted("UTC", "0:00", "America/Lima", day)
+                .unwrap()
+                .time_difference,
+            "-5.0h"
+        );
+        assert_eq!(
+            converted("UTC", "0:00", "UTC", day)
+                .unwrap()
+                .time_difference,
+            "+0.0h"
+        );
     }
 
     #[test]
@@ -162,7 +192,8 @@ mod tests {
 
     #[test]
     fn today_is_the_day_in_the_source_zone() {
-        let there = converted("Pacific/Kiritimati", "01:00", "UTC", "2026-12-31T11:00:00Z").unwrap();
+        let there =
+            converted("Pacific/Kiritimati", "01:00", "UTC", "2026-12-31T11:00:00Z").unwrap();
         assert_eq!(there.source.datetime, "2027-01-01T01:00:00+14:00");
         assert_eq!(there.target.datetime, "2026-12-31T11:00:00+00:00");
     }
@@ -171,7 +202,10 @@ mod tests {
     fn a_time_is_hours_and_minutes() {
         assert_eq!(parse("23:59"), Some((23, 59)));
         assert_eq!(parse("9:5"), Some((9, 5)));
-        for wrong in ["24:00", "1:60", "001:00", "-1:00", "+1:00", " 1:00", "1:00 ", "1:00:00", "1", "", ":", "1:"] {
+        for wrong in [
+            "24:00", "1:60", "001:00", "-1:00", "+1:00", " 1:00", "1:00 ", "1:00:00", "1", "", ":",
+            "1:",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

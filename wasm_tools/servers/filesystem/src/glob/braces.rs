@@ -9,7 +9,9 @@ type Token = (char, bool);
 
 /// The patterns that a pattern with braces stands for.
 pub fn expand(pattern: &str) -> Vec<String> {
-    let closed = pattern.find('{').is_some_and(|open| pattern[open..].contains('}'));
+    let closed = pattern
+        .find('{')
+        .is_some_and(|open| pattern[open..].contains('}'));
     if !closed {
         return vec![pattern.to_owned()];
     }
@@ -20,7 +22,10 @@ pub fn expand(pattern: &str) -> Vec<String> {
         tokens.splice(..2, kept);
     }
     let words = words(tokens, 0, true);
-    words.iter().map(|word| word.iter().map(|(letter, _)| letter).collect()).collect()
+    words
+        .iter()
+        .map(|word| word.iter().map(|(letter, _)| letter).collect())
+        .collect()
 }
 
 /// Takes the backslash off what it makes meaningless here; other escapes are the glob's.
@@ -39,32 +44,8 @@ fn tokens(pattern: &str) -> Vec<Token> {
     tokens
 }
 
-/// The first brace that closes, with what stands before, in and after it.
+/// The first opening brace that has a closing one, and that one.
 fn first_set(tokens: &[Token]) -> Option<(usize, usize)> {
-    let mut open = Vec::new();
-    let mut found: Option<(usize, usize)> = None;
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            ('{', false) => open.push(at),
-            ('}', false) => {
-                if let Some(start) = open.pop() {
-                    // An outer set that closes later holds the inner ones.
-                    if found.is_none_or(|(known, _)| start < known) {
-                        found = Some((start, at));
-                    }
-                    if open.is_empty() {
-                        return found;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    // With braces left open, the first of the closed ones counts, not the outermost.
-    outermost_closed(tokens)
-}
-
-fn outermost_closed(tokens: &[Token]) -> Option<(usize, usize)> {
     let mut open = Vec::new();
     let mut pairs = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -83,8 +64,7 @@ fn words(mut tokens: Vec<Token>, depth: usize, top: bool) -> Vec<Vec<Token>> {
     }
     let mut done: Vec<Vec<Token>> = vec![Vec::new()];
     let mut drop_empty = None;
-    loop {
-        let Some((open, close)) = first_set(&tokens) else { break };
+    while let Some((open, close)) = first_set(&tokens) {
         let (before, body) = (&tokens[..open], &tokens[open + 1..close]);
         let after = tokens[close + 1..].to_vec();
         if before.last() == Some(&('$', false)) {
@@ -156,12 +136,14 @@ fn members(body: &[Token], depth: usize) -> Vec<Vec<Token>> {
     if parts.len() == 1 {
         // `{{a,b}}` keeps its outer braces: `{a} {b}`.
         let inner = words(parts.remove(0), depth + 1, false);
-        let embraced = |word: Vec<Token>| {
-            [vec![('{', true)], word, vec![('}', true)]].concat()
-        };
+        let embraced = |word: Vec<Token>| [vec![('{', true)], word, vec![('}', true)]].concat();
         return inner.into_iter().map(embraced).collect();
     }
-    parts.into_iter().flat_map(|part| words(part, depth + 1, false)).take(MAX_WORDS).collect()
+    parts
+        .into_iter()
+        .flat_map(|part| words(part, depth + 1, false))
+        .take(MAX_WORDS)
+        .collect()
 }
 
 /// The values of `1..5`, `01..10..3` or `a..e`.
@@ -178,17 +160,32 @@ fn sequence(body: &[Token]) -> Option<Vec<Vec<Token>>> {
     };
     let step = integer(step)?.unsigned_abs().max(1);
     let words = if let (Some(first), Some(last)) = (integer(from), integer(to)) {
-        let padded = [from, to, step_text(&parts)].iter().any(|text| is_padded(text));
+        let padded = [from, to, step_text(&parts)]
+            .iter()
+            .any(|text| is_padded(text));
         let width = if padded { from.len().max(to.len()) } else { 0 };
-        range(first, last, step).map(|number| pad(number, width)).collect()
+        range(first, last, step)
+            .map(|number| pad(number, width))
+            .collect()
     } else {
         let (first, last) = (single_letter(from)?, single_letter(to)?);
         range(i64::from(first), i64::from(last), step)
             .filter_map(|code| u8::try_from(code).ok().map(char::from))
-            .map(|letter| if letter == '\\' { String::new() } else { letter.to_string() })
+            .map(|letter| {
+                if letter == '\\' {
+                    String::new()
+                } else {
+                    letter.to_string()
+                }
+            })
             .collect::<Vec<String>>()
     };
-    Some(words.iter().map(|word| word.chars().map(|letter| (letter, false)).collect()).collect())
+    Some(
+        words
+            .iter()
+            .map(|word| word.chars().map(|letter| (letter, false)).collect())
+            .collect(),
+    )
 }
 
 fn step_text<'a>(parts: &[&'a str]) -> &'a str {
@@ -198,7 +195,13 @@ fn step_text<'a>(parts: &[&'a str]) -> &'a str {
 fn range(first: i64, last: i64, step: u64) -> impl Iterator<Item = i64> {
     let step = i64::try_from(step).unwrap_or(i64::MAX);
     let down = last < first;
-    let next = move |at: &i64| if down { at.checked_sub(step) } else { at.checked_add(step) };
+    let next = move |at: &i64| {
+        if down {
+            at.checked_sub(step)
+        } else {
+            at.checked_add(step)
+        }
+    };
     std::iter::successors(Some(first), next)
         .take_while(move |at| if down { *at >= last } else { *at <= last })
         .take(MAX_WORDS)

@@ -1,10 +1,13 @@
 //! Classes of characters: `[a-z]`, `[!0-9]`, `[[:alpha:]_]`.
 
+/// Whether a character belongs to a named class.
+type Test = fn(char) -> bool;
+
 /// A class, over UTF-16 units as JavaScript matches them.
 pub struct Class {
     negated: bool,
     ranges: Vec<(u16, u16)>,
-    named: Vec<fn(char) -> bool>,
+    named: Vec<Test>,
 }
 
 /// What a bracket turned out to be.
@@ -23,26 +26,35 @@ impl Class {
     /// Whether the unit is in the class.
     pub fn holds(&self, unit: u16) -> bool {
         let letter = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
-        let inside = self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&unit))
+        let inside = self
+            .ranges
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&unit))
             || self.named.iter().any(|named| named(letter));
         inside != self.negated
     }
 }
 
-const NAMED: [(&str, fn(char) -> bool); 14] = [
+const NAMED: [(&str, Test); 14] = [
     ("[:alnum:]", char::is_alphanumeric),
     ("[:alpha:]", char::is_alphabetic),
     ("[:ascii:]", |letter| letter.is_ascii()),
-    ("[:blank:]", |letter| letter == '\t' || (letter.is_whitespace() && !is_break(letter))),
+    ("[:blank:]", |letter| {
+        letter == '\t' || (letter.is_whitespace() && !is_break(letter))
+    }),
     ("[:cntrl:]", char::is_control),
     ("[:digit:]", char::is_numeric),
-    ("[:graph:]", |letter| !letter.is_whitespace() && !letter.is_control()),
+    ("[:graph:]", |letter| {
+        !letter.is_whitespace() && !letter.is_control()
+    }),
     ("[:lower:]", char::is_lowercase),
     ("[:print:]", |letter| !letter.is_control()),
     ("[:punct:]", is_punctuation),
     ("[:space:]", char::is_whitespace),
     ("[:upper:]", char::is_uppercase),
-    ("[:word:]", |letter| letter.is_alphanumeric() || letter == '_'),
+    ("[:word:]", |letter| {
+        letter.is_alphanumeric() || letter == '_'
+    }),
     ("[:xdigit:]", |letter| letter.is_ascii_hexdigit()),
 ];
 
@@ -62,7 +74,11 @@ const fn unit(letter: char) -> u16 {
 
 /// Reads the bracket at `start`.
 pub fn read(pattern: &[u16], start: usize) -> Bracket {
-    let mut class = Class { negated: false, ranges: Vec::new(), named: Vec::new() };
+    let mut class = Class {
+        negated: false,
+        ranges: Vec::new(),
+        named: Vec::new(),
+    };
     let mut at = start + 1;
     if matches!(pattern.get(at), Some(sign) if [unit('!'), unit('^')].contains(sign)) {
         class.negated = true;
@@ -94,8 +110,11 @@ pub fn read(pattern: &[u16], start: usize) -> Bracket {
                 class.ranges.push((first, letter));
             }
             at += 1;
-        } else if pattern.get(at + 1) == Some(&unit('-')) && pattern.get(at + 2) == Some(&unit(']')) {
-            class.ranges.extend([(letter, letter), (unit('-'), unit('-'))]);
+        } else if pattern.get(at + 1) == Some(&unit('-')) && pattern.get(at + 2) == Some(&unit(']'))
+        {
+            class
+                .ranges
+                .extend([(letter, letter), (unit('-'), unit('-'))]);
             at += 2;
         } else if pattern.get(at + 1) == Some(&unit('-')) {
             range_start = Some(letter);
@@ -108,16 +127,24 @@ pub fn read(pattern: &[u16], start: usize) -> Bracket {
     Bracket::Literal
 }
 
-fn named_at(pattern: &[u16], at: usize) -> Option<(fn(char) -> bool, usize)> {
+fn named_at(pattern: &[u16], at: usize) -> Option<(Test, usize)> {
     let rest = pattern.get(at..)?;
     let found = NAMED.iter().find(|(name, _)| {
-        rest.len() >= name.len() && name.bytes().zip(rest).all(|(byte, unit)| u16::from(byte) == *unit)
+        rest.len() >= name.len()
+            && name
+                .bytes()
+                .zip(rest)
+                .all(|(byte, unit)| u16::from(byte) == *unit)
     })?;
     Some((found.1, found.0.len()))
 }
 
 fn finish(class: Class, end: usize) -> Bracket {
-    match (class.ranges.as_slice(), class.named.is_empty(), class.negated) {
+    match (
+        class.ranges.as_slice(),
+        class.named.is_empty(),
+        class.negated,
+    ) {
         ([], true, _) => Bracket::Nothing,
         ([(first, last)], true, false) if first == last => Bracket::Plain(*first, end),
         _ => Bracket::Class(class, end),

@@ -32,16 +32,31 @@ impl Glob {
         let negated = (pattern.len() - body.len()) % 2 == 1;
         // A comment, like a pattern that is too long, matches nothing.
         if pattern.starts_with('#') || pattern.len() > MAX_PATTERN_BYTES {
-            return Glob { negated: false, alternatives: Vec::new() };
+            return Glob {
+                negated: false,
+                alternatives: Vec::new(),
+            };
         }
-        let alternatives = braces::expand(body).iter().map(|text| parts(text)).collect();
-        Glob { negated, alternatives }
+        let alternatives = braces::expand(body)
+            .iter()
+            .map(|text| parts(text))
+            .collect();
+        Glob {
+            negated,
+            alternatives,
+        }
     }
 
     /// Whether the pattern matches this relative path, as a whole.
     pub fn matches(&self, path: &str) -> bool {
-        let names: Vec<Vec<u16>> = path.split('/').map(|name| name.encode_utf16().collect()).collect();
-        let any = self.alternatives.iter().any(|parts| match_parts(parts, &names));
+        let names: Vec<Vec<u16>> = path
+            .split('/')
+            .map(|name| name.encode_utf16().collect())
+            .collect();
+        let any = self
+            .alternatives
+            .iter()
+            .any(|parts| match_parts(parts, &names));
         any != self.negated
     }
 }
@@ -81,7 +96,11 @@ fn match_parts(parts: &[Part], names: &[Vec<u16>]) -> bool {
             Part::Globstar => {
                 let first = reached.iter().position(|is| *is).unwrap_or(names.len() + 1);
                 // At the end it stands for at least one name: `a/**` is what is in `a`.
-                let first = if index + 1 == parts.len() { first + 1 } else { first };
+                let first = if index + 1 == parts.len() {
+                    first + 1
+                } else {
+                    first
+                };
                 next.iter_mut().skip(first).for_each(|is| *is = true);
             }
             Part::Name(segment) => {
@@ -101,8 +120,10 @@ mod tests {
 
     fn check(pattern: &str, yes: &[&str], no: &[&str]) {
         let glob = Glob::new(pattern);
-        yes.iter().for_each(|path| assert!(glob.matches(path), "{pattern} should match {path}"));
-        no.iter().for_each(|path| assert!(!glob.matches(path), "{pattern} should not match {path}"));
+        yes.iter()
+            .for_each(|path| assert!(glob.matches(path), "{pattern} should match {path}"));
+        no.iter()
+            .for_each(|path| assert!(!glob.matches(path), "{pattern} should not match {path}"));
     }
 
     #[test]
@@ -114,7 +135,11 @@ mod tests {
 
     #[test]
     fn globstars_cross_names() {
-        check("**/*.txt", &["a.txt", "d/a.txt", "d/.e/a.txt"], &["a.txt/b"]);
+        check(
+            "**/*.txt",
+            &["a.txt", "d/a.txt", "d/.e/a.txt"],
+            &["a.txt/b"],
+        );
         check("a/**", &["a/b", "a/b/c"], &["a", "b"]);
         check("a/**/b", &["a/b", "a/x/y/b"], &["a", "b"]);
         check("**", &["a", "a/b"], &[]);

@@ -44,7 +44,10 @@ impl Segment {
     /// Reads a pattern without slashes.
     pub fn new(pattern: &str) -> Self {
         let units: Vec<u16> = pattern.encode_utf16().collect();
-        let mut reader = Reader { units: &units, at: 0 };
+        let mut reader = Reader {
+            units: &units,
+            at: 0,
+        };
         Segment(reader.sequence(0, false).unwrap_or_default())
     }
 
@@ -142,7 +145,10 @@ impl Reader<'_> {
 /// Moves the places through the nodes.
 fn advance(nodes: &[Node], name: &[u16], mut from: Places, outer: Option<&Tail>) -> Places {
     for (index, node) in nodes.iter().enumerate() {
-        let tail = Tail { nodes: nodes.get(index + 1..).unwrap_or_default(), outer };
+        let tail = Tail {
+            nodes: nodes.get(index + 1..).unwrap_or_default(),
+            outer,
+        };
         from = match node {
             Node::Unit(unit) => shift(&from, name, |found| found == *unit),
             Node::AnyUnit => shift(&from, name, |_| true),
@@ -153,7 +159,11 @@ fn advance(nodes: &[Node], name: &[u16], mut from: Places, outer: Option<&Tail>)
                 repeated(*repeat, alternatives, name, from, &tail)
             }
             Node::Except(alternatives) => {
-                let allowed = |at: usize| !alternatives.iter().any(|nodes| ends(nodes, name, at, &tail));
+                let allowed = |at: usize| {
+                    !alternatives
+                        .iter()
+                        .any(|nodes| ends(nodes, name, at, &tail))
+                };
                 let kept: Places = (0..from.len()).map(|at| from[at] && allowed(at)).collect();
                 from_first(&kept)
             }
@@ -192,7 +202,10 @@ fn repeated(
         let mut union = vec![false; from.len()];
         for nodes in alternatives {
             let reached = advance(nodes, name, from.clone(), Some(tail));
-            union.iter_mut().zip(reached).for_each(|(known, new)| *known |= new);
+            union
+                .iter_mut()
+                .zip(reached)
+                .for_each(|(known, new)| *known |= new);
         }
         union
     };
@@ -201,14 +214,20 @@ fn repeated(
         loop {
             let further = once(&reached);
             let before = reached.clone();
-            reached.iter_mut().zip(further).for_each(|(known, new)| *known |= new);
+            reached
+                .iter_mut()
+                .zip(further)
+                .for_each(|(known, new)| *known |= new);
             if reached == before {
                 break;
             }
         }
     }
     if matches!(repeat, Repeat::Any | Repeat::AtMostOnce) {
-        reached.iter_mut().zip(from).for_each(|(known, new)| *known |= new);
+        reached
+            .iter_mut()
+            .zip(from)
+            .for_each(|(known, new)| *known |= new);
     }
     reached
 }
