@@ -29,6 +29,11 @@ Both results have ``rejected`` (reason -> number of nodes; on a ``Refused`` with
 reasons, the runner-up, and ``to_json()`` in the form of ``sanderling explain``. These are computed
 when asked, from the table as it then is: ask before it changes.
 
+Calls that arrive together, or come after each other, over the same table::
+
+    results = place_batch(table, [call, other], time_limit_s=0.02)       # one per call
+    results = place_batch(table, [read, parse], after=[(), (0,)])        # parse comes after read
+
 ``slots`` and ``memory_mib`` are what is free. A node without a free slot refuses under
 ``capacity``; a dispatcher that would rather queue there keeps ``slots`` at 1 or more and says how
 long the wait is in ``queue_ms``. ``allow`` and ``deny`` are sets of node ids; keep and reuse the
@@ -38,6 +43,7 @@ Ids that no table entry has raise :class:`UnknownNode`; every error is a :class:
 one line.
 """
 
+from solver.batch import place_batch
 from solver.callspec import CallSpec, Profile
 from solver.costs import Parts
 from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
@@ -73,5 +79,6 @@ __all__ = [
     "Verdict",
     "parse_problem",
     "place",
+    "place_batch",
     "place_one",
 ]

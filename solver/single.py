@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from solver.callspec import CallSpec
 from solver.costs import Parts, parts_of
 from solver.exact import cheapest
 from solver.explain import Explanation, explain
-from solver.filters import count_reasons, first_reasons
+from solver.filters import CAPACITY, REASONS, count_reasons, first_reasons
 from solver.table import NodeTable
 
 
@@ -42,28 +44,40 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A call that no node may run. Its reasons are computed when asked."""
+    """A call that no node may run. Its reasons are computed when asked.
+
+    Attributes:
+        crowded_out: it was one of a batch, so that nodes which alone would let it in refuse it
+            under ``capacity``: others of the batch fill them, or it is tied to calls that
+            cannot be placed with it.
+    """
 
     table: NodeTable
     call: CallSpec
+    crowded_out: bool = False
 
     @property
     def rejected(self) -> dict[str, int]:
         """Reason -> number of nodes that refuse the call."""
-        return count_reasons(first_reasons(self.table, self.call))
+        first = first_reasons(self.table, self.call)
+        if self.crowded_out:
+            first = np.where(first == len(REASONS), np.int8(REASONS.index(CAPACITY)), first)
+        return count_reasons(first)
 
     @property
     def core(self) -> tuple[str, ...]:
         """Reasons whose removal would open a node, of which no proper subset does."""
-        return self.explain().core
+        return (CAPACITY,) if CAPACITY in self.rejected else self.explain().core
 
     @property
     def mend(self) -> str:
         """The smallest change that would make it possible, in words."""
+        if self.crowded_out and (node := self.explain().placed) is not None:
+            return f"wait for {node}, which others of the batch fill"
         return self.explain().mend
 
     def explain(self) -> Explanation:
-        """Every node's reasons."""
+        """Every node's verdict on the call alone."""
         return explain(self.table, self.call)
 
 

@@ -247,5 +247,6 @@ def test_exported_names_are_pinned():
         "Verdict",
         "parse_problem",
         "place",
+        "place_batch",
         "place_one",
     ]
