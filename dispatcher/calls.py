@@ -216,6 +216,8 @@ def _json_bytes(entry: ToolEntry, value: Mapping[str, Any]) -> bytes:
             return body
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    except RecursionError:
+        raise InvalidArguments(f"{entry.public_name}: arguments are nested too deep") from None
     except (TypeError, ValueError) as error:
         raise InvalidArguments(f"{entry.public_name}: arguments are no JSON: {error}") from None
 
