@@ -62,7 +62,8 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
-	@test -e $(VENV)/.dev || { echo "Installing the locked packages into $(VENV) (once, about a minute) ..."; $(PIP) install --require-hashes -r requirements/run.lock; }
+	@echo "Installing the locked packages into $(VENV) (once, about a minute) ..."
+	@$(PIP) install --require-hashes -r requirements/run.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
