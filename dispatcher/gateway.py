@@ -25,7 +25,14 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from dispatcher import __version__
 from dispatcher.account import record_json
 from dispatcher.changes import ChangeFeed
-from dispatcher.errors import CallFailed, CallRefused, RequestError, SanderlingError, UnknownTool
+from dispatcher.errors import (
+    CallFailed,
+    CallRefused,
+    InvalidArguments,
+    RequestError,
+    SanderlingError,
+    UnknownTool,
+)
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ INSTRUCTIONS: Final = (
     "Tools run on edge nodes. Each result's _meta names the node that ran it "
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
 )
+_HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
 
@@ -121,6 +129,8 @@ class Gateway:
             raise MCPError(INVALID_PARAMS, str(error)) from None
         except SanderlingError as error:
             return error_result(error)
+        except UnicodeEncodeError:
+            return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
 

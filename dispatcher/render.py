@@ -71,20 +71,9 @@ def verdict(tool: str, value: Json) -> str:
             return f"{tool} can run nowhere: no node is connected."
         causes = ", ".join(f"{reason} ({_nodes(count)})" for reason, count in counts.items())
         return f"{tool} can run nowhere: {causes}."
-    rivals = sorted(
-        (node["cost_ms"], node["node"])
-        for node in value["nodes"]
-        if node["cost_ms"] is not None and node["node"] != placed
-    )
-    cost = next(node["cost_ms"] for node in value["nodes"] if node["node"] == placed)
     refused = sum(node["cost_ms"] is None for node in value["nodes"])
     others = f"; {_nodes(refused)} may not run it" if refused else ""
-    if not rivals:
-        return f"{tool} runs on {placed}, the only node that may{others}."
-    return (
-        f"{tool} runs on {placed}: {_ms(cost)} ms, and {_ms(rivals[0][0])} ms on "
-        f"{rivals[0][1]}, the next best{others}."
-    )
+    return f"{tool} runs on {value['why']}{others}."
 
 
 def tools(found: Sequence[Json]) -> None:

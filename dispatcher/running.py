@@ -70,7 +70,7 @@ async def running(
         if listening is not None:
             stack.callback(listening.close)
         app = await _started_app(config, stack)
-        grpc = f"{_local(config.dispatcher.host)}:{app.grpc_port}"
+        grpc = f"{_authority(_local(config.dispatcher.host))}:{app.grpc_port}"
         supervisor = Supervisor(agents, dispatcher=grpc, token=app.token, state=app.state, say=_say)
         stack.push_async_callback(supervisor.stop)
         supervisor.start()

@@ -70,6 +70,22 @@ def test_no_command_line_tells_the_token(up):
         assert token not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
+@pytest.mark.parametrize(("host", "local"), [("::1", True), ("0.0.0.0", False)])  # noqa: S104
+def test_other_addresses(tmp_path, host, local):
+    if ":" in host and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    with started(tmp_path / "s", "--port", "0", "--agents", "a", "--host", host) as up:
+        done = command("agents", "--json", "--state", up.state)
+        assert [node["name"] for node in json.loads(done.stdout)] == ["a"]
+        # Without its token nobody else is let in, unless the address is this machine's alone.
+        url = up.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        done = command("agents", "--json", "--url", url)
+        assert (done.returncode == 0) is local
+        token = command("token", "--client", "--state", up.state).stdout.strip()
+        more = {"env": os.environ | {"SANDERLING_CLIENT_TOKEN": token}}
+        assert command("agents", "--json", "--url", url, **more).returncode == 0
+
+
 def test_a_second_one_on_the_same_state_is_refused(up):
     second = command("up", "--state", up.state, "--port", "0")
     assert (second.returncode, second.stdout) == (2, "")

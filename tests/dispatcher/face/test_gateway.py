@@ -10,7 +10,7 @@ from dispatcher.errors import CallFailed, CallRefused, InvalidArguments
 from dispatcher.gateway import REFUSAL_KEY
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY
 
-from .conftest import RECORD, until
+from .conftest import MODERN, RECORD, McpClient, until
 
 ODD_DEFINITION = {
     "name": "odd",
@@ -180,6 +180,21 @@ async def test_what_nobody_foresaw_stays_in_the_log(app, either, caplog):
     assert "secret" not in json.dumps(result)
     number = text.split()[2].rstrip(";")
     assert any(number in one.message and one.exc_info for one in caplog.records)
+
+
+async def test_text_that_is_none_is_the_clients_fault(app, base, http):
+    async def fail(request):
+        request.arguments["text"].encode()
+
+    app.answer = fail
+    client = McpClient(f"{base}/mcp", MODERN, http)
+    body, headers = client.message("tools/call", {"name": "echo", "arguments": {"text": "HERE"}})
+    half = json.dumps(body).replace("HERE", r"\ud800")
+    headers["content-type"] = "application/json"
+    response = await http.post(client.url, content=half, headers=headers)
+    result = response.json()["result"]
+    assert result["isError"] is True
+    assert "half of a surrogate pair" in result["content"][0]["text"]
 
 
 async def test_progress_comes_before_the_result(app, either):
