@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import posixpath
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,6 +76,44 @@ def set_mode(path: str, mode: int, mounts: Sequence[Mount]) -> int:
         return stat.S_IMODE(os.fstat(handle).st_mode) & PERMISSION_BITS
 
 
+def link_target(path: str, mounts: Sequence[Mount]) -> str:
+    """Return where a symbolic link leads, as tools name it.
+
+    WASI keeps absolute targets to itself, for they are paths of the board; one
+    that lies beneath a mount is told by the mount's own path. It is text only:
+    whoever follows it is checked again.
+
+    Raises:
+        OutsideMountsError: the link or its target is not beneath a mount.
+        OSError: there is no such file, or it is no link.
+    """
+    mount, rest = _split(path, mounts)
+    with _opened(mount, rest, follow=False) as handle:
+        if not stat.S_ISLNK(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a symbolic link")
+        target = os.readlink("", dir_fd=handle)
+    if not target.startswith("/"):
+        return target
+    found = _as_tools_see(posixpath.normpath(target), mounts)
+    if found is None:
+        raise OutsideMountsError(path)
+    return found
+
+
+def _as_tools_see(target: str, mounts: Sequence[Mount]) -> str | None:
+    """Translate a path of the board by the innermost mount above it."""
+    roots = [
+        (root, mount)
+        for mount in mounts
+        for root in {mount.directory, os.path.realpath(mount.directory)}
+        if target == root or target.startswith(root.rstrip("/") + "/")
+    ]
+    if not roots:
+        return None
+    root, mount = max(roots, key=lambda found: len(found[0]))
+    return posixpath.normpath(f"{mount.path}/{target[len(root) :]}")
+
+
 def _split(path: str, mounts: Sequence[Mount]) -> tuple[Mount, str]:
     """Find the innermost mount above ``path`` and the rest beneath it, unresolved."""
     if not path.startswith("/") or "\0" in path:
@@ -89,10 +128,11 @@ def _split(path: str, mounts: Sequence[Mount]) -> tuple[Mount, str]:
 
 
 @contextmanager
-def _opened(mount: Mount, rest: str) -> Iterator[int]:
+def _opened(mount: Mount, rest: str, *, follow: bool = True) -> Iterator[int]:
+    """Open what ``rest`` names beneath the mount; without ``follow`` a last link itself."""
     base = os.open(mount.directory, _PATH_FLAGS | os.O_DIRECTORY)
     try:
-        handle = _open_beneath(base, rest)
+        handle = _open_beneath(base, rest, follow=follow)
     finally:
         os.close(base)
     try:
@@ -101,20 +141,20 @@ def _opened(mount: Mount, rest: str) -> Iterator[int]:
         os.close(handle)
 
 
-def _open_beneath(base: int, rest: str) -> int:
+def _open_beneath(base: int, rest: str, *, follow: bool) -> int:
     try:
-        return _openat2(base, rest)
+        return _openat2(base, rest, _PATH_FLAGS if follow else _PATH_FLAGS | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise OutsideMountsError(rest) from None
         if error.errno == errno.ENOSYS:
-            return _walk(base, rest)
+            return _walk(base, rest, follow=follow)
         raise
 
 
-def _openat2(base: int, rest: str) -> int:
+def _openat2(base: int, rest: str, flags: int) -> int:
     syscall = ctypes.CDLL(None, use_errno=True).syscall
-    how = _OpenHow(_PATH_FLAGS, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
     for _ in range(_RACE_RETRIES):
         handle = syscall(
             ctypes.c_long(_SYS_OPENAT2),
@@ -131,9 +171,10 @@ def _openat2(base: int, rest: str) -> int:
     raise OSError(number, os.strerror(number))
 
 
-def _walk(base: int, rest: str) -> int:
+def _walk(base: int, rest: str, *, follow: bool) -> int:
     handle = os.dup(base)
-    for part in rest.split("/"):
+    parts = rest.split("/")
+    for number, part in enumerate(parts, start=1):
         try:
             if part == "..":
                 raise OutsideMountsError(rest)
@@ -141,7 +182,8 @@ def _walk(base: int, rest: str) -> int:
         finally:
             os.close(handle)
         handle = deeper
-        if stat.S_ISLNK(os.fstat(handle).st_mode):
+        itself = number == len(parts) and not follow
+        if stat.S_ISLNK(os.fstat(handle).st_mode) and not itself:
             os.close(handle)
             raise OutsideMountsError(rest)
     return handle

@@ -20,6 +20,7 @@ from edge_agent.engine.files import (
     OutsideMountsError,
     ReadOnlyMountError,
     get_mode,
+    link_target,
     set_mode,
 )
 from edge_agent.engine.running import Running, current
@@ -46,20 +47,34 @@ def define_host(linker: wasmtime.Linker) -> None:
 
 
 def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
-    """``{"op": "get" | "set", "path", "mode"}`` -> ``{"mode"}`` or ``{"error"}``."""
-    operation, path, mode = request.get("op"), request.get("path"), request.get("mode")
-    if operation not in {"get", "set"}:
-        return {"error": "op: write get or set"}
-    if not isinstance(path, str):
-        return {"error": "path: give an absolute path as a string"}
-    if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):
-        return {"error": "mode: give the permission bits as a number from 0 to 511"}
+    """``{"op": "get" | "set" | "link", "path", "mode"}`` -> the answer, or ``{"error"}``.
+
+    ``get`` and ``set`` answer ``{"mode"}``, the permission bits as a number;
+    ``link`` answers ``{"target"}``, where a symbolic link leads as tools see it.
+    """
+    wrong = _what_is_wrong(request)
+    if wrong:
+        return {"error": wrong}
+    path: str = request["path"]
     try:
-        if operation == "get":
+        if request["op"] == "link":
+            return {"target": link_target(path, running.mounts)}
+        if request["op"] == "get":
             return {"mode": get_mode(path, running.mounts)}
-        return {"mode": set_mode(path, int(mode or 0), running.mounts)}
+        return {"mode": set_mode(path, request["mode"], running.mounts)}
     except (OutsideMountsError, ReadOnlyMountError, OSError) as error:
         return {"error": f"{path}: {_why(error)}"}
+
+
+def _what_is_wrong(request: dict[str, Any]) -> str:
+    operation, mode = request.get("op"), request.get("mode")
+    if operation not in {"get", "set", "link"}:
+        return "op: write get, set or link"
+    if not isinstance(request.get("path"), str):
+        return "path: give an absolute path as a string"
+    if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):
+        return "mode: give the permission bits as a number from 0 to 511"
+    return ""
 
 
 def _why(error: Exception) -> str:

@@ -339,13 +339,34 @@ def test_file_mode_works_without_openat2(send, mounted, monkeypatch):
         ({"op": "set", "path": "/data/tool.sh", "mode": 0o4755}, "0 to 511"),
         ({"op": "set", "path": "/data/tool.sh", "mode": True}, "0 to 511"),
         ({"op": "set", "path": "/data/tool.sh"}, "0 to 511"),
-        ({"op": "own", "path": "/data/tool.sh"}, "get or set"),
+        ({"op": "own", "path": "/data/tool.sh"}, "get, set or link"),
         ({"op": "get", "path": 5}, "absolute path"),
         ({"op": "get", "path": "/data/absent"}, "no such file"),
     ],
 )
 def test_file_mode_refuses_nonsense(send, mounted, request_, words):
     assert words in ask_mode(send, mounted, **request_)["error"]
+
+
+@pytest.mark.parametrize("walk", [False, True], ids=["openat2", "walk"])
+def test_links_are_told_as_tools_see_them(send, mounted, tmp_path, monkeypatch, walk):
+    if walk:
+        monkeypatch.setattr(files, "_openat2", no_openat2)
+    (mounted / "absolute").symlink_to(mounted / "deep" / ".." / "tool.sh")
+    (mounted / "root").symlink_to(mounted)
+    (mounted / "beside").symlink_to(f"{mounted}-not")
+    (mounted / "leaving").symlink_to(f"{mounted}/../secret")
+
+    def target(name):
+        return ask_mode(send, mounted, op="link", path=f"/data/{name}")
+
+    assert target("here") == {"target": "tool.sh"}
+    assert target("absolute") == {"target": "/data/tool.sh"}
+    assert target("root") == {"target": "/data"}
+    for name in ("away", "beside", "leaving", "tool.sh", "absent", "../secret", "away/secret"):
+        answer = target(name)
+        assert list(answer) == ["error"], name
+        assert str(tmp_path) not in answer["error"]
 
 
 def test_file_mode_is_not_set_in_a_read_only_mount(send, mounted):
