@@ -35,8 +35,7 @@ REFUSED = {
     [
         (
             PLACED,
-            "t runs on edge at 1.75 ms; device would take 21.5 ms (transfer +20 ms); "
-            "1 node may not run it.",
+            f"t runs on {PLACED['why']}; 1 node may not run it.",
         ),
         ({**PLACED, "nodes": [node("edge", 1)], "why": "edge"}, "t runs on edge."),
         (REFUSED, "t can run nowhere: privacy (1 node), data (2 nodes)."),
