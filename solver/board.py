@@ -103,8 +103,11 @@ class Board:
 
     def travel_ms(self, call: int, sources: Ints, targets: Ints) -> Floats:
         """Transfer of a call's output: shape (sources, targets), inf where there is no link."""
-        pick = np.ix_(sources, targets)
-        moved: Floats = self.half_rtt_ms[pick] + self.output_kib[call] * self.ms_per_kib[pick]
+        everywhere = len(targets) == len(self.queue_ms)  # distinct, in order: a copy of whole rows
+        pick = sources if everywhere else np.ix_(sources, targets)
+        moved: Floats = self.ms_per_kib[pick]
+        moved *= self.output_kib[call]
+        moved += self.half_rtt_ms[pick]
         return moved
 
     def step_ms(self, call: int, source: int, target: int) -> float:

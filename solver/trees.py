@@ -19,10 +19,8 @@ from solver.board import Board
 from solver.table import Floats
 from solver.units import Ints
 
-# So many nodes per call are tried first; what they cost together rules most others out.
-_BEAM = 24
-# Transfers are added up in blocks of this many pairs of nodes.
-_BLOCK = 1_000_000
+# So many nodes at a time are looked at as the source of a transfer.
+_BLOCK = 32
 
 Candidates = Mapping[int, Ints]
 
@@ -63,16 +61,9 @@ def able(board: Board, group: Sequence[int]) -> dict[int, Ints]:
 
 
 def cheapest_tree(board: Board, tree: Tree, nodes: Candidates) -> tuple[float, dict[int, int]]:
-    """The least cost of the tree's calls and their nodes; (inf, {}) where links are missing.
-
-    Exact. A first pass over few nodes per call gives a cost that rules out every node whose own
-    cost, with the least of all other calls, is above it.
-    """
+    """The least cost of the tree's calls and their nodes; (inf, {}) where links are missing."""
     if any(not len(nodes[c]) for c in tree.calls):
         return math.inf, {}
-    if max(len(nodes[c]) for c in tree.calls) > _BEAM:
-        good, _ = _sweep(board, tree, _beam(board, tree, nodes))
-        nodes = _within(board, tree, nodes, good)
     return _sweep(board, tree, nodes)
 
 
@@ -121,35 +112,27 @@ def _inwards(
 def _message(
     board: Board, value: Floats, here: Ints, there: Ints, sender: int
 ) -> tuple[Floats, Ints]:
-    """For each node there, the least of a value here plus the transfer; and where that is."""
-    least = np.empty(len(there))
-    at = np.empty(len(there), np.int64)
-    width = max(1, _BLOCK // max(len(here), 1))
-    for first in range(0, len(there), width):
-        block = slice(first, first + width)
-        # Links are symmetric, so the nodes there may stand as rows: argmin along them is faster.
-        sums = board.travel_ms(sender, there[block], here)
-        sums += value
-        at[block] = sums.argmin(axis=1)
-        least[block] = sums[np.arange(len(sums)), at[block]]
+    """For each node there, the least of a value here plus the transfer; and where that is.
+
+    From the least value on: once the next is no less than all that is found, the rest is not
+    either, since a transfer costs >= 0. Staying on a node is free, so that much is known first.
+    """
+    position = np.full(board.alone_ms.shape[1], -1, np.int64)
+    position[here] = np.arange(len(here))
+    at = position[there]
+    least = np.where(at >= 0, value[at], math.inf)
+    order = np.argsort(value, kind="stable")
+    columns = np.arange(len(there))
+    for first in range(0, len(order), _BLOCK):
+        rows = order[first : first + _BLOCK]
+        if value[rows[0]] >= least.max(initial=-math.inf):
+            break
+        sums = board.travel_ms(sender, here[rows], there)
+        sums += value[rows, None]
+        k = sums.argmin(axis=0)
+        found = sums[k, columns]
+        better = found < least
+        least[better] = found[better]
+        at[better] = rows[k[better]]
+    at[at < 0] = 0  # unreachable: any will do, the value is inf
     return least, at
-
-
-def _beam(board: Board, tree: Tree, nodes: Candidates) -> dict[int, Ints]:
-    """Per call its own cheapest nodes, and the nodes that are cheapest for all of them at once."""
-    together = board.alone_ms[list(tree.calls)].sum(axis=0)
-    shared = np.argsort(together, kind="stable")[:_BEAM]
-    few = {}
-    for call in tree.calls:
-        own = nodes[call]
-        cheap = own[np.argsort(board.alone_ms[call, own], kind="stable")[:_BEAM]]
-        few[call] = np.union1d(cheap, np.intersect1d(shared, own))
-    return few
-
-
-def _within(board: Board, tree: Tree, nodes: Candidates, good_ms: float) -> dict[int, Ints]:
-    least = {c: float(board.alone_ms[c, nodes[c]].min()) for c in tree.calls}
-    spare = good_ms * (1 + 1e-12) - sum(least.values())
-    return {
-        c: nodes[c][board.alone_ms[c, nodes[c]] <= least[c] + max(spare, 0.0)] for c in tree.calls
-    }

@@ -32,6 +32,8 @@ def memory_units(demands: Sequence[float], capacities: Sequence[float]) -> tuple
     Exact wherever the sums fit 60 bits. Where they do not, the least demands are rounded up to
     about 1e-18 of the sum, and a call that fits a node alone still does.
     """
+    if (quick := _whole(demands, capacities)) is not None:
+        return quick
     needs = [_exact(value) for value in demands]
     haves = [_exact(value) for value in capacities]
     total = sum(needs, Fraction(0))
@@ -50,6 +52,17 @@ def memory_units(demands: Sequence[float], capacities: Sequence[float]) -> tuple
             for floor, room in zip(have, haves, strict=True)
         ]
     return np.array(need, np.int64), np.array(have, np.int64)
+
+
+def _whole(demands: Sequence[float], capacities: Sequence[float]) -> tuple[Ints, Ints] | None:
+    """The usual case, whole MiB: quick. None where it is not that."""
+    need, have = np.asarray(demands, np.float64), np.asarray(capacities, np.float64)
+    total = float(need.sum())
+    if not 0 < total < _COST_ROOM or (need % 1).any():
+        return None
+    units = need.astype(np.int64)
+    unit = int(np.gcd.reduce(units))
+    return units // unit, np.minimum(have, total).astype(np.int64) // unit
 
 
 def per_ms(largest_ms: float, terms: int) -> float:

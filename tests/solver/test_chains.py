@@ -21,9 +21,9 @@ def test_every_answer_is_the_best_one(problem):
 @settings(max_examples=60, deadline=None)
 @given(problems(most_nodes=3, most_calls=5, tied=True))
 def test_nor_does_it_matter_how_much_is_tried_or_known_at_first(problem):
-    """One node per call in the first pass, no antichain but the widest in the first model."""
+    """One node at a time as a source, no antichain but the widest in the first model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trees, "_BEAM", 1)
+        patch.setattr(trees, "_BLOCK", 1)
         patch.setattr(cp_tied, "_FEW", 0)
         check(problem)
 
