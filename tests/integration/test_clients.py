@@ -25,7 +25,7 @@ def transport(request, up, config):
     return StdioServerParameters(command=sys.executable, args=argv)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_mcp_client(transport, mode):
     server = transport if isinstance(transport, str) else stdio_client(transport)
     async with Client(server, mode=mode) as client:

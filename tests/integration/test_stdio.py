@@ -57,7 +57,7 @@ def test_a_pipe_of_messages_is_answered_to_the_last(argv):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, None])
+@pytest.mark.parametrize("number", [signal.SIGTERM, None])
 def test_it_ends_by_signal_or_with_its_stdin(argv, number):
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
