@@ -7,11 +7,15 @@ an answer is parsed once, to know that it is what it claims to be.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
-from edge_agent.errors import BadAnswer
+from edge_agent.errors import BadAnswer, OutputTooLarge
 
 _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
+# About a hundred megabytes of objects, where each is as large as it can be.
+MOST_VALUES: Final = 500_000
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 INTERNAL_ERROR: Final = -32603
 
 
@@ -24,6 +28,29 @@ def parse(text: bytes) -> Any:
     import pydantic_core
 
     return pydantic_core.from_json(text, allow_inf_nan=False, cache_strings="keys")
+
+
+def parse_foreign(text: bytes) -> Any:
+    """Parse what a tool server wrote, after a look at how much memory that may take.
+
+    Sixteen megabytes of ``[],`` would become half a gigabyte of objects.
+
+    Raises:
+        ValueError: it is no strict JSON in UTF-8, or nests too deep.
+        OutputTooLarge: it holds more values than any real answer.
+    """
+    if _values_at_most(text) > MOST_VALUES:
+        values = _values_at_most(_STRING.sub(b'""', text))
+        if values > MOST_VALUES:
+            raise OutputTooLarge(
+                f"answer of {values} JSON values is over the limit of {MOST_VALUES}; ask for less"
+            )
+    return parse(text)
+
+
+def _values_at_most(text: bytes) -> int:
+    """Bound the number of values: each follows a bracket or a comma, or is the whole."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{") + 1
 
 
 def make_call(tool: str, arguments: bytes, meta: bytes = b"") -> bytes:
@@ -48,6 +75,7 @@ def read_result(answer: bytes) -> bytes:
 
     Raises:
         BadAnswer: the answer is no JSON-RPC response to the call.
+        OutputTooLarge: it holds too many values to look at.
     """
     result = _plain_result(answer)
     if result is not None:
@@ -74,7 +102,7 @@ def _plain_result(answer: bytes) -> bytes | None:
         return None
     result = answer[len(_ANSWER_HEAD) : -1]
     try:
-        _check_result(parse(result))
+        _check_result(parse_foreign(result))
     except ValueError:
         return None
     return result
@@ -84,7 +112,7 @@ def _parse_object(answer: bytes) -> dict[str, Any]:
     if not answer:
         raise BadAnswer("the tool server gave no answer to the call")
     try:
-        message = parse(answer)
+        message = parse_foreign(answer)
     except ValueError as error:
         raise BadAnswer(f"the tool server's answer is not JSON: {error}") from None
     if not isinstance(message, dict):

@@ -18,7 +18,7 @@ from edge_agent.engine.modules import LoadedModule
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed
-from edge_agent.jsonrpc import INTERNAL_ERROR, parse
+from edge_agent.jsonrpc import INTERNAL_ERROR, parse, parse_foreign
 from edge_agent.mounts import Mount
 
 LARGEST_LINE_BYTES: Final = 64 * MIB
@@ -130,7 +130,7 @@ def _parse_object(line: bytes) -> dict[str, Any]:
 
 def _check_json(data: bytes) -> None:
     try:
-        parse(data)
+        parse_foreign(data)
     except ValueError as error:
         raise BadAnswer(f"the module's answer is not JSON: {error}") from None
 

@@ -26,8 +26,8 @@ from edge_agent.engine.files import (
 from edge_agent.engine.running import Running, current
 from edge_agent.logs import log_unexpected
 
-# A host request names a path, or an HTTP request with its body.
-LARGEST_REQUEST_BYTES: Final = 4 * 1024 * 1024
+# A request names a path or a URL; parsing takes many times its size.
+LARGEST_REQUEST_BYTES: Final = 64 * 1024
 
 Handler = Callable[[dict[str, Any], Running], dict[str, Any]]
 _log = logging.getLogger(__name__)

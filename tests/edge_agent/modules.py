@@ -139,6 +139,16 @@ def trapping_once_in_a_while():
     )
 
 
+def looping_on_a_mark():
+    """Loops when the message says so, else has nothing to say."""
+    return module(
+        """(loop $l (br_if $l (i32.eq (i32.load8_u
+             (i32.sub (i32.add (local.get $ptr) (local.get $len)) (i32.const 4)))
+             (i32.const 33))))
+           (i64.const 0)"""
+    )
+
+
 def huge_answer(size):
     return module(
         f"""(drop (memory.grow (i32.const {size // 65536 + 1})))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge_agent import errors
 from edge_agent.config import load_config
 from edge_agent.engine.limits import MIB, Limits
-from edge_agent.errors import BadAnswer, CallRefused, ConfigError
+from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
 from edge_agent.jsonrpc import make_call, read_result
 from edge_agent.link import backoff_s
 from edge_agent.mounts import Mount, normalise, parse_mount, uncovered
@@ -242,6 +242,21 @@ def test_rpc_error_becomes_an_error_result():
         "content": [{"type": "text", "text": "unknown tool"}],
         "isError": True,
     }
+
+
+def test_answer_of_too_many_values_is_not_parsed():
+    flood = b'{"jsonrpc":"2.0","id":1,"result":{"content":[' + b"[]," * 600_000 + b"[]]}}"
+    with pytest.raises(OutputTooLarge, match="JSON values"):
+        read_result(flood)
+    with pytest.raises(OutputTooLarge, match="JSON values"):
+        read_result(b" " + flood)
+
+
+def test_commas_in_a_text_are_no_values():
+    text = 'a,[{"\\\n' * 300_000
+    answer = {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": text}]}}
+    raw = json.dumps(answer).encode()
+    assert json.loads(read_result(raw))["content"][0]["text"] == text
 
 
 def test_smuggled_second_result_is_not_taken_raw():
