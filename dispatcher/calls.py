@@ -215,9 +215,17 @@ def _json_bytes(entry: ToolEntry, value: Mapping[str, Any]) -> bytes:
         if b"NaN" not in body and b"Infinity" not in body:
             return body
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        return json.dumps(
+            value, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+        ).encode()
     except RecursionError:
         raise InvalidArguments(f"{entry.public_name}: arguments are nested too deep") from None
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise InvalidArguments(
+            f"{entry.public_name}: arguments hold {half}, half of a surrogate pair; "
+            f"send the whole character"
+        ) from None
     except (TypeError, ValueError) as error:
         raise InvalidArguments(f"{entry.public_name}: arguments are no JSON: {error}") from None
 

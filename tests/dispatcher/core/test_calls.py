@@ -72,9 +72,13 @@ async def test_arguments_that_are_no_json_are_refused(run_app, attach, call):
         for bad in (float("nan"), float("-inf")):
             with pytest.raises(InvalidArguments, match="echo: arguments"):
                 await call(app, "echo", {"more": bad})
-        await call(app, "echo", {"text": "NaN and Infinity, \ud83d and \u2028"})
+        for half in ("\ud83d", "NaN and \udc00"):
+            with pytest.raises(InvalidArguments, match="half of a surrogate pair"):
+                await call(app, "echo", {"text": half})
+        whole = "NaN and Infinity, \U0001f426 and \u2028"
+        await call(app, "echo", {"text": whole})
         ((_, arguments),) = agent.calls
-        assert arguments["text"] == "NaN and Infinity, \ud83d and \u2028"
+        assert arguments["text"] == whole
 
 
 async def test_without_a_node_a_call_is_refused_with_the_mend(run_app, call):
