@@ -83,7 +83,7 @@ class WasmEngine:
     @property
     def engine_id(self) -> str:
         """Name version, ISA and settings: compiled code fits exactly one such name."""
-        settings = f"{STACK_BYTES} {self.pooling} {native.TABLE_ELEMENTS} epoch"
+        settings = f"{STACK_BYTES} {self.pooling} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
 
@@ -132,6 +132,7 @@ def _make_config() -> wasmtime.Config:
     # What no core module of the ABI needs is not offered to hostile ones.
     config.wasm_threads = False
     config.wasm_memory64 = False
+    config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
     return config
 
 

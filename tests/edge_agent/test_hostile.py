@@ -177,6 +177,7 @@ def test_no_answer_is_refused_as_a_result(send):
         (b"\0asm\x0d\0\x01\0", "component"),
         (module(imports='(import "env" "system" (func))').wasm, "env.system"),
         (module(imports='(import "sanderling_host" "exec" (func))').wasm, "sanderling_host.exec"),
+        (module(extra="(memory $second 1)").wasm, "not valid WebAssembly"),
         (module(memory="(memory 1)").wasm, "exports no memory"),
         (module(memory='(memory (export "memory") i64 1)').wasm, "not valid|64-bit"),
         (module(extra='(func (export "_initialize") (param i32))').wasm, "_initialize"),
