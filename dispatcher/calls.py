@@ -35,6 +35,7 @@ from dispatcher.validation import Validators
 from dispatcher.wire import RESULT_MAX, Flight, Outcome
 from protos.edge.v1 import edge_pb2
 from solver import Placed
+from solver.filters import CAPACITY
 
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
@@ -285,11 +286,13 @@ def _turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> Sanderl
     message = result.message or "no reason given"
     if result.status == edge_pb2.STATUS_UNAVAILABLE:
         return CallFailed(f"{name}: {placed.node} could not start it: {message}", placed.node)
+    reason = result.reason or CAPACITY
+    mend = f"free a slot on {placed.node}" if reason == CAPACITY else ""
     return CallRefused(
         f"{name}: {placed.node} refused it: {message}",
-        reasons={"capacity": 1},
-        core=("capacity",),
-        mend=f"free a slot on {placed.node}",
+        reasons={reason: 1},
+        core=(reason,),
+        mend=mend,
     )
 
 

@@ -239,7 +239,7 @@ class Desk:
         check_label(label_of(call), rules.node, rules.site)
         check_data(call.data, rules.mounts)
         if (call.backend or "wasm") not in self._backends:
-            raise CallRefused(f"backend: this node has no {call.backend!r}")
+            raise CallRefused(f"backend: this node has no {call.backend!r}", "backend")
         if len(self._waiting) >= rules.queue_limit:
             raise CallRefused(f"busy: {rules.queue_limit} calls wait already")
         if self._held_bytes + ticket.argument_bytes > ARGUMENT_BYTES:

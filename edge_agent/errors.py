@@ -40,7 +40,15 @@ class ConnectionLost(EdgeAgentError):
 
 
 class CallRefused(EdgeAgentError):
-    """The call was not started here (busy, draining, this node's own policy)."""
+    """The call was not started here.
+
+    ``reason`` names the constraint in the solver's words: backend, allow, deny,
+    data, privacy, or capacity (busy, draining).
+    """
+
+    def __init__(self, message: str, reason: str = "capacity") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ModuleError(EdgeAgentError):

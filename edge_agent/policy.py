@@ -29,11 +29,13 @@ class Policy:
         names = (tool, f"{server}.{tool}")
         for pattern in self.deny:
             if any(fnmatchcase(name, pattern) for name in names):
-                raise CallRefused(f"{server}.{tool}: this node's policy denies {pattern!r}")
+                raise CallRefused(f"{server}.{tool}: this node's policy denies {pattern!r}", "deny")
         if self.allow is not None and not any(
             fnmatchcase(name, pattern) for pattern in self.allow for name in names
         ):
-            raise CallRefused(f"{server}.{tool}: not in the allow list of this node's policy")
+            raise CallRefused(
+                f"{server}.{tool}: not in the allow list of this node's policy", "allow"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,18 @@ def check_label(label: Label, node: str, site: str) -> None:
     """
     if label.privacy not in PRIVACY_LEVELS:
         raise CallRefused(
-            f"privacy {label.privacy!r} is unknown to this agent; update the agent of {node}"
+            f"privacy {label.privacy!r} is unknown to this agent; update the agent of {node}",
+            "privacy",
         )
     if label.privacy == "node" and label.origin != node:
         raise CallRefused(
-            f"privacy: the call may run only on {label.origin or 'its origin'}, this is {node}"
+            f"privacy: the call may run only on {label.origin or 'its origin'}, this is {node}",
+            "privacy",
         )
     if label.privacy == "site" and (not site or label.site != site):
         raise CallRefused(
-            f"privacy: the call may run only at site {label.site!r}, {node} is at {site!r}"
+            f"privacy: the call may run only at site {label.site!r}, {node} is at {site!r}",
+            "privacy",
         )
 
 
@@ -73,4 +78,4 @@ def check_data(paths: Sequence[str], mounts: Sequence[Mount]) -> None:
     """
     path = uncovered(paths, mounts)
     if path is not None:
-        raise CallRefused(f"data: this node mounts nothing above {path}")
+        raise CallRefused(f"data: this node mounts nothing above {path}", "data")

@@ -113,5 +113,6 @@ def failed(call_id: str, error: EdgeAgentError, backend: str = "", queue_ms: flo
             message=str(error),
             timings=edge_pb2.Timings(queue_ms=queue_ms),
             backend=backend,
+            reason=error.reason if isinstance(error, CallRefused) else "",
         )
     )

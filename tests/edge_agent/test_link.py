@@ -311,6 +311,7 @@ def test_call_against_the_rules_of_this_node_is_refused(start, offer, tmp_path, 
     attached.send(call=offer(saying("x"), **fields))
     result, _ = attached.result()
     assert result.status == REFUSED
+    assert result.reason == words.rstrip(":")
     assert words in result.message
     allowed = {
         "data": ["/logs/a", "/logs"],
@@ -323,12 +324,14 @@ def test_call_against_the_rules_of_this_node_is_refused(start, offer, tmp_path, 
 def test_own_policy_and_unknown_backend_are_refused(start, offer):
     attached = start(policy={"deny": ["server.tool"]}).attached()
     attached.send(call=offer(saying("x")))
-    assert "policy denies" in attached.result()[0].message
+    denied, _ = attached.result()
+    assert denied.reason == "deny"
+    assert "policy denies" in denied.message
     call = offer(saying("x"), "c2")
     call.tool, call.backend = "other", "container"
     attached.send(call=call)
     result, _ = attached.result("c2")
-    assert result.status == REFUSED
+    assert (result.status, result.reason) == (REFUSED, "backend")
     assert "container" in result.message
 
 
@@ -336,8 +339,8 @@ def test_full_queue_refuses(start, offer):
     attached = start(slots=1).attached()
     for number in range(1 + 64 + 3):
         attached.send(call=offer(modules.looping(), f"c{number}"))
-    refused = {attached.result()[0].call_id for _ in range(3)}
-    assert refused == {"c65", "c66", "c67"}
+    refused = {(result.call_id, result.reason) for result, _ in (attached.result() for _ in "abc")}
+    assert refused == {(f"c{number}", "capacity") for number in (65, 66, 67)}
 
 
 # ---- once and only once ----------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ class Chunk(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("call_id", "status", "result", "message", "timings", "cold", "backend", "memory_peak_bytes")
+    __slots__ = ("call_id", "status", "result", "message", "timings", "cold", "backend", "memory_peak_bytes", "reason")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -241,6 +241,7 @@ class Result(_message.Message):
     COLD_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     status: Status
     result: Payload
@@ -249,7 +250,8 @@ class Result(_message.Message):
     cold: bool
     backend: str
     memory_peak_bytes: int
-    def __init__(self, call_id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., message: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., cold: _Optional[bool] = ..., backend: _Optional[str] = ..., memory_peak_bytes: _Optional[int] = ...) -> None: ...
+    reason: str
+    def __init__(self, call_id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., message: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., cold: _Optional[bool] = ..., backend: _Optional[str] = ..., memory_peak_bytes: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("queue_ms", "start_ms", "exec_ms")

@@ -158,8 +158,18 @@ async def test_a_node_that_refuses_is_left_for_another(run_app, attach, call, un
         assert len(first.calls) == len(second.calls) == 1
         await second.vanish()
         await until(lambda: not app.registry.node("edge").connected)
-        with pytest.raises(CallRefused, match="device refused it: queue is full"):
+        with pytest.raises(CallRefused, match="device refused it: queue is full") as refused:
             await call(app, "act")
+        assert refused.value.reasons == {"capacity": 1}
+
+
+async def test_a_refusal_by_a_nodes_own_policy_says_so(run_app, attach, call):
+    async with run_app() as app:
+        denied = edge_pb2.Result(status=edge_pb2.STATUS_REFUSED, message="no", reason="deny")
+        await attach(app, handler=lambda c, a: denied)
+        with pytest.raises(CallRefused) as refused:
+            await call(app, "act")
+        assert (refused.value.reasons, refused.value.mend) == ({"deny": 1}, "")
 
 
 async def test_a_module_that_cannot_be_had_is_tried_elsewhere_then_told(run_app, attach, call):
