@@ -1,0 +1,31 @@
+"""``python -m bench.scenarios [--json]``: make docs/results.md, or print its figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from bench.scenarios.page import DOCS, write
+from bench.scenarios.runs import all_runs
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run all; write the page, or print one JSON list."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scenarios",
+        description="Place the four scenarios with every scheduler; write docs/results.md.",
+        epilog="example: python -m bench.scenarios --json | head",
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures, write nothing")
+    chosen = parser.parse_args(argv)
+    runs = all_runs()
+    if chosen.json:
+        print(json.dumps([asdict(run) for run in runs], indent=1))
+        return
+    for path in write(runs):
+        print(f"wrote {path.relative_to(DOCS.parent)}")
+
+
+if __name__ == "__main__":
+    main()
