@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -48,6 +49,7 @@ class Oracle:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
+            start_new_session=True,  # `node` from a wheel is a wrapper with a child of its own
         )
         self.lines: queue.Queue[bytes] = queue.Queue()
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -70,7 +72,7 @@ class Oracle:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.reader.join()
         for stream in (self.process.stdin, self.process.stdout):
