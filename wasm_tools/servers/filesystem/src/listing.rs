@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::glob::Glob;
 use crate::mounts::Mounts;
 use crate::paths::join;
+use crate::scan::entries_of;
 
 /// Deeper than any path that systems allow; where links or mounts make a ring, it ends here.
 const MAX_DEPTH: usize = 256;
@@ -32,8 +33,7 @@ pub enum SortBy {
 fn entries(directory: &str) -> Result<Vec<Entry>, Failure> {
     let fail = |error| Failure::system(&error, "scandir", directory);
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
+    for entry in entries_of(directory).map_err(fail)? {
         let kind = entry.file_type().map_err(fail)?;
         found.push(Entry {
             name: entry.file_name().to_string_lossy().into_owned(),

@@ -13,6 +13,7 @@ mod mounts;
 mod paths;
 mod preopens;
 mod read;
+mod scan;
 mod write;
 
 use wasmmcp::{tool, Answer, CallResult, Field, Input, Path, Shape, ToolError, Value};

@@ -14,6 +14,7 @@ use wasmmcp::host;
 use crate::failure::Failure;
 use crate::paths::{join, parent, parts_of, resolve, within};
 use crate::preopens;
+use crate::scan::entries_of;
 
 /// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -179,12 +180,8 @@ impl Mounts {
 fn spelling_in(directory: &str, name: &str) -> Result<Option<String>, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "scandir", directory);
     let mut same = Vec::new();
-    for entry in fs::read_dir(directory).map_err(fail)? {
-        let found = entry
-            .map_err(fail)?
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
+    for entry in entries_of(directory).map_err(fail)? {
+        let found = entry.file_name().to_string_lossy().into_owned();
         if found == name {
             return Ok(Some(found));
         }
