@@ -56,6 +56,8 @@ clean: ## remove the environment and every cache
 
 # ---- environments -----------------------------------------------------------
 # Locked with hashes. Each stamp is renewed when its lock or pyproject.toml is.
+# The locks are whole, so pip need not resolve (--no-deps): it would look past a pin that
+# another package wants with an extra, and refuse the newer release it finds.
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Sanderling needs Python 3.11 or later; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
@@ -63,12 +65,12 @@ $(BIN)/python:
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
 	@echo "Installing the locked packages into $(VENV) (once, about a minute) ..."
-	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/run.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 	@echo "Installing the locked development packages into $(VENV) (once, about a minute) ..."
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/.run
