@@ -60,17 +60,23 @@ class StdioServer:
                 elif line.strip():
                     self._note_cancel(line)
                     room.acquire()
-                    pool.submit(self._answer, line, target).add_done_callback(made_room)
+                    # Known before the next line is read: that may cancel it already.
+                    key, running = self._admit(line)
+                    asked = pool.submit(self._answer, line, key, running, target)
+                    asked.add_done_callback(made_room)
 
     def cancel_all(self) -> None:
         """End every request under way."""
         self._engine.watchdog.cancel_all()
 
-    def _answer(self, line: bytes, target: IO[bytes]) -> None:
-        running = Running(self._limits, self._mounts)
-        key = _request_key(line)
+    def _admit(self, line: bytes) -> tuple[str, Running]:
+        key, running = _request_key(line), Running(self._limits, self._mounts)
         with self._lock:
             self._running[key] = running
+        return key, running
+
+    def _answer(self, line: bytes, key: str, running: Running, target: IO[bytes]) -> None:
+        running.restart_clock()
         try:
             answer = self._send(line, running)
         finally:

@@ -42,7 +42,7 @@ class Watchdog:
                 self._wakes_at = running.deadline
                 self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
                 self._thread.start()
-            elif running.deadline < self._wakes_at:
+            elif running.stopped is not None or running.deadline < self._wakes_at:
                 self._changed.notify()
 
     def release(self, running: Running) -> None:

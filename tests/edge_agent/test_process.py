@@ -197,7 +197,8 @@ def test_serve_keeps_to_its_wall_time(run, tmp_path):
     assert "100 ms" in result["content"][0]["text"]
 
 
-def test_serve_ends_a_cancelled_request_without_an_answer(environment, tmp_path):
+@pytest.mark.parametrize("pause_s", [0, 0.5], ids=["before it starts", "while it runs"])
+def test_serve_ends_a_cancelled_request_without_an_answer(pause_s, environment, tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "serve", modules.looping_on_a_mark().write(tmp_path), "--wall-ms", "600000"],
         stdin=subprocess.PIPE,
@@ -206,7 +207,7 @@ def test_serve_ends_a_cancelled_request_without_an_answer(environment, tmp_path)
     )
     process.stdin.write(CALL.replace(b'"t"', b'"t!"') + b"\n")
     process.stdin.flush()
-    time.sleep(0.5)
+    time.sleep(pause_s)
     cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
     # Without the cancelling the process would wait ten minutes for its last answer.
     out, _ = process.communicate(json.dumps(cancel).encode() + b"\n", timeout=30)
