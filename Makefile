@@ -15,7 +15,7 @@ demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real
 	@$(BIN)/sanderling demo
 
 test: $(VENV)/.dev ## every test that needs nothing but PyPI
-	$(BIN)/python -m pytest -m "not oracle and not extended"
+	$(BIN)/python -m pytest -n 3 -m "not oracle and not extended"
 
 test-all: $(VENV)/.dev ## the wider suite: Node, Rust and live oracles; says what it skips and why
 	bash tests/prepare-all.sh
