@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from wasm_tools import servers
+
 SANDERLING = (sys.executable, "-m", "dispatcher")
 READY_S = 60
 STOP_S = 5  # the contract's
+BUILT_IN = sum(len(server.tools) for server in servers())
 
 CONFIG = """
 [dispatcher]

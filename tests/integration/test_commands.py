@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.requests import PLACEMENT_KEY
+from wasm_tools import servers
 
-from .conftest import SANDERLING, command, is_alive, wait_for
+from .conftest import BUILT_IN, SANDERLING, command, is_alive, wait_for
 
 NOW = '{"timezone": "UTC"}'
 
@@ -96,9 +97,10 @@ def test_explain_of_what_cannot_be_asked_is_exit_1(sanderling):
 
 def test_tools_and_agents(sanderling):
     tools = json.loads(sanderling("tools", "--json").stdout)
-    assert len(tools) == 26
+    assert len(tools) == BUILT_IN
     assert all({"name", "server", "description", "inputSchema"} <= set(tool) for tool in tools)
-    assert sanderling("tools").stdout.splitlines()[-1] == "26 tools of 4 servers"
+    counted = f"{BUILT_IN} tools of {len(servers())} servers"
+    assert sanderling("tools").stdout.splitlines()[-1] == counted
     agents = {agent["name"]: agent for agent in json.loads(sanderling("agents", "--json").stdout)}
     assert set(agents) == {"device", "edge", "cloud"}
     assert agents["device"]["mounts"] == [
@@ -142,7 +144,7 @@ def test_where_none_runs_one_is_started_and_stopped(tmp_path, folder):
 
 def test_listing_tools_needs_no_agent(tmp_path):
     done = command("tools", "--json", "--state", tmp_path, "--verbose")
-    assert len(json.loads(done.stdout)) == 26
+    assert len(json.loads(done.stdout)) == BUILT_IN
     assert "attached" not in done.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dispatcher.requests import PLACEMENT_KEY
 
-from .conftest import SANDERLING
+from .conftest import BUILT_IN, SANDERLING
 
 pytestmark = pytest.mark.extended
 
@@ -71,7 +71,7 @@ def test_langchain(langchain_python, up, config, way):
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert len(said["names"]) == 26
+    assert len(said["names"]) == BUILT_IN
     assert "UTC" in json.dumps(said["now"])
     assert "disk is full" in json.dumps(said["read"])
     assert "data: 3 nodes" in json.dumps(said["refused"])
@@ -109,7 +109,7 @@ def server(request, up):
 
 def test_the_inspector(inspector, server):
     tools = inspector(server, "--method", "tools/list")["tools"]
-    assert len(tools) == 26
+    assert len(tools) == BUILT_IN
     call = ("--method", "tools/call", "--tool-name", "get_current_time")
     result = inspector(server, *call, "--tool-arg", "timezone=Europe/Berlin")
     assert result["structuredContent"]["timezone"] == "Europe/Berlin"
