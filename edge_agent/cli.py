@@ -20,6 +20,7 @@ from edge_agent.errors import ConfigError, EdgeAgentError, TokenRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge_agent.answerer import Answerer
     from edge_agent.engine.limits import Limits
     from edge_agent.engine.modules import LoadedModule
     from edge_agent.engine.runtime import WasmEngine
@@ -29,6 +30,7 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 _LAST_PORT: Final = 65_535
+_SERVE_TOKEN: Final = "SANDERLING_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 _EGRESS: Final = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.*-]+):([0-9]{1,5})")
 
 
@@ -185,9 +187,19 @@ def call(
     epilog="""
     edge-agent serve time.wasm
     edge-agent serve filesystem.wasm --mount /data=/srv/data:ro --wall-ms 2000
+    edge-agent serve time.wasm --http 127.0.0.1:8000
     """,
 )
 @_module_options
+@click.option(
+    "--http",
+    "address",
+    metavar="HOST:PORT",
+    help="Serve over HTTP at /mcp instead; port 0 takes a free one.",
+)
+@click.option(
+    "--token-file", help=f"A file with the token that HTTP clients send [or {_SERVE_TOKEN}]."
+)
 def serve(
     module: Path,
     mounts: tuple[str, ...],
@@ -195,10 +207,16 @@ def serve(
     memory_mib: int,
     allow_egress: tuple[str, ...],
     state: Path | None,
+    address: str | None,
+    token_file: str | None,
 ) -> int:
-    """Serve MODULE as an ordinary MCP server over standard input and output."""
+    """Serve MODULE as an ordinary MCP server, over standard input and output or HTTP.
+
+    Over HTTP prints one line of JSON on stdout once it listens.
+    """
     import signal
 
+    from edge_agent.answerer import Answerer
     from edge_agent.capabilities import cores
     from edge_agent.serve import StdioServer
 
@@ -206,7 +224,12 @@ def serve(
     slots = max(2, cores())
     table, limits = _parse_mounts(mounts), _limits(wall_ms, memory_mib)
     engine, loaded = _load(module, state, concurrency=slots)
-    server = StdioServer(engine, loaded, limits, table, slots)
+    answerer = Answerer(engine, loaded, limits, table)
+    if address is not None:
+        _serve_http(answerer, address, _serve_token(token_file), slots)
+        engine.close()
+        return DONE
+    server = StdioServer(answerer, slots)
 
     def stop(*_: object) -> None:
         server.cancel_all()
@@ -314,6 +337,36 @@ def run(
 
     run_agent(config, parent_pid)
     return DONE
+
+
+def _serve_http(answerer: Answerer, address: str, token: str, slots: int) -> None:
+    import asyncio
+    import json
+
+    from edge_agent.web.access import Access, parse_address
+    from edge_agent.web.server import HttpServer
+
+    host, port = parse_address(address)
+    server = HttpServer(answerer, Access(host, token), slots)
+
+    def ready(bound: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(json.dumps({"ready": True, "mcp": f"http://{shown}:{bound}/mcp"}))
+
+    asyncio.run(server.run(host, port, ready))
+
+
+def _serve_token(file: str | None) -> str:
+    if file is None:
+        return os.environ.get(_SERVE_TOKEN, "").strip()
+    try:
+        token = Path(file).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no ASCII text"
+        raise ConfigError(f"--token-file {file}: {reason.lower()}") from None
+    if not token:
+        raise ConfigError(f"--token-file {file}: is empty; write a token into it")
+    return token
 
 
 def _parse_mounts(texts: tuple[str, ...]) -> tuple[Mount, ...]:
