@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dispatcher import schedulers
 from dispatcher.errors import ConfigError
 from dispatcher.paths import tool_path
 
@@ -164,16 +165,22 @@ class LinkConfig(_Table):
 class DispatcherConfig(_Table):
     """``[dispatcher]``: where it listens, what it keeps, where calls come from.
 
-    ``origin`` None is the first of the configured agents, else the first node by name.
+    ``scheduler`` is one of :mod:`dispatcher.schedulers`. ``origin`` None is the first of the
+    configured agents, else the first node by name.
     """
 
     host: Word = "127.0.0.1"
     port: Port = 0
     grpc_port: Port = 0
     state: DirectoryPath = Field(default_factory=default_state)
-    scheduler: Literal["exact"] = "exact"
+    scheduler: Word = "exact"
     origin: NodeName | None = None
     origins: list[Word] = ["*"]
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known_scheduler(cls, value: str) -> str:
+        return schedulers.check(value)
 
 
 class Config(_Table):

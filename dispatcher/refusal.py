@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import solver
 from dispatcher.errors import CallRefused
+from dispatcher.guard import Guard
 from dispatcher.registry import Registry
-from solver import CallSpec, NodeTable, Verdict
+from solver import CallSpec, NodeTable, Placed, Verdict
 from solver.filters import verdicts
+
+PARTS: Final = ("queue", "start", "exec", "transfer")
+SAME_MS: Final = 5e-4  # nearer than this is the same
+_MOUNTS_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,7 @@ class Explanation:
     """What would be placed where, every connected node with its cost or its reasons.
 
     ``rejected`` counts nodes per reason; ``absent`` names the known nodes that are not
-    connected and would run the call.
+    connected and would run the call. ``runner_up`` is the cheapest node that was not chosen.
     """
 
     placed: str | None
@@ -44,9 +49,12 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def explained(table: NodeTable, spec: CallSpec) -> Explanation:
-    """Explain one call as the table is now."""
+def explained(table: NodeTable, spec: CallSpec, guard: Guard) -> Explanation:
+    """Explain one call as the table is now, and as the scheduler would place it."""
     inner = solver.Refused(table, spec).explain()
+    if inner.placed is not None:
+        chosen = guard.preview(table, spec)
+        inner = _chosen_by(inner, chosen.node if isinstance(chosen, Placed) else inner.placed)
     absent: tuple[str, ...] = ()
     if inner.placed is None and len(table):
         able = ~table.alive & ~verdicts(table, spec).any(axis=0)
@@ -57,16 +65,86 @@ def explained(table: NodeTable, spec: CallSpec) -> Explanation:
         mend = f"start {absent[0]} again: it is known, would run this, and is not connected"
     elif inner.placed is None and not inner.nodes:
         mend = "start a node: `sanderling up`, or `edge-agent run` with this dispatcher's address"
+    elif inner.placed is None:
+        mend = _path_to_name(table, spec) or mend
     return Explanation(
         placed=inner.placed,
         runner_up=inner.runner_up,
         nodes=inner.nodes,
         core=inner.core,
         mend=mend,
-        why=inner.why(),
+        why=_why(inner, guard.name),
         rejected=solver.Refused(table, spec).rejected,
         absent=absent,
     )
+
+
+def _chosen_by(inner: solver.Explanation, node: str) -> solver.Explanation:
+    """The same with the scheduler's choice, and the cheapest of the others as runner-up."""
+    if node == inner.placed:
+        return inner
+    return replace(inner, placed=node, runner_up=inner.placed)
+
+
+def _why(inner: solver.Explanation, scheduler: str) -> str:
+    """What was chosen, and why the runner-up lost, by cost component."""
+    verdicts_of = {verdict.node: verdict for verdict in inner.nodes}
+    if inner.placed is None:
+        return inner.why()
+    best = verdicts_of[inner.placed]
+    text = f"{best.node} at {best.cost_ms:.3g} ms"
+    if inner.runner_up is None:
+        return f"{text}, the only node that may run it"
+    other = verdicts_of[inner.runner_up]
+    lead = (other.cost_ms or 0.0) - (best.cost_ms or 0.0)
+    if abs(lead) < SAME_MS:
+        return f"{text}; {other.node} costs the same"
+    differences = ", ".join(f"{part} {ms:+.3g}" for part, ms in _differences(best, other))
+    figures = f"{other.cost_ms:.3g} ms ({differences})"
+    if lead < 0:
+        return f"{text}, which {scheduler} prefers; {other.node} would take only {figures}"
+    return f"{text}; the runner-up {other.node} would take {figures}"
+
+
+def _differences(best: Verdict, other: Verdict) -> list[tuple[str, float]]:
+    """What the other costs more or less, by component, the largest first."""
+    found = [(part, getattr(other.parts, part) - getattr(best.parts, part)) for part in PARTS]
+    shown = [(part, ms) for part, ms in found if abs(ms) >= SAME_MS]
+    return sorted(shown, key=lambda one: -abs(one[1]))
+
+
+def _path_to_name(table: NodeTable, spec: CallSpec) -> str:
+    """Words for a call whose path is under no mount at all; "" where that is not what is wrong.
+
+    To mount what it names would seldom be wise (think of /etc/passwd), so other paths are named.
+    """
+    outside = [path for path in spec.data if not (table.serving(path) & table.alive).any()]
+    if not outside:
+        return ""
+    mounted = [
+        (mount, node)
+        for i, node in enumerate(table.nodes)
+        if table.alive[i]
+        for mount in node.mounts
+    ]
+    if not mounted:
+        return "mount a folder (`sanderling up --mount /logs=./logs`) and name a path under it"
+    mounted.sort(key=lambda one: one[1].id != spec.origin)
+    inside = tuple(path for path in spec.data if path not in outside)
+    said = [
+        f"{mount} ({node.id})"
+        for mount, node in mounted
+        if _would_run(table, replace(spec, data=(*inside, mount)), node.id)
+    ]
+    if said:
+        return f"name a path under {' or '.join(said[:_MOUNTS_NAMED])} instead of {outside[0]}"
+    mount, node = mounted[0]
+    more = solver.Refused(table, replace(spec, data=(*inside, mount))).mend
+    return f"name a path under {mount} ({node.id}) instead of {outside[0]}, and {more}"
+
+
+def _would_run(table: NodeTable, spec: CallSpec, node: str) -> bool:
+    return not verdicts(table, spec)[:, table.position(node)].any()
 
 
 def refusal(tool: str, explanation: Explanation, registry: Registry) -> CallRefused:

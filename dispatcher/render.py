@@ -18,7 +18,19 @@ from dispatcher.requests import PLACEMENT_KEY
 #: A pipe has no width; whoever reads from it wants whole lines.
 _WIDE: Final = 200
 _PARTS: Final = ("queue", "start", "exec", "transfer")
-_SHOWN_CHARS: Final = 70
+_SAME_MS: Final = 5e-4  # nearer than this is the same
+_WORDS: Final[Mapping[str, str]] = {
+    "backend": "has no backend that runs it",
+    "requires": "lacks a feature that it requires",
+    "memory": "too little memory for it",
+    "allow": "is not on the allow list",
+    "deny": "is on a deny list",
+    "data": "does not hold its files",
+    "privacy": "its data may not go there",
+    "link": "no way there from its origin",
+    "no_profile": "nobody knows what it costs there",
+    "capacity": "no slot is free",
+}
 
 Json = Mapping[str, Any]
 
@@ -44,22 +56,45 @@ def result(value: Json) -> None:
 
 
 def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
-    """Print where a call would run: a row per node, one sentence why, the mend."""
+    """Print where a call would run: a row per node, one sentence why, what stands in the way."""
     out = console(to_stderr=to_stderr)
-    table = _table("", "node", *(("ms", "right"), *((part, "right") for part in _PARTS)), "why not")
-    for node in sorted(value["nodes"], key=_by_cost):
-        chosen = node["node"] == value["placed"]
-        mark = Text("->" if chosen else "", style="bold green")
-        cost = node["cost_ms"]
-        figures = ["-"] * 5
-        if cost is not None:
-            figures = [_ms(cost), *(_ms(node["parts"][part]) for part in _PARTS)]
-        reasons = ", ".join(node["reasons"])
-        table.add_row(mark, node["node"], *figures, reasons, style="bold" if chosen else None)
+    figures = (("ms", "right"), *((part, "right") for part in _PARTS))
+    table = _table("", "node", *figures, "why")
+    nodes = sorted(value["nodes"], key=_by_cost)
+    best = next((node for node in nodes if node["node"] == value["placed"]), None)
+    for node in sorted(nodes, key=lambda one: one is not best):
+        mark = Text("->" if node is best else "", style="bold green")
+        shown = [_part(node["cost_ms"])] + ["-"] * len(_PARTS)
+        if node["cost_ms"] is not None:
+            shown[1:] = [_part(node["parts"][part]) for part in _PARTS]
+        style = "bold" if node is best else "dim" if node["reasons"] else None
+        table.add_row(mark, node["node"], *shown, _why(node, best), style=style)
     out.print(table)
     out.print(verdict(tool, value))
-    if value.get("mend") and value["placed"] is None:
-        out.print(f"To mend: {value['mend']}")
+    if value["placed"] is None:
+        if value.get("core"):
+            out.print(f"In the way: {'; and '.join(map(_in_words, value['core']))}.")
+        if value.get("mend"):
+            out.print(f"To mend: {value['mend']}")
+
+
+def _why(node: Json, best: Json | None) -> str:
+    """Why a node was chosen, lost, or may not run the call."""
+    if node["reasons"]:
+        return "; ".join(map(_in_words, node["reasons"]))
+    if best is None or node is best:
+        return "chosen"
+    lead = node["cost_ms"] - best["cost_ms"]
+    if abs(lead) < _SAME_MS:
+        return "costs the same"
+    more = {part: node["parts"][part] - best["parts"][part] for part in _PARTS}
+    most = max(more, key=lambda part: more[part] * (1 if lead > 0 else -1))
+    return f"{_signed(lead)} ms, mostly {most}"
+
+
+def _in_words(reason: str) -> str:
+    words = _WORDS.get(reason)
+    return f"{reason} ({words})" if words else reason
 
 
 def verdict(tool: str, value: Json) -> str:
@@ -189,6 +224,14 @@ def _by_cost(node: Json) -> tuple[bool, float, str]:
 
 def _nodes(count: int) -> str:
     return f"{count} node" if count == 1 else f"{count} nodes"
+
+
+def _part(value: float | None) -> str:
+    return "-" if value is None else _ms(value)
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '-'}{_ms(abs(value))}"
 
 
 def _ms(value: float) -> str:

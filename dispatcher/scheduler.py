@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dispatcher.config import Config
+from dispatcher.guard import guarded
 from dispatcher.locality import declared_paths, likely_paths, resolved
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, Policy, constraints_asked
@@ -25,7 +26,7 @@ from dispatcher.refusal import Explanation, explained, refusal
 from dispatcher.registry import NodeState, Registry, ToolEntry
 from dispatcher.requests import Requirements
 from dispatcher.topology import Topology
-from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused, place_one
+from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused
 
 _REJECTED_MAX: Final = 1024  # kept counts
 _SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
@@ -42,11 +43,15 @@ class Task:
 
 
 class Scheduler:
-    """Places calls. A :class:`dispatcher.registry.NodeObserver`; owned by the event loop."""
+    """Places calls. A :class:`dispatcher.registry.NodeObserver`; owned by the event loop.
 
-    name: Final = "exact"
+    Raises:
+        ConfigError: the scheduler that the configuration names cannot be made.
+    """
 
     def __init__(self, config: Config, registry: Registry, profiles: Profiles) -> None:
+        self._guard = guarded(config.dispatcher.scheduler)
+        self.name = self._guard.name
         self.table = NodeTable()
         self.topology = Topology(self.table, config.links)
         self._config = config
@@ -129,20 +134,20 @@ class Scheduler:
         return Task(entry, constraints, spec, input_kib)
 
     def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placed:
-        """The cheapest node that may run a call, ``without`` those that were tried.
+        """The scheduler's choice of the nodes that may run a call, ``without`` those tried.
 
         Raises:
             CallRefused: no node may.
         """
         spec = task.spec if not without else replace(task.spec, deny=task.spec.deny | without)
-        answer = place_one(self.table, spec)
+        answer = self._guard(self.table, spec)
         if isinstance(answer, Refused):
             raise refusal(task.entry.public_name, self.explain(task), self._registry)
         return answer
 
     def explain(self, task: Task) -> Explanation:
         """Every connected node's cost or reasons, as things are now."""
-        return explained(self.table, task.spec)
+        return explained(self.table, task.spec, self._guard)
 
     def rejected(self, task: Task) -> dict[str, int]:
         """Reason -> number of connected nodes that may not run the call."""

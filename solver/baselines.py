@@ -1,6 +1,7 @@
 """Plain schedulers to compare with and to choose instead: one interface, one call at a time.
 
-Each picks among the nodes that may run the call, so none ever breaks a constraint; they differ in
+A scheduler of one's own is any callable of this interface; :class:`Pick` makes one of a choice.
+Each here picks among the nodes that may run the call, so none ever breaks a constraint; they differ in
 what they look at. ``brute_force`` takes the form of the cost of EdgeAgent (ddps-lab, 2025),
 ``alpha * (P_exec + beta * P_net) + (1 - alpha) * P_comm``, with the terms read per node as time to
 run, latency to the origin and time to move the data, each scaled by its largest.
@@ -23,6 +24,7 @@ from solver.units import Ints
 
 ALPHA: Final = 0.5
 BETA: Final = 0.5
+_CP_SAT_LIMIT_S: Final = 1.0
 
 
 class Scheduler(Protocol):
@@ -91,27 +93,59 @@ def brute_force(alpha: float = ALPHA, beta: float = BETA) -> Scheduler:
     return Pick(choose)
 
 
+class Turns:
+    """Chooses each node in turn, as they stand in the table."""
+
+    def __init__(self) -> None:
+        self._last = -1
+
+    def __call__(self, _table: NodeTable, _call: CallSpec, able: Ints) -> int:
+        """The next of those that are able."""
+        later = able[able > self._last]
+        self._last = int(later[0] if len(later) else able[0])
+        return self._last
+
+
+class Chance:
+    """Chooses any node; the same ones again for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(seed)  # noqa: S311 - a placement is no secret
+
+    def __call__(self, _table: NodeTable, _call: CallSpec, able: Ints) -> int:
+        """One of those that are able."""
+        return int(able[self._rng.randrange(len(able))])
+
+
 def round_robin() -> Scheduler:
     """Each node in turn, as they stand in the table."""
-    last = -1
-
-    def choose(_table: NodeTable, _call: CallSpec, able: Ints) -> int:
-        nonlocal last
-        later = able[able > last]
-        last = int(later[0] if len(later) else able[0])
-        return last
-
-    return Pick(choose)
+    return Pick(Turns())
 
 
 def anywhere(seed: int = 0) -> Scheduler:
     """Any node that may run the call; the same ones again for the same seed."""
-    rng = random.Random(seed)  # noqa: S311 - a placement is no secret
-    return Pick(lambda _table, _call, able: rng.choice(able.tolist()))
+    return Pick(Chance(seed))
+
+
+def cp_sat() -> Scheduler:
+    """The cheapest node, found by the CP-SAT model that batches use: exact, and slower."""
+
+    def choose(table: NodeTable, call: CallSpec, able: Ints) -> int:
+        from solver.cp_sat import Contention, least_cost  # loads ortools
+
+        cost = cost_ms(table, call)[None, able]
+        alone = np.zeros(1, np.int64), np.zeros(len(able), np.int64)
+        problem = Contention(cost, *alone, slots_have=np.ones(len(able), np.int64))
+        first = cost.argmin(axis=1)
+        found = least_cost(problem, first, np.isfinite(cost), _CP_SAT_LIMIT_S, 0.0)
+        return int(able[found.node[0]])
+
+    return Pick(choose)
 
 
 SCHEDULERS: Final[dict[str, Callable[[], Scheduler]]] = {
     "exact": lambda: place_one,
+    "cp_sat": cp_sat,
     "static": static,
     "all_device": lambda: all_of("device"),
     "all_edge": lambda: all_of("edge"),

@@ -17,7 +17,7 @@ Where = dict[str, str]  # call -> node
 NAIVE: Final = {"device_only": "device", "edge_only": "edge", "cloud_only": "cloud"}
 CP_SAT: Final = "cp_sat"
 REFERENCE: Final = "cloud_only"
-METHODS: Final = (*NAIVE, *SCHEDULERS, CP_SAT)
+METHODS: Final = (*NAIVE, *(name for name in SCHEDULERS if name != CP_SAT), CP_SAT)
 
 
 @dataclass(frozen=True, slots=True)

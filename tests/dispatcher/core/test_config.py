@@ -93,7 +93,7 @@ def test_tier_and_site_of_the_usual_names():
         ("[[policy.rules]]\nlimits = { wall = 3 }", ["limits.wall: unknown", "'wall_ms'"]),
         ("[dispatcher]\nport = '1'", ["dispatcher.port", "(is '1')"]),
         ("[dispatcher]\nport = 70000", ["dispatcher.port", "65535"]),
-        ("[dispatcher]\nscheduler = 'magic'", ["dispatcher.scheduler", "'exact'"]),
+        ("[dispatcher]\nscheduler = 'magic'", ["dispatcher.scheduler", "'magic'", "choose one of exact, cp_sat"]),
         ("[policy]\nprivacy = 'secret'", ["policy.privacy", "'node'", "'secret'"]),
         ("[[policy.rules]]\nallow = ['color:red']", ["'color:red' is no selector", "tier:NAME"]),
         ("[[policy.rules]]\ndeny = ['cloud']", ["'cloud' is no selector"]),

@@ -243,8 +243,32 @@ class TestWhyNot:
             home().place("read", {"path": "/etc/passwd"})
         refused = error.value
         assert str(refused).startswith("no node may run read (data: 3 nodes); to mend: ")
-        assert "mount /etc/passwd on" in refused.mend
+        assert (
+            refused.mend
+            == "name a path under /logs (device) or /data (edge) instead of /etc/passwd"
+        )
         assert refused.core == ("data",)
+
+    def test_a_path_outside_every_mount_and_more_in_the_way(self, home, board):
+        one = home(policy={"rules": [{"deny": ["tier:device"]}]})
+        mend = one.scheduler.explain(one.task("read", {"path": "/etc/passwd"})).mend
+        assert mend == "name a path under /data (edge) instead of /etc/passwd"
+        one = home(policy={"rules": [{"deny": ["tier:device", "tier:edge"]}]})
+        mend = one.scheduler.explain(one.task("read", {"path": "/etc/passwd"})).mend
+        assert mend.startswith("name a path under /logs (device) instead of /etc/passwd, and stop")
+        bare = board()
+        bare.join("a")
+        mend = bare.scheduler.explain(bare.task("read", {"path": "/etc/passwd"})).mend
+        assert "sanderling up --mount" in mend
+
+    def test_the_runner_up_lost_by_its_parts(self, home):
+        one = home(links=[{"a": "device", "b": "edge", "rtt_ms": 4, "mbit_s": 1000}])
+        explained = one.scheduler.explain(one.task("echo"))
+        assert (explained.placed, explained.runner_up) == ("device", "edge")
+        assert "; the runner-up edge would take" in explained.why
+        assert "(transfer +4.0" in explained.why
+        alone = one.scheduler.explain(one.task("read", {"path": "/logs/a"}))
+        assert alone.why.endswith("the only node that may run it")
 
     def test_following_the_mend_helps(self, home):
         board = home(policy={"rules": [{"privacy": "site"}, {"deny": ["tier:device"]}]})

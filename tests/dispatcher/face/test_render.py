@@ -6,12 +6,13 @@ import sys
 import pytest
 
 from dispatcher import render
+from solver import REASONS
 
 PARTS = {"queue": 0.0, "start": 0.25, "exec": 1.0, "transfer": 0.5}
 
 
 def node(name, cost_ms=None, reasons=()):
-    parts = PARTS if cost_ms is not None else None
+    parts = {**PARTS, "exec": cost_ms - 0.75} if cost_ms is not None else None
     return {"node": name, "cost_ms": cost_ms, "parts": parts, "reasons": list(reasons)}
 
 
@@ -49,18 +50,35 @@ def test_one_sentence_says_why(value, sentence):
 def test_an_explanation_at_a_glance(capsys):
     render.explanation("t", PLACED)
     header, *rows, sentence = capsys.readouterr().out.splitlines()
-    assert header.split() == ["node", "ms", "queue", "start", "exec", "transfer", "why", "not"]
-    assert rows[0].split() == ["->", "edge", "1.75", "0.00", "0.25", "1.00", "0.50"]
-    assert rows[1].split()[0] == "device"
-    assert rows[2].split() == ["cloud", "-", "-", "-", "-", "-", "privacy"]
+    assert header.split() == ["node", "ms", "queue", "start", "exec", "transfer", "why"]
+    assert rows[0].split() == ["->", "edge", "1.75", "0.00", "0.25", "1.00", "0.50", "chosen"]
+    assert rows[1].split()[:4] == ["device", "22", "0.00", "0.25"]
+    assert rows[1].rstrip().endswith("+20 ms, mostly exec")
+    assert rows[2].split()[:6] == ["cloud", "-", "-", "-", "-", "-"]
+    assert rows[2].rstrip().endswith("privacy (its data may not go there)")
     assert sentence.startswith("t runs on edge")
 
 
-def test_a_refusal_ends_with_its_mend(capsys):
+def test_a_choice_that_is_not_the_cheapest_stands_first_and_says_so(capsys):
+    render.explanation("t", {**PLACED, "placed": "device"})
+    _, chosen, cheapest, *_ = capsys.readouterr().out.splitlines()
+    assert chosen.split()[:2] == ["->", "device"]
+    assert cheapest.rstrip().endswith("-20 ms, mostly exec")
+
+
+def test_a_refusal_ends_with_what_stands_in_the_way_and_its_mend(capsys):
     render.explanation("t", REFUSED)
     out = capsys.readouterr().out
     assert "->" not in out
-    assert out.splitlines()[-1] == "To mend: mount /logs on edge"
+    assert out.splitlines()[-2:] == [
+        "In the way: data (does not hold its files).",
+        "To mend: mount /logs on edge",
+    ]
+
+
+def test_every_reason_has_words():
+    alone = set(REASONS) - {"chain"}  # which no single call is refused for
+    assert alone == render._WORDS.keys()
 
 
 def test_a_result_is_its_text_and_where_it_ran_goes_to_stderr(capsys):
