@@ -12,12 +12,14 @@ away: another in its place would move what ``privacy = "node"`` means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dispatcher.config import Config
 from dispatcher.guard import guarded
+from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, Policy, constraints_asked
@@ -28,6 +30,7 @@ from dispatcher.requests import Requirements
 from dispatcher.topology import Topology
 from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused
 
+MEMORY_MIB: Final = 16  # what a call is taken to need where neither policy nor tool says
 _REJECTED_MAX: Final = 1024  # kept counts
 _SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
 
@@ -64,7 +67,7 @@ class Scheduler:
         self._rejected: dict[Any, dict[str, int]] = {}
         self._default_origin: str | None = None
         self._version = -1  # of the table, at which the three above were filled
-        self._loads: dict[str, _Load] = {}
+        self._loads: dict[str, Load] = {}
         for node in registry.nodes():
             self.node_described(node)
         registry.observe(self)
@@ -74,20 +77,22 @@ class Scheduler:
     def node_described(self, node: NodeState) -> None:
         """Add it to the table, or describe it anew."""
         self.table.add(_solver_node(node))
-        self._loads.setdefault(node.name, _Load()).slots = max(node.slots, 1)
+        self._loads.setdefault(node.name, Load()).described(node)
         self.topology.joined(node.name)
         for key, size in self._costs:
             self._learn_cost(self._tools[key], size, node)
-        self._update_queue(node)
+        self._update(node)
         if not node.placeable:
             self.table.remove(node.name)
 
     def node_loaded(self, node: NodeState) -> None:
         """Take in the load that a heartbeat told."""
         if node.name in self.table:
-            self._update_queue(node)
-            if self._loads[node.name].warm != node.warm:
-                self._loads[node.name].warm = set(node.warm)
+            load = self._loads[node.name]
+            load.told(node)
+            self._update(node)
+            if load.warm != node.warm:
+                load.warm = set(node.warm)
                 for key, size in self._costs:
                     self._learn_cost(self._tools[key], size, node)
 
@@ -124,6 +129,7 @@ class Scheduler:
             profile=self._profile(entry, input_kib),
             input_kib=input_kib,
             output_kib=self._profiles.output_kib(entry.key),
+            memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
             backend=tuple(sorted(backend)),
             requires=tuple(sorted(constraints.requires)),
             privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
@@ -142,17 +148,26 @@ class Scheduler:
         spec = task.spec if not without else replace(task.spec, deny=task.spec.deny | without)
         answer = self._guard(self.table, spec)
         if isinstance(answer, Refused):
-            raise refusal(task.entry.public_name, self.explain(task), self._registry)
+            with self._memory_alone():
+                answer = self._guard(self.table, spec)
+                if isinstance(answer, Refused):
+                    explanation = explained(self.table, spec, self._guard)
+                    raise refusal(task.entry.public_name, explanation, self._registry)
         return answer
 
     def explain(self, task: Task) -> Explanation:
         """Every connected node's cost or reasons, as things are now."""
-        return explained(self.table, task.spec, self._guard)
+        now = explained(self.table, task.spec, self._guard)
+        if now.placed is not None:
+            return now
+        with self._memory_alone():
+            return explained(self.table, task.spec, self._guard)
 
     def rejected(self, task: Task) -> dict[str, int]:
         """Reason -> number of connected nodes that may not run the call."""
         self._drop_stale()
-        key = (task.spec.signature(), task.spec.origin, task.spec.memory_mib)
+        small = int((self.table.memory_mib < task.spec.memory_mib).sum())
+        key = (task.spec.signature(), task.spec.origin, task.spec.memory_mib, small)
         counts = self._rejected.get(key)
         if counts is None:
             if len(self._rejected) > _REJECTED_MAX:
@@ -176,19 +191,13 @@ class Scheduler:
 
     def began(self, placed: Placed) -> None:
         """A call was sent to a node: it will hold a slot there."""
-        load = self._loads[placed.node]
-        load.calls += 1
-        load.work_ms += placed.parts.start + placed.parts.exec
-        self._update_queue(self._registry.node(placed.node))
+        self._loads[placed.node].began(placed)
+        self._update(self._registry.node(placed.node))
 
     def ended(self, placed: Placed) -> None:
         """A call is back, or lost."""
-        load = self._loads[placed.node]
-        load.calls -= 1
-        load.work_ms = max(load.work_ms - placed.parts.start - placed.parts.exec, 0.0)
-        if not load.calls:
-            load.work_ms = 0.0
-        self._update_queue(self._registry.node(placed.node))
+        self._loads[placed.node].ended(placed)
+        self._update(self._registry.node(placed.node))
 
     def learned(self, entry: ToolEntry, node: NodeState) -> None:
         """The profiles of a tool on a node have changed."""
@@ -197,6 +206,20 @@ class Scheduler:
                 self._learn_cost(entry, size, node)
 
     # ---- within
+
+    @contextmanager
+    def _memory_alone(self) -> Iterator[None]:
+        """The table with the memory that a call finds when those that run now are done.
+
+        Where no node has enough now, the call waits for one that will.
+        """
+        now = self.table.memory_mib.copy()
+        for name, load in self._loads.items():
+            self.table.memory_mib[self.table.index[name]] = load.alone_mib()
+        try:
+            yield
+        finally:
+            self.table.memory_mib[:] = now
 
     def _mounted(self, path: str) -> bool:
         return bool(self.table.serving(path).any())
@@ -264,31 +287,14 @@ class Scheduler:
             start_ms=self._profiles.start_ms(entry.server, node.name, warm=warm),
         )
 
-    def _update_queue(self, node: NodeState | None) -> None:
+    def _update(self, node: NodeState | None) -> None:
         if node is None:
             return
         load = self._loads[node.name]
         own_ms = load.queue_ms()
         # What the node itself expects counts where it does more than what was sent from here.
         foreign = node.queue_ms if node.running + node.queued > load.calls else 0.0
-        self.table.update(node.name, queue_ms=max(own_ms, foreign))
-
-
-@dataclass(slots=True)
-class _Load:
-    """What this dispatcher has in flight on a node."""
-
-    slots: int = 1
-    calls: int = 0
-    work_ms: float = 0.0  # predicted, of all calls in flight
-    warm: set[str] | None = None
-
-    def queue_ms(self) -> float:
-        """The expected wait of one more call: nothing while a slot is free."""
-        waiting = self.calls - self.slots + 1
-        if waiting <= 0:
-            return 0.0
-        return waiting * (self.work_ms / self.calls) / self.slots
+        self.table.update(node.name, queue_ms=max(own_ms, foreign), memory_mib=load.free_mib())
 
 
 _NOTHING_ASKED: Final = Requirements()
