@@ -5,9 +5,11 @@ gets the same bytes. rustup's builds the same sources to slightly other bytes, w
 good enough for developing.
 """
 
+import json
 import os
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -52,7 +54,7 @@ class Debian:
             *remaps({"/build/wasm_tools": "/src"}),
             *registry_remaps(place.cargo_home, Path("/build/cargo")),
         ]
-        place.run(_cargo_build(server), {"RUSTFLAGS": " ".join(flags)})
+        place.run(_cargo_build(workspace, server), {"RUSTFLAGS": " ".join(flags)})
         return _module(place.target, server)
 
 
@@ -75,7 +77,10 @@ class Rustup:
             "RUSTFLAGS": " ".join(flags),
         }
         run(
-            "cargo build", _cargo_build(server), cwd=workspace, environment=os.environ | environment
+            "cargo build",
+            _cargo_build(workspace, server),
+            cwd=workspace,
+            environment=os.environ | environment,
         )
         return _module(target, server)
 
@@ -110,7 +115,7 @@ def _rustup_has_target() -> bool:
     return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
 
 
-def _cargo_build(server: str) -> list[str]:
+def _cargo_build(workspace: Path, server: str) -> list[str]:
     # One server at a time: building several together would unify the features of what
     # they depend on, and so change the bytes of each.
     return [
@@ -122,8 +127,22 @@ def _cargo_build(server: str) -> list[str]:
         TARGET,
         "-p",
         server,
+        *_profile(workspace, server),
         *cargo_flags(),
     ]
+
+
+def _profile(workspace: Path, server: str) -> list[str]:
+    """Flags for what a server's Cargo.toml wants other than the workspace's profile.
+
+    ``[package.metadata.wasm-tools] opt-level = 3`` is for servers whose work is worth the
+    bytes; cargo itself takes profiles from the workspace alone.
+    """
+    manifest = tomllib.loads((workspace / "servers" / server / "Cargo.toml").read_text())
+    wanted = manifest["package"].get("metadata", {}).get("wasm-tools", {})
+    if "opt-level" not in wanted:
+        return []
+    return ["--config", f"profile.release.opt-level={json.dumps(wanted['opt-level'])}"]
 
 
 def _module(target: Path, server: str) -> bytes:

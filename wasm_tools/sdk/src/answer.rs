@@ -31,6 +31,9 @@ pub struct CallResult {
     pub content: Vec<Value>,
     /// The same as data; an object.
     pub structured: Option<Map>,
+    /// The text of a JSON object, sent after `content` as one more text block and
+    /// in the place of `structured`. See [`CallResult::json_text`].
+    pub json_text: Option<String>,
     /// Whether the tool failed.
     pub is_error: bool,
 }
@@ -41,6 +44,20 @@ impl CallResult {
         CallResult {
             content: vec![text_block(text.into())],
             structured: None,
+            json_text: None,
+            is_error: false,
+        }
+    }
+
+    /// The text of a JSON object as text and as structured content, both as they stand.
+    ///
+    /// For large answers: the text is copied into the reply and never read again. So
+    /// the tool vouches that it is one JSON object, whole and without double keys.
+    pub fn json_text(text: String) -> Self {
+        CallResult {
+            content: Vec::new(),
+            structured: None,
+            json_text: Some(text),
             is_error: false,
         }
     }
@@ -67,7 +84,7 @@ impl CallResult {
         }
     }
 
-    /// The result object of `tools/call`.
+    /// The result object of `tools/call`, but for what `json_text` adds.
     pub(crate) fn into_map(self) -> Map {
         let mut result = Map::new();
         put(&mut result, "content", Value::Array(self.content));

@@ -10,6 +10,7 @@ mod abi;
 mod answer;
 mod input;
 mod protocol;
+mod reply;
 mod schema;
 mod server;
 
@@ -33,15 +34,18 @@ pub type Map = JsonMap<String, Value>;
 /// wasmmcp::server! { name: "time", tools: [get_current_time, convert_time] }
 /// ```
 ///
-/// `instructions: "..."` may stand between the two. The version is the crate's.
+/// `instructions: "..."` and then `state: session` may stand between the two. The version
+/// is the crate's. With `state: session` the host keeps one instance per MCP session, so
+/// that statics of the module hold what earlier calls of the session left there.
 #[macro_export]
 macro_rules! server {
-    (name: $name:expr, $(instructions: $instructions:expr,)? tools: [$($tool:ident),+ $(,)?] $(,)?) => {
+    (name: $name:expr, $(instructions: $instructions:expr,)? $(state: $state:ident,)? tools: [$($tool:ident),+ $(,)?] $(,)?) => {
         /// Everything this module serves.
         pub static SERVER: $crate::Server = $crate::Server {
             name: $name,
             version: env!("CARGO_PKG_VERSION"),
             instructions: $crate::server!(@or_empty $($instructions)?),
+            stateful: $crate::server!(@stateful $($state)?),
             tools: &[$($tool::TOOL),+],
         };
 
@@ -61,6 +65,8 @@ macro_rules! server {
             $crate::serve(&SERVER);
         }
     };
+    (@stateful) => { false };
+    (@stateful session) => { true };
     (@or_empty) => { "" };
     (@or_empty $text:expr) => { $text };
 }

@@ -5,6 +5,7 @@
 //! (https://modelcontextprotocol.io/specification). So nothing is kept between
 //! messages, and a fresh instance can answer any of them.
 
+use crate::reply::reply_with_text;
 use crate::schema::put;
 use crate::{CallResult, Map, Server, Value};
 
@@ -47,8 +48,8 @@ enum Era {
 }
 
 /// Answers one message; `None` for a notification or a response.
-pub fn answer(server: &Server, message: &[u8]) -> Option<Vec<u8>> {
-    let parsed = match serde_json::from_slice(message) {
+pub fn answer(server: &Server, message: Vec<u8>) -> Option<Vec<u8>> {
+    let parsed = match serde_json::from_slice(&message) {
         Ok(Value::Object(object)) => object,
         Ok(_) => {
             return Some(refusal(
@@ -58,13 +59,24 @@ pub fn answer(server: &Server, message: &[u8]) -> Option<Vec<u8>> {
         }
         Err(error) => return Some(refusal(PARSE_ERROR, &format!("not JSON: {error}"))),
     };
+    // A tool may need the room of a large message for its answer.
+    drop(message);
     let (id, outcome) = dispatch(server, parsed)?;
     let mut reply = Map::new();
     put(&mut reply, "jsonrpc", "2.0".into());
-    put(&mut reply, "id", id);
     match outcome {
-        Ok(result) => put(&mut reply, "result", Value::Object(result)),
-        Err(error) => put(&mut reply, "error", error_object(error)),
+        Ok(Success {
+            result,
+            json_text: Some(text),
+        }) => return Some(reply_with_text(id, result, text)),
+        Ok(success) => {
+            put(&mut reply, "id", id);
+            put(&mut reply, "result", Value::Object(success.result));
+        }
+        Err(error) => {
+            put(&mut reply, "id", id);
+            put(&mut reply, "error", error_object(error));
+        }
     }
     Some(Value::Object(reply).to_string().into_bytes())
 }
@@ -100,7 +112,22 @@ fn error_object(error: RpcError) -> Value {
     Value::Object(object)
 }
 
-type Outcome = Result<Map, RpcError>;
+/// The result of a request, and the text that a tool wants sent as it is.
+struct Success {
+    result: Map,
+    json_text: Option<String>,
+}
+
+impl From<Map> for Success {
+    fn from(result: Map) -> Self {
+        Success {
+            result,
+            json_text: None,
+        }
+    }
+}
+
+type Outcome = Result<Success, RpcError>;
 
 fn dispatch(server: &Server, mut message: Map) -> Option<(Value, Outcome)> {
     let id = message.shift_remove("id");
@@ -146,13 +173,13 @@ fn invalid(message: &str) -> Outcome {
 
 fn request(server: &Server, method: &str, params: Map) -> Outcome {
     if method == "initialize" {
-        return initialize(server, &params);
+        return Ok(initialize(server, &params)?.into());
     }
     let era = era(method, &params)?;
-    let mut result = match (method, era) {
-        ("server/discover", _) => discover(server),
-        ("ping", Era::Handshake) => Map::new(),
-        ("tools/list", _) => list(server, era),
+    let mut success: Success = match (method, era) {
+        ("server/discover", _) => discover(server).into(),
+        ("ping", Era::Handshake) => Map::new().into(),
+        ("tools/list", _) => list(server, era).into(),
         ("tools/call", _) => call(server, params)?,
         _ => {
             let mut error = RpcError::new(METHOD_NOT_FOUND, "Method not found");
@@ -161,12 +188,13 @@ fn request(server: &Server, method: &str, params: Map) -> Outcome {
         }
     };
     if era == Era::Stateless {
-        put(&mut result, "resultType", "complete".into());
+        let result = &mut success.result;
+        put(result, "resultType", "complete".into());
         let mut meta = Map::new();
         put(&mut meta, SERVER_INFO_KEY, server_info(server));
-        put(&mut result, "_meta", Value::Object(meta));
+        put(result, "_meta", Value::Object(meta));
     }
-    Ok(result)
+    Ok(success)
 }
 
 /// The era of a request; an envelope that is incomplete or of an unknown version is an error.
@@ -198,7 +226,7 @@ fn era(method: &str, params: &Map) -> Result<Era, RpcError> {
     Ok(Era::Stateless)
 }
 
-fn initialize(server: &Server, params: &Map) -> Outcome {
+fn initialize(server: &Server, params: &Map) -> Result<Map, RpcError> {
     let Some(requested) = params.get("protocolVersion").and_then(Value::as_str) else {
         return Err(RpcError::new(
             INVALID_PARAMS,
@@ -233,7 +261,8 @@ fn discover(server: &Server) -> Map {
 }
 
 fn list(server: &Server, era: Era) -> Map {
-    let tools = server.tools.iter().map(|tool| tool.definition()).collect();
+    let tools = server.tools.iter();
+    let tools = tools.map(|tool| tool.definition(server.stateful)).collect();
     let mut result = Map::new();
     put(&mut result, "tools", Value::Array(tools));
     if era == Era::Stateless {
@@ -265,10 +294,14 @@ fn call(server: &Server, mut params: Map) -> Outcome {
             format!("Unknown tool: {name}"),
         ));
     };
-    let result = (tool.call)(arguments).unwrap_or_else(|refusal| {
+    let mut result = (tool.call)(arguments).unwrap_or_else(|refusal| {
         CallResult::failure(format!("Invalid arguments for tool {name}: {refusal}"))
     });
-    Ok(result.into_map())
+    let json_text = result.json_text.take();
+    Ok(Success {
+        result: result.into_map(),
+        json_text,
+    })
 }
 
 fn capabilities() -> Value {

@@ -11,6 +11,9 @@ pub struct Server {
     pub version: &'static str,
     /// Guidance for the model; may be empty.
     pub instructions: &'static str,
+    /// Whether calls of one MCP session meet what earlier ones left: then the host keeps
+    /// one instance per session, and tells it from `_meta["dev.sanderling/state"]`.
+    pub stateful: bool,
     /// The tools, in the order that `tools/list` gives.
     pub tools: &'static [Tool],
 }
@@ -48,8 +51,8 @@ pub struct Annotations {
 }
 
 impl Tool {
-    /// The tool's definition as `tools/list` gives it.
-    pub fn definition(&self) -> Value {
+    /// The tool's definition as `tools/list` gives it, in a server that keeps state or not.
+    pub fn definition(&self, stateful: bool) -> Value {
         let mut tool = Map::new();
         put(&mut tool, "name", self.name.into());
         if !self.title.is_empty() {
@@ -65,11 +68,11 @@ impl Tool {
             put(&mut tool, "outputSchema", Value::Object(shape.schema()));
         }
         put_filled(&mut tool, "annotations", self.annotations.object());
-        put_filled(&mut tool, "_meta", self.meta());
+        put_filled(&mut tool, "_meta", self.meta(stateful));
         Value::Object(tool)
     }
 
-    fn meta(&self) -> Map {
+    fn meta(&self, stateful: bool) -> Map {
         let mut meta = Map::new();
         let paths: Vec<Value> = self
             .fields
@@ -81,6 +84,9 @@ impl Tool {
         put(&mut meta, "dev.sanderling/data", Value::Array(paths));
         if let Ok(hint) = serde_json::from_str(self.hint) {
             put(&mut meta, "dev.sanderling/hint", hint);
+        }
+        if stateful {
+            put(&mut meta, "dev.sanderling/state", "session".into());
         }
         meta
     }

@@ -72,7 +72,7 @@ fn text(arguments: Value) -> String {
 #[test]
 fn a_definition_is_derived_from_the_function() {
     assert_eq!(
-        greet::TOOL.definition(),
+        greet::TOOL.definition(false),
         json!({
             "name": "greet",
             "title": "Greet",

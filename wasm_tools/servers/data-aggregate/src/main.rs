@@ -50,7 +50,9 @@ fn aggregate_list(
         count_field: count_field.as_deref(),
         sum_fields: sum_fields.as_deref().unwrap_or_default(),
     };
-    answer(data_aggregate::aggregate_list(&items.0, &wanted).map_err(failure)?)
+    data_aggregate::aggregate_list(&items.0, &wanted)
+        .map(answer)
+        .map_err(failure)
 }
 
 /// Merge summaries of several sources into one.
@@ -70,7 +72,9 @@ fn merge_summaries(
     /// A weight for each summary; without it all weigh the same.
     weights: Option<Vec<f64>>,
 ) -> Result<CallResult, ToolError> {
-    answer(data_aggregate::merge_summaries(&summaries.0, weights.as_deref()).map_err(failure)?)
+    data_aggregate::merge_summaries(&summaries.0, weights.as_deref())
+        .map(answer)
+        .map_err(failure)
 }
 
 /// Rank search results by score and put them into one text.
@@ -99,7 +103,9 @@ fn combine_research_results(
         summary: &summary_field,
         score: score_field.0.as_deref(),
     };
-    answer(data_aggregate::combine_research_results(&results.0, &fields).map_err(failure)?)
+    data_aggregate::combine_research_results(&results.0, &fields)
+        .map(answer)
+        .map_err(failure)
 }
 
 /// Drop records that repeat an earlier one in all of some fields.
@@ -118,7 +124,7 @@ fn deduplicate(
     /// Which of several equal records stays: `first` or `last`.
     #[default("first")]
     keep: String,
-) -> Result<CallResult, ToolError> {
+) -> CallResult {
     let keep = match keep.as_str() {
         "first" => Keep::First,
         "last" => Keep::Last,
@@ -151,7 +157,9 @@ fn compute_trends(
     bucket_count: i64,
 ) -> Result<CallResult, ToolError> {
     let _ = (time_field, bucket_count);
-    answer(data_aggregate::compute_trends(&time_series.0, &value_field).map_err(failure)?)
+    data_aggregate::compute_trends(&time_series.0, &value_field)
+        .map(answer)
+        .map_err(failure)
 }
 
 wasmmcp::server! {

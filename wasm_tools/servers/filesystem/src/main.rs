@@ -62,6 +62,7 @@ impl Answer for Blocks {
         CallResult {
             content: self.0,
             structured: Some(structured),
+            json_text: None,
             is_error: false,
         }
     }

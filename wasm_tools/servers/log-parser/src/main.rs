@@ -1,7 +1,7 @@
 //! The MCP server `log-parser`: five tools that turn logs into entries and look into these.
 
 use log_parser::{Format, LogError};
-use python_values::mcp::{answer, answer_text, Dicts};
+use python_values::mcp::{answer, Dicts};
 use wasmmcp::{tool, CallResult, Input, ToolError};
 
 /// The formats that can be asked for.
@@ -85,10 +85,9 @@ fn parse_logs(
     #[default(1000)]
     max_entries: i64,
 ) -> Result<CallResult, ToolError> {
-    let text =
-        log_parser::parse_logs(&log_content, format_type.format(), max_entries).map_err(failure)?;
-    drop(log_content);
-    answer_text(text)
+    log_parser::parse_logs(&log_content, format_type.format(), max_entries)
+        .map(CallResult::json_text)
+        .map_err(failure)
 }
 
 /// Keep the entries that are severe enough, or those of certain levels.
@@ -111,7 +110,7 @@ fn filter_entries(
     include_levels: Option<Vec<String>>,
 ) -> Result<CallResult, ToolError> {
     let found = log_parser::filter_entries(entries.0, min_level.name(), include_levels.as_deref());
-    answer(found.map_err(failure)?)
+    found.map(answer).map_err(failure)
 }
 
 /// Count entries per level and, for access logs, the most frequent statuses, addresses and paths.
@@ -126,7 +125,9 @@ fn compute_log_statistics(
     /// Entries, as parse_logs or filter_entries give them.
     entries: Dicts,
 ) -> Result<CallResult, ToolError> {
-    answer(log_parser::compute_log_statistics(&entries.0).map_err(failure)?)
+    log_parser::compute_log_statistics(&entries.0)
+        .map(answer)
+        .map_err(failure)
 }
 
 /// Find entries by a regular expression.
@@ -153,7 +154,7 @@ fn search_entries(
     case_sensitive: bool,
 ) -> Result<CallResult, ToolError> {
     let found = log_parser::search_entries(entries.0, &pattern, fields, case_sensitive);
-    answer(found.map_err(failure)?)
+    found.map(answer).map_err(failure)
 }
 
 /// Tell the first and the last time stamp of entries, in the order of the log.
@@ -167,7 +168,7 @@ fn search_entries(
 fn extract_time_range(
     /// Entries, as parse_logs gives them.
     entries: Dicts,
-) -> Result<CallResult, ToolError> {
+) -> CallResult {
     answer(log_parser::extract_time_range(&entries.0))
 }
 

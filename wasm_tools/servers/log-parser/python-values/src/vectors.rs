@@ -38,9 +38,8 @@ pub fn replay(server: &Server, file: &Path) -> usize {
             let result = (tool.call)(arguments)
                 .ok()
                 .filter(|result| !result.is_error);
-            let found = result
-                .and_then(|result| result.structured)
-                .map(Json::Object);
+            let found =
+                result.and_then(|result| serde_json::from_str(result.json_text.as_deref()?).ok());
             let same = match (&found, case.get("result")) {
                 (Some(found), Some(expected)) => alike("", found, expected),
                 (found, expected) => found.is_none() && expected.is_none(),
