@@ -23,7 +23,7 @@ from wasm_tools.manifest import (
 )
 from wasm_tools.toolchain import Choice, Toolchain, choose
 
-_SOURCES = ("Cargo.toml", "Cargo.lock", "sdk", "servers")
+_SOURCES = ("Cargo.toml", "Cargo.lock", "sdk", "python-values", "servers")
 
 
 def source_names() -> list[str]:
