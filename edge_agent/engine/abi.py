@@ -8,6 +8,7 @@ modules that passed it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final
 
 import wasmtime
@@ -26,8 +27,15 @@ _REQUIRED: Final[dict[str, _Signature]] = {
 _OPTIONAL: Final[dict[str, _Signature]] = {"_initialize": ((), ())}
 
 
-def check_module(module: wasmtime.Module) -> None:
-    """Check imports and exports against the ABI.
+class Kind(Enum):
+    """How a module is spoken to. The value marks its compiled code on disk."""
+
+    REACTOR = ""
+    COMMAND = "-command"
+
+
+def check_module(module: wasmtime.Module) -> Kind:
+    """Check imports and exports against the ABI, or for MCP over stdin and stdout.
 
     Raises:
         ModuleRejected: names the import or export that is wrong.
@@ -35,16 +43,21 @@ def check_module(module: wasmtime.Module) -> None:
     _check_imports(module.imports)
     exports = {export.name: export.type for export in module.exports}
     _check_memory(exports.get("memory"))
+    if "_start" in exports and not _REQUIRED.keys() & exports.keys():
+        _check_signature("_start", exports["_start"], ((), ()))
+        return Kind.COMMAND
     for name, signature in _REQUIRED.items():
         if name not in exports:
             raise ModuleRejected(
-                f"module has no export {name!r}: build it with the wasmmcp SDK, "
-                "whose modules export memory, mcp_alloc and mcp_call"
+                f"module has no export {name!r}: build it with the wasmmcp SDK, whose modules "
+                "export memory, mcp_alloc and mcp_call, or as a program with _start that "
+                "speaks MCP over stdin and stdout"
             )
         _check_signature(name, exports[name], signature)
     for name, signature in _OPTIONAL.items():
         if name in exports:
             _check_signature(name, exports[name], signature)
+    return Kind.REACTOR
 
 
 def _check_imports(imports: Sequence[wasmtime.ImportType]) -> None:

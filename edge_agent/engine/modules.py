@@ -12,7 +12,7 @@ from typing import Final
 
 import wasmtime
 
-from edge_agent.engine.abi import check_module
+from edge_agent.engine.abi import Kind, check_module
 from edge_agent.engine.cache import ModuleCache
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import EdgeAgentError, ModuleRejected
@@ -33,6 +33,7 @@ class LoadedModule:
 
     digest: str
     pre: wasmtime.InstancePre
+    kind: Kind = Kind.REACTOR
 
 
 class _Loading:
@@ -123,22 +124,26 @@ class ModuleStore:
             loading.done.set()
 
     def _load(self, digest: str, source: Source) -> LoadedModule:
-        module = self._from_disk(digest) or self._compile(digest, source())
-        return LoadedModule(digest, self._linker.instantiate_pre(module))
+        for kind in Kind:
+            found = self._from_disk(digest + kind.value)
+            if found is not None:
+                return LoadedModule(digest, self._linker.instantiate_pre(found), kind)
+        module, kind = self._compile(digest, source())
+        return LoadedModule(digest, self._linker.instantiate_pre(module), kind)
 
-    def _from_disk(self, digest: str) -> wasmtime.Module | None:
-        path = self._cache.find(digest) if self._cache else None
+    def _from_disk(self, key: str) -> wasmtime.Module | None:
+        path = self._cache.find(key) if self._cache else None
         if path is None or self._cache is None:
             return None
         try:
             return wasmtime.Module.deserialize_file(self._engine, path)
         except wasmtime.WasmtimeError as error:
             # As after a change of the processor under a kept disk.
-            _log.warning("module %s: compiled anew: %s", digest[:12], one_line(error))
-            self._cache.discard(digest)
+            _log.warning("module %s: compiled anew: %s", key[:12], one_line(error))
+            self._cache.discard(key)
             return None
 
-    def _compile(self, digest: str, wasm: bytes) -> wasmtime.Module:
+    def _compile(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
         check_bytes(digest, wasm)
         try:
             module = wasmtime.Module(self._engine, wasm)
@@ -146,10 +151,10 @@ class ModuleStore:
             raise ModuleRejected(
                 f"module {digest[:12]}: not valid WebAssembly: {one_line(error)}"
             ) from None
-        check_module(module)
+        kind = check_module(module)
         if self._cache:
-            self._cache.store(digest, module.serialize())
-        return module
+            self._cache.store(digest + kind.value, module.serialize())
+        return module, kind
 
 
 def check_bytes(digest: str, wasm: bytes) -> None:

@@ -15,6 +15,7 @@ import ctypes
 import importlib
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,11 @@ from edge_agent.mounts import Mount
 USES: Final = (
     "wasi_config_new",
     "wasi_config_preopen_dir",
+    "wasi_config_set_argv",
     "wasi_config_set_stderr_custom",
+    "wasi_config_set_stdin_bytes",
+    "wasi_config_set_stdout_custom",
+    "wasm_byte_vec_new",
     "wasmtime_context_set_epoch_deadline",
     "wasmtime_context_set_wasi",
     "wasmtime_error_new",
@@ -97,6 +102,14 @@ _set_epoch_callback = _function(
 )
 _wasi_new = _function(_with_gil, "wasi_config_new", _pointer)
 _wasi_stderr = _function(_with_gil, "wasi_config_set_stderr_custom", None, *([_pointer] * 4))
+_wasi_stdout = _function(_with_gil, "wasi_config_set_stdout_custom", None, *([_pointer] * 4))
+_wasi_stdin = _function(_with_gil, "wasi_config_set_stdin_bytes", None, _pointer, _pointer)
+_wasi_argv = _function(
+    _with_gil, "wasi_config_set_argv", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer
+)
+_byte_vec_new = _function(
+    _with_gil, "wasm_byte_vec_new", None, _pointer, ctypes.c_size_t, ctypes.c_char_p
+)
 _wasi_preopen = _function(
     _without_gil,
     "wasi_config_preopen_dir",
@@ -162,7 +175,27 @@ def _take_stderr(number: int, address: int, size: int) -> int:
     return size
 
 
+def _take_stdout(number: int, address: int, size: int) -> int:
+    """Pass on what a guest writes on standard output, on a thread of the engine's own."""
+    feed = _readers.get(number)
+    if feed is not None and address:
+        feed(ctypes.string_at(address, size))
+    return size
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What a guest reads as standard input, and who is fed with its standard output.
+
+    ``feed`` is called on other threads and raises nothing.
+    """
+
+    input: bytes
+    feed: Callable[[bytes], None]
+
+
 _writers: Final[dict[int, Running]] = {}
+_readers: Final[dict[int, Callable[[bytes], None]]] = {}
 _numbers: Final = itertools.count(1)
 
 # The engine keeps the addresses of these, so they live as long as the module.
@@ -174,6 +207,9 @@ _on_epoch = ctypes.CFUNCTYPE(
     ctypes.POINTER(ctypes.c_uint8),
 )(_decide_on_epoch)
 _on_stderr = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)(_take_stderr)
+_on_stdout = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)(_take_stdout)
+# Some languages' start-up code takes it for granted that a program has a name.
+_argv = (ctypes.c_char_p * 1)(b"server")
 
 
 def use_pooling(config: wasmtime.Config, concurrency: int) -> None:
@@ -229,14 +265,18 @@ class Guest:
         self._number = next(_numbers)
         _writers[self._number] = running
 
-    def set_wasi(self, mounts: Sequence[Mount]) -> None:
-        """Give the guest its directories: no environment, no arguments, no input.
+    def set_wasi(self, mounts: Sequence[Mount], streams: Streams | None = None) -> None:
+        """Give the guest its directories, and its streams where it has any.
+
+        There is no environment, and no argument but a name.
 
         Raises:
             OSError: a mounted directory cannot be opened any more.
         """
         config = _wasi_new()
         _wasi_stderr(config, _on_stderr, self._number, None)
+        if streams is not None:
+            self._set_streams(config, streams)
         unopened = ""
         for mount in mounts:
             opened = _wasi_preopen(
@@ -250,6 +290,14 @@ class Guest:
             _raise_error(error)
         if unopened:
             raise OSError(f"mount {unopened}: its directory cannot be opened")
+
+    def _set_streams(self, config: Any, streams: Streams) -> None:
+        data = _ffi.wasm_byte_vec_t()
+        _byte_vec_new(ctypes.byref(data), len(streams.input), streams.input)
+        _wasi_stdin(config, ctypes.byref(data))  # which frees it
+        _wasi_argv(config, len(_argv), _argv)
+        _readers[self._number] = streams.feed
+        _wasi_stdout(config, _on_stdout, self._number, None)
 
     def instantiate(self, pre: wasmtime.InstancePre) -> None:
         """Make the instance and find its memory.
@@ -322,6 +370,7 @@ class Guest:
         if store:
             _store_delete(store)
             _writers.pop(self._number, None)
+            _readers.pop(self._number, None)
 
     def _check(self, address: int, size: int) -> None:
         if address < 0 or size < 0 or address + size > self.memory_bytes():

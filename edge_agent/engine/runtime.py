@@ -6,14 +6,16 @@ import hashlib
 import logging
 import platform
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import wasmtime
 
 from edge_agent.engine import native
+from edge_agent.engine.abi import Kind
+from edge_agent.engine.answer import Answer
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
+from edge_agent.engine.commands import converse
 from edge_agent.engine.host import define_host
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.modules import LoadedModule, ModuleStore, one_line
@@ -37,22 +39,10 @@ _U32: Final = 0xFFFF_FFFF
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a module answered; empty where a notification needs no answer.
-
-    ``start_ms`` is the way to a ready instance, ``exec_ms`` the message itself.
-    """
-
-    data: bytes
-    memory_peak_bytes: int
-    start_ms: float
-    exec_ms: float
-    stderr: str = ""
-
-
 class WasmEngine:
-    """Runs modules of the WasmMCP ABI, each message in a fresh instance.
+    """Runs modules, each message in a fresh instance.
+
+    Those of the WasmMCP ABI, and programs that speak MCP over stdin and stdout.
 
     ``concurrency`` is the number of calls that run at once; ``cache_directory``
     None keeps nothing on disk. Safe to use from many threads.
@@ -97,6 +87,8 @@ class WasmEngine:
             self.watchdog.watch(running)
             guest = native.Guest(self.wasmtime_engine, running)
             try:
+                if module.kind is Kind.COMMAND:
+                    return converse(guest, module.pre, message, running, self.watchdog)
                 return _exchange(guest, module, message, running)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise _explain(error, guest, running) from None

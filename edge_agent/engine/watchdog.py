@@ -55,6 +55,12 @@ class Watchdog:
         if running.stop(reason):
             self._interrupt()
 
+    def hasten(self, running: Running, seconds: float) -> None:
+        """Leave a call no more than ``seconds`` from now."""
+        with self._changed:
+            running.deadline = min(running.deadline, time.monotonic() + seconds)
+            self._changed.notify()
+
     def cancel_all(self, reason: str = CANCELLED) -> None:
         """End every call that runs now."""
         with self._changed:
