@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dispatcher import schedulers
 from dispatcher.errors import ConfigError
@@ -21,6 +31,7 @@ from dispatcher.paths import tool_path
 
 PrivacyName = Literal["public", "site", "node"]
 NODE_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+EGRESS_RULE = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._*-]+):[0-9]{1,5}")
 SELECTOR_KINDS = ("tier", "site", "node", "isa")
 
 NodeName = Annotated[str, Field(pattern=NODE_NAME)]
@@ -47,6 +58,20 @@ def selector(value: str) -> str:
         kinds = ", ".join(f"{known}:NAME" for known in SELECTOR_KINDS)
         raise ValueError(f"{value!r} is no selector; write one of {kinds}")
     return value
+
+
+def egress_rule(value: str) -> str:
+    """Check the form of SCHEME://HOST:PORT; the agent checks the rest.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    if not EGRESS_RULE.fullmatch(value):
+        raise ValueError(f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443")
+    return value
+
+
+EgressRule = Annotated[str, AfterValidator(egress_rule)]
 
 
 class _Table(BaseModel):
@@ -110,6 +135,46 @@ class MountConfig(_Table):
         return tool_path(value)
 
 
+class EgressConfig(_Table):
+    """One entry of an agent's ``egress``: a rule, for some tools only or (a string) for all."""
+
+    to: EgressRule
+    tools: list[Word] | None = None
+
+
+def _as_table(value: Any) -> Any:
+    return {"to": value} if isinstance(value, str) else value
+
+
+class EgressLimitsConfig(_Table):
+    """Bounds of the HTTP requests of an agent's tools. Absent: the agent's own."""
+
+    response_kib: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    request_kib: Annotated[int, Field(gt=0, le=4096)] | None = None
+    total_ms: Annotated[int, Field(gt=0)] | None = None
+    connect_ms: Annotated[int, Field(gt=0)] | None = None
+    redirects: Annotated[int, Field(ge=0, le=50)] | None = None
+    requests: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    methods: list[Word] | None = None
+
+
+class SecretConfig(_Table):
+    """A header that an agent adds to its tools' requests; the value is elsewhere."""
+
+    to: EgressRule
+    header: Word
+    env: Word | None = None
+    file: DirectoryPath | None = None
+    prefix: str = ""
+    tools: list[Word] | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretConfig:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either env (a variable's name) or file, where the value is")
+        return self
+
+
 class AgentConfig(_Table):
     """``[[agents]]``: a node that ``sanderling up`` starts.
 
@@ -126,6 +191,10 @@ class AgentConfig(_Table):
     slots: Annotated[int, Field(ge=1, le=4096)] | None = None
     memory_mib: Annotated[int, Field(ge=1)] | None = None
     labels: dict[str, str] = {}
+    egress: list[Annotated[EgressConfig, BeforeValidator(_as_table)]] = []
+    egress_limits: EgressLimitsConfig = EgressLimitsConfig()
+    egress_audit: DirectoryPath | None = None
+    secrets: list[SecretConfig] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -272,10 +341,13 @@ def _anchor(values: dict[str, Any], folder: Path) -> None:
     tables = [values.get("dispatcher")]
     agents = values.get("agents")
     for agent in agents if isinstance(agents, list) else []:
-        mounts = agent.get("mounts") if isinstance(agent, dict) else None
-        tables += mounts if isinstance(mounts, list) else []
+        if not isinstance(agent, dict):
+            continue
+        tables.append(agent)
+        for inner in (agent.get("mounts"), agent.get("secrets")):
+            tables += inner if isinstance(inner, list) else []
     for table in tables:
-        for key in ("state", "directory"):
+        for key in ("state", "directory", "egress_audit", "file"):
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = folder.absolute() / Path(table[key]).expanduser()
 

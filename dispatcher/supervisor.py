@@ -119,7 +119,7 @@ class Supervisor:
     async def _run(self, agent: AgentConfig) -> tuple[int, deque[str]]:
         """Run one agent until it ends; its exit code and its last lines."""
         process = await asyncio.create_subprocess_exec(
-            *command(agent, self._dispatcher, self._cache, self._labels(agent)),
+            *command(agent, self._dispatcher, self._cache, self._settings(agent)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -156,16 +156,13 @@ class Supervisor:
             tail.append(text)
             self._say(name, text)
 
-    def _labels(self, agent: AgentConfig) -> Path | None:
-        """Labels have no flag: a TOML file, whose basic strings are JSON's."""
-        if not agent.labels:
+    def _settings(self, agent: AgentConfig) -> Path | None:
+        """Write what has no flag into a file for the agent."""
+        text = settings(agent)
+        if not text:
             return None
-        lines = (
-            f"{json.dumps(key, ensure_ascii=False)} = {json.dumps(value, ensure_ascii=False)}\n"
-            for key, value in agent.labels.items()
-        )
         path = self._state / f"agent-{agent.name}.toml"
-        path.write_text("[labels]\n" + "".join(lines), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         return path
 
     def _give_up(self, agent: AgentConfig, tail: Sequence[str]) -> None:
@@ -198,6 +195,26 @@ def command(
     if config is not None:
         line += ["--config", str(config)]
     return [*line, "--state", str(cache.absolute()), "--parent-pid", str(os.getpid())]
+
+
+def settings(agent: AgentConfig) -> str:
+    """What an agent is told by a file, as TOML: labels, and all about egress."""
+    said = agent.model_dump(
+        mode="json",
+        include={"labels", "egress", "egress_limits", "egress_audit", "secrets"},
+        exclude_none=True,
+    )
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in said.items() if value)
+
+
+def _toml(value: object) -> str:
+    """A value as inline TOML, whose basic strings and lists are JSON's."""
+    if isinstance(value, dict):
+        members = (f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items())
+        return "{ " + ", ".join(members) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def module_cache(state: Path) -> Path:

@@ -59,12 +59,17 @@ def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
     slots = config.slots or cores()
     engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
     # The link is made last, for it reports what the engine measures.
-    backend = WasmBackend(engine, lambda module: link.fetcher.fetch(module), config.mounts)  # noqa: PLW0108
+    backend = WasmBackend(
+        engine,
+        lambda module: link.fetcher.fetch(module),  # noqa: PLW0108
+        config.mounts,
+        config.egress.make(),
+    )
     report = describe(
         engine,
         backends=(backend.name,),
         mounts=config.mounts,
-        features=config.features,
+        features=(*config.features, *config.egress.features()),
         slots=slots,
         memory_mib=config.memory_mib,
         tier=config.tier,

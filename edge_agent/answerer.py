@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from edge_agent.egress import Egress
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.modules import LoadedModule
 from edge_agent.engine.running import Running
@@ -23,12 +24,18 @@ class Answerer:
     """Sends messages to ``module`` under ``limits``. Safe to use from many threads."""
 
     def __init__(
-        self, engine: WasmEngine, module: LoadedModule, limits: Limits, mounts: Sequence[Mount]
+        self,
+        engine: WasmEngine,
+        module: LoadedModule,
+        limits: Limits,
+        mounts: Sequence[Mount],
+        egress: Egress | None = None,
     ) -> None:
         self._engine = engine
         self._module = module
         self._limits = limits
         self._mounts = tuple(mounts)
+        self._egress = egress or Egress()
 
     def begin(self) -> Running:
         """Return what a message runs under; with it the message can be cancelled."""
@@ -41,6 +48,8 @@ class Answerer:
         request that was cancelled. Runs on the calling thread.
         """
         running.restart_clock()
+        if self._egress.rules:
+            running.egress = self._egress.for_call("", _tool(message))
         try:
             data = self._engine.send(self._module, message, running).data
             if data:
@@ -67,6 +76,12 @@ def parse_object(message: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _tool(message: bytes) -> str:
+    params = parse_object(message).get("params")
+    name = params.get("name") if isinstance(params, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def failure(message: bytes, reason: str) -> bytes:

@@ -7,7 +7,6 @@ gRPC and ``--help`` without the engine.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.answerer import Answerer
+    from edge_agent.egress import CallEgress, Egress
     from edge_agent.engine.limits import Limits
     from edge_agent.engine.modules import LoadedModule
     from edge_agent.engine.runtime import WasmEngine
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
-_LAST_PORT: Final = 65_535
 _SERVE_TOKEN: Final = "SANDERLING_SERVE_TOKEN"  # noqa: S105 - the name of a variable
-_EGRESS: Final = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.*-]+):([0-9]{1,5})")
 
 
 def main() -> NoReturn:
@@ -81,12 +79,13 @@ class _Examples(click.Command):
 def _check_egress(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
+    from edge_agent.egress.rules import parse_rule
+
     for value in values:
-        match = _EGRESS.fullmatch(value)
-        if not match or not 0 < int(match[3]) <= _LAST_PORT:
-            raise click.BadParameter(
-                f"{value!r}: write SCHEME://HOST:PORT, as in https://example.org:443"
-            )
+        try:
+            parse_rule(value)
+        except ConfigError as error:
+            raise click.BadParameter(str(error)) from None
     return values
 
 
@@ -164,7 +163,6 @@ def call(
     """
     from edge_agent.jsonrpc import make_call, parse, read_result
 
-    del allow_egress  # checked; the host has no egress to give yet
     try:
         parsed = parse(arguments.encode())
     except ValueError as error:
@@ -172,7 +170,8 @@ def call(
     if not isinstance(parsed, dict):
         raise click.UsageError("--args: not a JSON object; write one, as in '{}'")
     engine, loaded = _load(module, state, concurrency=1)
-    running = _running(_limits(wall_ms, memory_mib), _parse_mounts(mounts))
+    egress = _egress(allow_egress).for_call(module.stem, tool)
+    running = _running(_limits(wall_ms, memory_mib), _parse_mounts(mounts), egress)
     try:
         answer = engine.send(loaded, make_call(tool, arguments.encode()), running)
     finally:
@@ -220,11 +219,10 @@ def serve(
     from edge_agent.capabilities import cores
     from edge_agent.serve import StdioServer
 
-    del allow_egress  # checked; the host has no egress to give yet
     slots = max(2, cores())
     table, limits = _parse_mounts(mounts), _limits(wall_ms, memory_mib)
     engine, loaded = _load(module, state, concurrency=slots)
-    answerer = Answerer(engine, loaded, limits, table)
+    answerer = Answerer(engine, loaded, limits, table, _egress(allow_egress))
     if address is not None:
         _serve_http(answerer, address, _serve_token(token_file), slots)
         engine.close()
@@ -305,6 +303,13 @@ def capabilities(
 @click.option("--feature", "features", multiple=True, help="What the board has (repeatable).")
 @click.option("--slots", type=click.IntRange(1, 256), help="Calls that run at once [cores].")
 @click.option("--memory-mib", type=click.IntRange(min=1), help="Memory for calls [most of it].")
+@click.option(
+    "--allow-egress",
+    multiple=True,
+    metavar="SCHEME://HOST:PORT",
+    callback=_check_egress,
+    help="Where tools may send HTTP requests (repeatable).",
+)
 @click.option("--state", help="Directory of the compiled modules.")
 @click.option("--verbose", is_flag=True, help="Log more.")
 @click.option("--parent-pid", type=int, hidden=True)
@@ -312,6 +317,7 @@ def run(
     config_file: Path | None,
     mounts: tuple[str, ...],
     features: tuple[str, ...],
+    allow_egress: tuple[str, ...],
     parent_pid: int | None,
     *,
     verbose: bool,
@@ -326,7 +332,8 @@ def run(
     from edge_agent.logs import set_up_logging
 
     set_up_logging(verbose=verbose)
-    given: dict[str, Any] = dict(flags, features=list(features) or None)
+    lists = {"features": list(features) or None, "egress": list(allow_egress) or None}
+    given: dict[str, Any] = {**flags, **lists}
     if mounts:
         given["mounts"] = [
             {"path": mount.path, "directory": mount.directory, "readonly": mount.readonly}
@@ -381,10 +388,16 @@ def _limits(wall_ms: int, memory_mib: int) -> Limits:
     return Limits(wall_ms=wall_ms, memory_mib=memory_mib)
 
 
-def _running(limits: Limits, mounts: tuple[Mount, ...]) -> Any:
+def _egress(texts: tuple[str, ...]) -> Egress:
+    from edge_agent.egress import Egress, parse_rule
+
+    return Egress([parse_rule(text) for text in texts])
+
+
+def _running(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> Any:
     from edge_agent.engine.running import Running
 
-    return Running(limits, mounts)
+    return Running(limits, mounts, egress)
 
 
 def _load(module: Path, state: Path | None, concurrency: int) -> tuple[WasmEngine, LoadedModule]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import socket
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge_agent.egress.settings import (
+    EgressEntry,
+    EgressLimitsTable,
+    EgressSettings,
+    SecretTable,
+    check_settings,
+)
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
@@ -69,6 +77,10 @@ class AgentTable(_Table):
     labels: dict[str, str] = {}
     policy: PolicyTable = PolicyTable()
     limits: LimitsTable = LimitsTable()
+    egress: list[EgressEntry] = []
+    egress_limits: EgressLimitsTable = EgressLimitsTable()
+    egress_audit: str | None = None
+    secrets: list[SecretTable] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class AgentConfig:
     labels: Mapping[str, str]
     policy: Policy
     limits: Limits
+    egress: EgressSettings = field(default_factory=EgressSettings)
 
 
 def load_config(
@@ -115,7 +128,7 @@ def load_config(
         table = AgentTable.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{file or 'configuration'}: {_first_problem(error)}") from None
-    return _check(table)
+    return _check(table, environment)
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -131,13 +144,15 @@ def _read_file(file: Path) -> dict[str, Any]:
     for mount in values.get("mounts", []) if isinstance(values.get("mounts"), list) else []:
         if isinstance(mount, dict) and isinstance(mount.get("directory"), str):
             mount["directory"] = str(base / Path(mount["directory"]).expanduser())
-    for key in ("token_file", "state"):
-        if isinstance(values.get(key), str):
-            values[key] = str(base / Path(values[key]).expanduser())
+    secrets = values.get("secrets")
+    tables = [values, *(secrets if isinstance(secrets, list) else [])]
+    for table, key in itertools.product(tables, ("token_file", "state", "egress_audit", "file")):
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(base / Path(table[key]).expanduser())
     return values
 
 
-def _check(table: AgentTable) -> AgentConfig:
+def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
     name = table.name or _own_name()
     if not NODE_NAME.fullmatch(name):
         raise ConfigError(
@@ -167,6 +182,9 @@ def _check(table: AgentTable) -> AgentConfig:
             wall_ms=table.limits.wall_ms or MOST_LIMITS.wall_ms,
             memory_mib=table.limits.memory_mib or MOST_LIMITS.memory_mib,
             output_bytes=(table.limits.output_mib or 0) * MIB or MOST_LIMITS.output_bytes,
+        ),
+        egress=check_settings(
+            table.egress, table.egress_limits, table.secrets, table.egress_audit, environment
         ),
     )
 

@@ -84,6 +84,7 @@ def tool_call(call: edge_pb2.Call, arguments: bytes, limits: Limits) -> ToolCall
         limits=limits,
         session=call.session,
         wants_progress=call.wants_progress,
+        id=call.id,
     )
 
 

@@ -28,6 +28,7 @@ class ToolCall:
     limits: Limits = DEFAULT_LIMITS
     session: str = ""
     wants_progress: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
+from edge_agent.egress import CallEgress, Egress
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ModuleUnavailable
@@ -16,14 +17,21 @@ Fetch = Callable[[ModuleRef], bytes]
 
 
 class WasmBackend:
-    """Runs the modules that ``fetch`` brings, with this agent's mounts."""
+    """Runs the modules that ``fetch`` brings, with this agent's mounts and egress."""
 
     name = "wasm"
 
-    def __init__(self, engine: WasmEngine, fetch: Fetch, mounts: Sequence[Mount] = ()) -> None:
+    def __init__(
+        self,
+        engine: WasmEngine,
+        fetch: Fetch,
+        mounts: Sequence[Mount] = (),
+        egress: Egress | None = None,
+    ) -> None:
         self.engine = engine
         self.fetch = fetch
         self._mounts = tuple(mounts)
+        self._egress = egress or Egress()
 
     def prepare(self, call: ToolCall) -> WasmJob:
         """Return the job of a call, without starting it.
@@ -33,7 +41,8 @@ class WasmBackend:
         """
         if call.module is None:
             raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
-        return WasmJob(self, call, call.module, self._mounts)
+        egress = self._egress.for_call(call.server, call.tool, call.id)
+        return WasmJob(self, call, call.module, self._mounts, egress)
 
     def prefetch(self, module: ModuleRef) -> None:
         """Load a module before its first call.
@@ -56,12 +65,17 @@ class WasmJob:
     """One call of one module."""
 
     def __init__(
-        self, backend: WasmBackend, call: ToolCall, module: ModuleRef, mounts: Sequence[Mount]
+        self,
+        backend: WasmBackend,
+        call: ToolCall,
+        module: ModuleRef,
+        mounts: Sequence[Mount],
+        egress: CallEgress,
     ) -> None:
         self._backend = backend
         self._call = call
         self._module = module
-        self._running = Running(call.limits, mounts)
+        self._running = Running(call.limits, mounts, egress)
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Load the module, run the call, and check the answer.

@@ -26,8 +26,10 @@ from edge_agent.engine.files import (
 from edge_agent.engine.running import Running, current
 from edge_agent.logs import log_unexpected
 
-# A request names a path or a URL; parsing takes many times its size.
+# A request names a path; parsing takes many times its size. One to HTTP also has a
+# body, the size of which egress bounds (a mebibyte, or 4/3 of it in base64).
 LARGEST_REQUEST_BYTES: Final = 64 * 1024
+LARGEST_HTTP_BYTES: Final = 8 * 1024 * 1024
 
 Handler = Callable[[dict[str, Any], Running], dict[str, Any]]
 _log = logging.getLogger(__name__)
@@ -36,12 +38,15 @@ _log = logging.getLogger(__name__)
 def define_host(linker: wasmtime.Linker) -> None:
     """Link the functions of ``sanderling_host``."""
     i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
-    for name, handler in (("file_mode", file_mode), ("http", http)):
+    for name, handler, most in (
+        ("file_mode", file_mode, LARGEST_REQUEST_BYTES),
+        ("http", http, LARGEST_HTTP_BYTES),
+    ):
         linker.define_func(
             HOST_MODULE,
             name,
             wasmtime.FuncType([i32, i32], [i64]),
-            _host_function(handler),
+            _host_function(handler, most),
             access_caller=True,
         )
 
@@ -86,23 +91,26 @@ def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "cannot be reached").lower()
 
 
-def http(request: dict[str, Any], running: Running) -> dict[str, Any]:  # noqa: ARG001 - one form for all handlers
-    """Refuse: this agent gives modules no way to the network."""
+def http(request: dict[str, Any], running: Running) -> dict[str, Any]:
+    """One HTTP request -> its answer, or ``{"error", "kind"}``; see `edge_agent.egress.gate`."""
+    if running.egress is not None:
+        return running.egress.send(request, running)
     url = str(request.get("url", ""))[:200]
     return {
         "error": f"{url}: HTTP egress is denied on this node; "
-        "run the tool on a node that permits it (--allow-egress SCHEME://HOST:PORT)"
+        "run the tool on a node that permits it (--allow-egress SCHEME://HOST:PORT)",
+        "kind": "denied",
     }
 
 
-def _host_function(handler: Handler) -> Callable[[wasmtime.Caller, int, int], int]:
+def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, int, int], int]:
     def answer(caller: wasmtime.Caller, pointer: int, length: int) -> int:
         # An exception would surface in whichever call wasmtime-py finds first.
         try:
             running = current()
             if running is None:
                 return 0
-            return _place(caller, _handle(handler, _take(caller, pointer, length), running))
+            return _place(caller, _handle(handler, _take(caller, pointer, length, most), running))
         except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):
             return 0
         except Exception as error:  # noqa: BLE001 - see above
@@ -129,10 +137,10 @@ def _memory(caller: wasmtime.Caller) -> wasmtime.Memory:
     return memory
 
 
-def _take(caller: wasmtime.Caller, pointer: int, length: int) -> bytes:
+def _take(caller: wasmtime.Caller, pointer: int, length: int, most: int) -> bytes:
     start, size = pointer & 0xFFFF_FFFF, length & 0xFFFF_FFFF
     memory = _memory(caller)
-    if size > LARGEST_REQUEST_BYTES or start + size > memory.data_len(caller):
+    if size > most or start + size > memory.data_len(caller):
         raise IndexError("request outside the guest's memory")
     return bytes(memory.read(caller, start, start + size))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge_agent.egress.gate import CallEgress
     from edge_agent.mounts import Mount
 
 STDERR_BYTES: Final = 8 * 1024
@@ -32,22 +33,31 @@ class Running:
     __slots__ = (
         "_event",
         "_lock",
+        "_wake",
         "clock_zero",
         "deadline",
+        "egress",
         "limits",
         "mounts",
         "stderr",
         "stopped",
     )
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, mounts: Sequence[Mount] = ()) -> None:
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        mounts: Sequence[Mount] = (),
+        egress: CallEgress | None = None,
+    ) -> None:
         self.limits = limits
         self.mounts = mounts
+        self.egress = egress
         self.clock_zero = time.monotonic()  # where the guest's monotonic clock starts
         self.deadline = self.clock_zero + limits.wall_ms / 1000
         self.stopped: str | None = None
         self.stderr = bytearray()
         self._event: threading.Event | None = None
+        self._wake: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def restart_clock(self) -> None:
@@ -63,7 +73,26 @@ class Running:
             self.stopped = reason
             if self._event is not None:
                 self._event.set()
+            if self._wake is not None:
+                self._wake()
             return True
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Have ``wake`` called when the call is stopped, for as long as this is open.
+
+        For a host function that waits where the engine cannot reach it. ``wake``
+        runs on the thread that stops the call and must not block.
+        """
+        with self._lock:
+            self._wake = wake
+            if self.stopped is not None:
+                wake()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wake = None
 
     def sleep(self, seconds: float) -> None:
         """Sleep for the guest, but wake when the call is stopped."""

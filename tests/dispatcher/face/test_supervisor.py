@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dispatcher import supervisor as module
-from dispatcher.config import AgentConfig
+from dispatcher.config import AgentConfig, load
 from dispatcher.errors import ConfigError
 from dispatcher.supervisor import Supervisor, command, module_cache
 
@@ -159,10 +159,41 @@ def test_an_agent_chooses_what_it_was_not_told(tmp_path):
 async def test_labels_reach_the_agent(tmp_path):
     agent = AgentConfig(name="a", labels={"room": 'kit"chen', "ü": "\\"})
     supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
-    path = supervisor._labels(agent)
+    path = supervisor._settings(agent)
     config = pytest.importorskip("edge_agent.config")
     flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
     assert config.load_config(path, flags, {}).labels == agent.labels
+
+
+async def test_egress_reaches_the_agent(tmp_path):
+    (tmp_path / "key").write_text("from a file\n")
+    (tmp_path / "up.toml").write_text(
+        """[[agents]]
+        name = "a"
+        egress = ["https://*.example.org:443", { to = "http://127.0.0.1:81", tools = ["fetch"] }]
+        egress_limits = { requests = 3, methods = ["GET"] }
+        egress_audit = "audit.jsonl"
+        secrets = [
+            { to = "https://a.example.org:443", header = "X-Key", file = "key" },
+            { to = "https://b.example.org:443", header = "Authorization", env = "KEY", prefix = "Bearer " },
+        ]
+        """
+    )
+    [agent] = load(tmp_path / "up.toml").agents
+    supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
+    path = supervisor._settings(agent)
+    config = pytest.importorskip("edge_agent.config")
+    flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
+    egress = config.load_config(path, flags, {"KEY": "from a variable"}).egress
+    assert [str(rule) for rule in egress.rules] == [
+        "https://*.example.org:443",
+        "http://127.0.0.1:81",
+    ]
+    assert egress.rules[1].tools == ("fetch",)
+    assert (egress.limits.requests, egress.limits.methods) == (3, ("GET",))
+    assert egress.audit == tmp_path / "audit.jsonl"
+    assert [secret.value for secret in egress.secrets] == ["from a file", "from a variable"]
+    assert "from a" not in path.read_text()
 
 
 def test_modules_are_compiled_once_per_machine(monkeypatch, tmp_path):
