@@ -81,7 +81,7 @@ class Register(_message.Message):
     def __init__(self, node: _Optional[str] = ..., instance: _Optional[str] = ..., agent_version: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., load: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels")
+    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels", "servers")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class Capabilities(_message.Message):
     SITE_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
     isa: str
     cores: int
     memory_mib: int
@@ -113,7 +114,24 @@ class Capabilities(_message.Message):
     site: str
     engine: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    servers: _containers.RepeatedCompositeFieldContainer[Server]
+    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., servers: _Optional[_Iterable[_Union[Server, _Mapping]]] = ...) -> None: ...
+
+class Server(_message.Message):
+    __slots__ = ("name", "backend", "version", "catalogue", "pending", "error")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATALOGUE_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    backend: str
+    version: str
+    catalogue: bytes
+    pending: bool
+    error: str
+    def __init__(self, name: _Optional[str] = ..., backend: _Optional[str] = ..., version: _Optional[str] = ..., catalogue: _Optional[bytes] = ..., pending: _Optional[bool] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Mount(_message.Message):
     __slots__ = ("path", "readonly")
@@ -168,7 +186,7 @@ class Module(_message.Message):
     def __init__(self, server: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta")
+    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta", "method")
     ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     TOOL_FIELD_NUMBER: _ClassVar[int]
@@ -181,6 +199,7 @@ class Call(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     WANTS_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     META_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     id: str
     server: str
     tool: str
@@ -193,7 +212,8 @@ class Call(_message.Message):
     session: str
     wants_progress: bool
     meta: bytes
-    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ...) -> None: ...
+    method: str
+    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ..., method: _Optional[str] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("privacy", "origin", "site")
