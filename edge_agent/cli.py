@@ -227,7 +227,8 @@ def serve(
         _serve_http(answerer, address, _serve_token(token_file), slots)
         engine.close()
         return DONE
-    server = StdioServer(answerer, slots)
+    # Calls of one session run in the order in which they came.
+    server = StdioServer(answerer, 1 if answerer.stateful else slots)
 
     def stop(*_: object) -> None:
         server.cancel_all()
