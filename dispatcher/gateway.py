@@ -34,7 +34,7 @@ from dispatcher.errors import (
     UnknownTool,
 )
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
-from dispatcher.sessions import Connections, session_of
+from dispatcher.sessions import session_of
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -61,7 +61,8 @@ class Gateway:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._connections = Connections()
+        # A gateway has one connection without HTTP at most: that of its own stdio.
+        self._connection = secrets.token_hex(8)
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.server: Server[Any] = _DispatcherServer(
@@ -138,8 +139,7 @@ class Gateway:
 
     def _session(self, ctx: Context, meta: Mapping[str, Any]) -> str:
         headers = getattr(ctx.request, "headers", None)
-        connection = self._connections.name(getattr(ctx.session, "_connection", None))
-        return session_of(meta, headers, connection, modern=is_modern(ctx))
+        return session_of(meta, headers, self._connection, modern=is_modern(ctx))
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         with suppress(UnknownTool):

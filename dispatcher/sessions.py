@@ -13,9 +13,7 @@ the era without sessions is left with.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-import weakref
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -89,20 +87,6 @@ def note(pin: Pin | None, node: str, told: edge_pb2.Session) -> dict[str, str]:
         return {"state": "new"}
     gone = f"node {before} is gone" if before != node else f"node {node} was restarted"
     return {"state": "lost", "why": gone}
-
-
-class Connections:
-    """Names for connections that have no session id of their own."""
-
-    def __init__(self) -> None:
-        self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
-        self._only = secrets.token_hex(8)
-
-    def name(self, connection: object) -> str:
-        """The same for one connection as long as it lives, and another for each."""
-        if connection is None:
-            return self._only
-        return self._names.setdefault(connection, secrets.token_hex(8))
 
 
 def session_of(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Final
 
 from edge_agent.egress import Egress
@@ -23,11 +22,15 @@ from edge_agent.mounts import Mount
 STATE_KEY: Final = "dev.sanderling/state"
 SESSION_KEY: Final = "dev.sanderling/session"
 SESSION_MAX: Final = 256  # characters
+_PROBE: Final = Limits(wall_ms=5000)
 _LIST_TOOLS: Final = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
 
 
 class Answerer:
-    """Sends messages to ``module`` under ``limits``. Safe to use from many threads."""
+    """Sends messages to ``module`` under ``limits``. Safe to use from many threads.
+
+    ``stateful``: the module keeps state per session (:func:`declares_state`).
+    """
 
     def __init__(
         self,
@@ -36,7 +39,10 @@ class Answerer:
         limits: Limits,
         mounts: Sequence[Mount],
         egress: Egress | None = None,
+        *,
+        stateful: bool = False,
     ) -> None:
+        self.stateful = stateful
         self._engine = engine
         self._module = module
         self._limits = limits
@@ -46,16 +52,6 @@ class Answerer:
     def begin(self) -> Running:
         """Return what a message runs under; with it the message can be cancelled."""
         return Running(self._limits, self._mounts)
-
-    @cached_property
-    def stateful(self) -> bool:
-        """Whether the module declares state per session."""
-        running = self.begin()
-        try:
-            answer = parse_object(self._engine.send(self._module, _LIST_TOOLS, running).data)
-        except CallFailed:
-            return False
-        return keeps_state(answer.get("result"))
 
     def answer(self, message: bytes, running: Running, session: str = "") -> bytes:
         """Return the module's answer to one message, or one that says why there is none.
@@ -134,8 +130,15 @@ def chosen_session(params: Mapping[str, Any]) -> str:
     return f"key:{chosen}" if isinstance(chosen, str) and 0 < len(chosen) <= SESSION_MAX else ""
 
 
-def keeps_state(listed: Any) -> bool:
-    """Whether a result of ``tools/list`` holds a tool that declares state per session."""
+def declares_state(engine: WasmEngine, module: LoadedModule, wasm: bytes) -> bool:
+    """Whether a module, whose bytes are ``wasm``, declares state per session in its tools."""
+    if STATE_KEY.encode() not in wasm:  # then it can't, and need not be asked
+        return False
+    try:
+        answer = engine.send(module, _LIST_TOOLS, Running(_PROBE))
+    except CallFailed:
+        return False
+    listed = parse_object(answer.data).get("result")
     tools = listed.get("tools") if isinstance(listed, dict) else None
     for tool in tools if isinstance(tools, list) else ():
         meta = tool.get("_meta") if isinstance(tool, dict) else None
