@@ -21,17 +21,22 @@ from wasm_tools import manifest
 
 
 class ModuleBench:
-    """A module in an engine with a disk cache of its own, and one call of it."""
+    """A module in an engine with the disk cache ``directory``, and one call of it."""
 
     def __init__(self, directory: Path, name: str, call: Call, mounts: Sequence[Mount]) -> None:
+        self._directory = directory
+        self.engine = WasmEngine(directory, concurrency=1)
+        self.turn_to(name, call, mounts)
+
+    def turn_to(self, name: str, call: Call, mounts: Sequence[Mount]) -> None:
+        """Take up this module too, and call it from now on."""
         server = manifest.server(name)
         self._digest = server.sha256
         self._wasm = server.module.path.read_bytes()
         self._message = make_call(call.tool, json.dumps(dict(call.arguments)).encode())
         self._mounts = tuple(mounts)
-        self.engine = WasmEngine(directory, concurrency=1)
         self._load()
-        (self._file,) = directory.glob(f"*/{self._digest}.cwasm")
+        (self._file,) = self._directory.glob(f"*/{self._digest}.cwasm")
 
     def forget(self) -> None:
         """Leave the module on disk only."""
