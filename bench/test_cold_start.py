@@ -4,8 +4,7 @@ import statistics
 
 import pytest
 
-from bench.cold_start import container_once, percentiles, process_once, time_bench
-from bench.container import missing
+from bench.cold_start import module_bench, percentiles, process_once
 
 ROUNDS = 500
 PROCESSES = 5
@@ -19,7 +18,7 @@ def process_ms():
 
 @pytest.fixture(scope="module")
 def module():
-    with time_bench() as bench:
+    with module_bench() as bench:
         yield bench
 
 
@@ -49,16 +48,3 @@ def test_cold_with_the_file_checked(benchmark, module, process_ms):
 def test_warm(benchmark, module, process_ms):
     benchmark.pedantic(module.call, rounds=ROUNDS, warmup_rounds=5)
     note(benchmark, process_ms)
-
-
-@pytest.mark.benchmark(group="start")
-def test_process(benchmark):
-    benchmark.pedantic(process_once, rounds=PROCESSES)
-
-
-@pytest.mark.benchmark(group="start")
-def test_container(benchmark):
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
-    benchmark.pedantic(container_once, rounds=PROCESSES)

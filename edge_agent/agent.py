@@ -11,22 +11,22 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 
 from edge_agent.backends.base import ModuleRef
+from edge_agent.backends.servers import Servers
 from edge_agent.backends.wasm import WasmBackend
 from edge_agent.capabilities import cores, describe
 from edge_agent.config import AgentConfig
 from edge_agent.desk import Desk, Rules
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.link import DRAIN_S, Link
 from edge_agent.state import cache_directory
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
-# Kept sessions hold at most this part of the memory for calls: a half.
-SESSIONS_SHARE: Final = 2
 _PARENT_CHECK_S: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -45,7 +45,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     # Blocked in every thread, so that one thread takes them in a plain wait:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
-    link, backend = build(config)
+    link, closing = build(config)
     stopper = threading.Thread(
         target=_await_stop, args=(link, parent_pid), name="signals", daemon=True
     )
@@ -53,11 +53,11 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     try:
         link.run(lambda: _print_ready(config))
     finally:
-        backend.close()
+        closing.close()
 
 
-def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
-    """Measure the board and put the agent's parts together."""
+def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
+    """Measure the board and put the agent's parts together; the second closes them."""
     slots = config.slots or cores()
     engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
     # The link is made last, for it reports what the engine measures.
@@ -67,9 +67,17 @@ def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
         config.mounts,
         config.egress.make(),
     )
+    closing = contextlib.ExitStack()
+    closing.callback(backend.close)
+    servers = Servers(
+        config.servers,
+        config.state,
+        told=lambda: link.describe(replace(report, servers=servers.reports())),
+    )
+    closing.callback(servers.close)
     report = describe(
         engine,
-        backends=(backend.name,),
+        backends=(backend.name, *servers.backends),
         mounts=config.mounts,
         features=(*config.features, *config.egress.features()),
         slots=slots,
@@ -77,8 +85,8 @@ def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
         tier=config.tier,
         site=config.site,
         labels=config.labels,
+        servers=servers.reports(),
     )
-    engine.sessions.memory_bytes = report.memory_mib * MIB // SESSIONS_SHARE
     rules = Rules(
         node=config.name,
         site=config.site,
@@ -101,11 +109,12 @@ def build(config: AgentConfig) -> tuple[Link, WasmBackend]:
         config.token,
         config.name,
         report,
-        make_desk=lambda send: Desk(rules, {backend.name: backend}, send, engine.sessions.held_mib),
-        warm=backend.warm,
+        make_desk=lambda send: Desk(rules, {backend.name: backend, **servers.backends}, send),
+        warm=lambda: [*backend.warm(), *servers.warm()],
         prefetch=prefetch,
     )
-    return link, backend
+    servers.start()
+    return link, closing
 
 
 def _print_ready(config: AgentConfig) -> None:

@@ -16,6 +16,7 @@ from edge_agent.engine.limits import MIB
 if TYPE_CHECKING:
     import wasmtime
 
+    from edge_agent.backends.servers import ServerReport
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
 
@@ -62,6 +63,7 @@ class Capabilities:
     site: str
     engine: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[ServerReport, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values; directories stay on the board."""
@@ -78,6 +80,7 @@ class Capabilities:
             "site": self.site,
             "engine": self.engine,
             "labels": dict(self.labels),
+            "servers": [{"name": one.name, "backend": one.backend} for one in self.servers],
         }
 
 
@@ -92,6 +95,7 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
     tier: str = "edge",
     site: str = "",
     labels: Mapping[str, str] | None = None,
+    servers: Sequence[ServerReport] = (),
 ) -> Capabilities:
     """Measure the board and join what was found with what was configured."""
     isa_name = isa()
@@ -108,6 +112,7 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
         site=site,
         engine=engine.version,
         labels=labels or {},
+        servers=tuple(servers),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge_agent.backends.settings import ServerTable, anchor, check_servers
 from edge_agent.egress.settings import (
     EgressEntry,
     EgressLimitsTable,
@@ -81,6 +82,7 @@ class AgentTable(_Table):
     egress_limits: EgressLimitsTable = EgressLimitsTable()
     egress_audit: str | None = None
     secrets: list[SecretTable] = []
+    servers: list[ServerTable] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class AgentConfig:
     policy: Policy
     limits: Limits
     egress: EgressSettings = field(default_factory=EgressSettings)
+    servers: tuple[ServerTable, ...] = ()
 
 
 def load_config(
@@ -149,6 +152,7 @@ def _read_file(file: Path) -> dict[str, Any]:
     for table, key in itertools.product(tables, ("token_file", "state", "egress_audit", "file")):
         if isinstance(table, dict) and isinstance(table.get(key), str):
             table[key] = str(base / Path(table[key]).expanduser())
+    anchor(values, base)
     return values
 
 
@@ -186,6 +190,7 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
         egress=check_settings(
             table.egress, table.egress_limits, table.secrets, table.egress_audit, environment
         ),
+        servers=check_servers(table.servers),
     )
 
 
@@ -224,4 +229,6 @@ def _first_problem(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         known = ", ".join(AgentTable.model_fields)
         return f"{key}: unknown key" + (f"; known are {known}" if "." not in key else "")
+    if problem["type"] == "value_error":
+        return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
     return f"{key}: {problem['msg'].lower()}"

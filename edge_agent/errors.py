@@ -13,6 +13,9 @@
         ├── MemoryExceeded     stopped at its memory limit
         ├── OutputTooLarge     answered more than its limit
         ├── ModuleTrapped      the module trapped
+        ├── ServerDied         the server's process or connection ended in the middle of it
+        ├── NotSent            the server was gone before it saw the request
+        ├── RpcError           the server answered with a JSON-RPC error
         ├── CallCancelled      the caller no longer wants the answer
         └── BadAnswer          the answer is no MCP
 
@@ -21,6 +24,9 @@ to users as it stands.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 
 class EdgeAgentError(Exception):
@@ -81,6 +87,22 @@ class OutputTooLarge(CallFailed):
 
 class ModuleTrapped(CallFailed):
     """The module trapped."""
+
+
+class ServerDied(CallFailed):
+    """The tool server ended in the middle of the call; it may have done its work."""
+
+
+class NotSent(CallFailed):
+    """The server has not seen the request: sending it again, to a new one, is safe."""
+
+
+class RpcError(CallFailed):
+    """The server heard the request and said no; ``error`` is its JSON-RPC error object."""
+
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__(str(error.get("message") or "the server gave no reason"))
+        self.error = dict(error)
 
 
 class CallCancelled(CallFailed):

@@ -73,6 +73,7 @@ class Link:
         self._token = token
         self._node = node
         self._report = report
+        self._news = threading.Event()  # set while the dispatcher does not know the report
         self._warm = warm
         self._instance = f"{random.getrandbits(64):016x}"
         self._connection: Connection | None = None
@@ -98,6 +99,12 @@ class Link:
             connection.outbox.put_outcome(message)
         else:
             connection.outbox.put(message)
+
+    def describe(self, report: Capabilities) -> None:
+        """Tell the dispatcher what this board is from now on."""
+        self._report = report
+        self._news.set()
+        self.desk.load_changed.set()
 
     def stop(self, reason: str, within_s: float = DRAIN_S) -> None:
         """Take no more calls, finish what runs within ``within_s``, and end :meth:`run`."""
@@ -252,7 +259,11 @@ class Link:
             self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
             self.desk.load_changed.clear()
             if connection is not None and not connection.ended.is_set():
-                connection.outbox.put(edge_pb2.AttachRequest(heartbeat=self._heartbeat()))
+                beat = self._heartbeat()
+                if self._news.is_set():
+                    self._news.clear()
+                    beat.changed.CopyFrom(capabilities_message(self._report))
+                connection.outbox.put(edge_pb2.AttachRequest(heartbeat=beat))
             time.sleep(_LEAST_HEARTBEAT_S)
 
     def _heartbeat(self) -> edge_pb2.Heartbeat:

@@ -17,7 +17,10 @@ from edge_agent.errors import (
     MemoryExceeded,
     ModuleError,
     ModuleTrapped,
+    NotSent,
     OutputTooLarge,
+    RpcError,
+    ServerDied,
 )
 from edge_agent.policy import Label
 from edge_agent.records import Outcome
@@ -31,6 +34,9 @@ STATUS_OF: Final[dict[type[EdgeAgentError], edge_pb2.Status]] = {
     MemoryExceeded: edge_pb2.STATUS_MEMORY,
     OutputTooLarge: edge_pb2.STATUS_OUTPUT,
     ModuleTrapped: edge_pb2.STATUS_TRAP,
+    ServerDied: edge_pb2.STATUS_TRAP,
+    NotSent: edge_pb2.STATUS_UNAVAILABLE,
+    RpcError: edge_pb2.STATUS_PROTOCOL,
     CallCancelled: edge_pb2.STATUS_CANCELLED,
     BadAnswer: edge_pb2.STATUS_PROTOCOL,
     CallFailed: edge_pb2.STATUS_UNAVAILABLE,
@@ -60,6 +66,17 @@ def capabilities_message(report: Capabilities) -> edge_pb2.Capabilities:
         site=report.site,
         engine=report.engine,
         labels=dict(report.labels),
+        servers=[
+            edge_pb2.Server(
+                name=one.name,
+                backend=one.backend,
+                version=one.version,
+                catalogue=one.catalogue,
+                pending=one.pending,
+                error=one.error,
+            )
+            for one in report.servers
+        ],
     )
 
 
@@ -100,15 +117,9 @@ def done(call: edge_pb2.Call, result: ToolResult, backend: str, queue_ms: float)
             cold=result.cold,
             backend=backend,
             memory_peak_bytes=result.memory_peak_bytes,
-            session=_session(result),
         ),
         result.result,
     )
-
-
-def _session(result: ToolResult) -> edge_pb2.Session | None:
-    note = result.session
-    return None if note is None else edge_pb2.Session(fresh=note.fresh, lost=note.lost)
 
 
 def failed(call_id: str, error: EdgeAgentError, backend: str = "", queue_ms: float = 0) -> Outcome:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
-from edge_agent.engine.sessions import SessionNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,10 @@ class ModuleRef:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of one tool. ``arguments`` and ``meta`` are JSON objects as bytes."""
+    """One call of one tool. ``arguments`` and ``meta`` are JSON objects as bytes.
+
+    ``method`` is another MCP method than ``tools/call``, whose params are then the arguments.
+    """
 
     server: str
     tool: str
@@ -29,6 +31,7 @@ class ToolCall:
     limits: Limits = DEFAULT_LIMITS
     session: str = ""
     wants_progress: bool = False
+    method: str = ""
     id: str = ""
 
 
@@ -37,8 +40,7 @@ class ToolResult:
     """An MCP CallToolResult as JSON, and what it took to get it.
 
     ``start_ms`` is the way to a ready server, ``exec_ms`` the tool itself;
-    ``cold`` says that the server was not at hand and had to be started or loaded;
-    ``session`` what a call of a session met.
+    ``cold`` says that the server was not at hand and had to be started or loaded.
     """
 
     result: bytes
@@ -46,7 +48,6 @@ class ToolResult:
     exec_ms: float
     cold: bool
     memory_peak_bytes: int = 0
-    session: SessionNote | None = None
 
 
 class Reporter(Protocol):

@@ -1,6 +1,8 @@
 //! WebP (RFC 9649).
 
-use super::{bytes, little16, little32, truncated, Header, Kind, Mode};
+use image::ImageFormat;
+
+use super::{bytes, little16, little32, Header, Mode};
 use crate::fault::{Fault, Outcome};
 
 pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
@@ -8,7 +10,7 @@ pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
         return Err(Fault::new("not a WebP file"));
     }
     if u64::from(little32(head, 4)?) + 8 > size {
-        return Err(truncated());
+        return Err(Fault::new("the file is truncated"));
     }
     let (width, height, alpha) = match &bytes::<4>(head, 12)? {
         b"VP8 " => (
@@ -36,7 +38,7 @@ pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
         _ => return Err(Fault::new("the WebP file has no image")),
     };
     Ok(Header {
-        kind: Kind::WebP,
+        format: ImageFormat::WebP,
         mode: if alpha { Mode::Rgba } else { Mode::Rgb },
         width,
         height,

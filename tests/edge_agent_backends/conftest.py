@@ -1,0 +1,111 @@
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edge_agent.backends.base import ToolCall
+from edge_agent.backends.servers import Servers
+from edge_agent.backends.settings import ServerTable
+from edge_agent.engine.limits import Limits
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+class Told:
+    """A reporter that remembers."""
+
+    def __init__(self):
+        self.progressed, self.logged = [], []
+
+    def progress(self, progress, total, message):
+        self.progressed.append((progress, total, message))
+
+    def log(self, level, logger, message):
+        self.logged.append((level, logger, message))
+
+
+class Agent:
+    """The servers of an agent, without the agent."""
+
+    def __init__(self, tables, state):
+        self.changes = 0
+        self.servers = Servers([ServerTable(**one) for one in tables], state, self._changed)
+
+    def _changed(self):
+        self.changes += 1
+
+    def job(self, server, tool="act", arguments=None, backend="process", wall_ms=20_000, **more):
+        limits = more.pop("limits", Limits(wall_ms=wall_ms))
+        body = json.dumps(arguments or {}).encode()
+        call = ToolCall(server, tool, body, limits=limits, **more)
+        return self.servers.backends[backend].prepare(call)
+
+    def call(self, *argv, told=None, **more):
+        result = self.job(*argv, **more).run(told or Told())
+        return result, json.loads(result.result)
+
+    def text(self, *argv, **more):
+        return self.call(*argv, **more)[1]["content"][0]["text"]
+
+    def report(self, name):
+        return next(one for one in self.servers.reports() if one.name == name)
+
+
+@pytest.fixture
+def agent(tmp_path):
+    """Make agents' servers of tables; all are closed at the end."""
+    made = []
+
+    def make(*tables, state=tmp_path / "state", start=False):
+        one = Agent(tables, state)
+        made.append(one)
+        if start:
+            one.servers.start()
+        return one
+
+    yield make
+    for one in made:
+        one.servers.close()
+
+
+def rude(how="polite", **more):
+    return {
+        "name": "rude",
+        "command": [sys.executable, "-S", str(PROGRAMS / "rude_server.py"), how],
+        **more,
+    }
+
+
+def workshop(**more):
+    return {
+        "name": "workshop",
+        "command": [sys.executable, str(PROGRAMS / "sdk_server.py")],
+        **more,
+    }
+
+
+def is_alive(pid):
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(condition, timeout_s=15.0):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    return condition()
+
+
+def kill(pid, number):
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
