@@ -14,6 +14,7 @@ from typing import IO
 from dispatcher.access import is_loopback
 from dispatcher.account import Account
 from dispatcher.artifacts import Artifact, Artifacts
+from dispatcher.batching import Batches
 from dispatcher.calls import Calls
 from dispatcher.config import Config
 from dispatcher.errors import ConfigError
@@ -61,7 +62,8 @@ class App:
         self.links = Links(self.registry)
         self.service = Service(self.links, self.artifacts)
         self.account = Account(self.registry, self.scheduler, self.profiles, self.store)
-        self.calls = Calls(self.registry, self.scheduler, self.links, self.account)
+        batches = Batches(self.scheduler, config.dispatcher.batch_ms)
+        self.calls = Calls(self.registry, self.scheduler, batches, self.links, self.account)
         self.token = ""
         self.grpc_port = 0
         self._servers = servers

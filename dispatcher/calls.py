@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from dispatcher.account import Account, Timing, record_json
+from dispatcher.batching import Batches
 from dispatcher.errors import (
     CallCancelled,
     CallFailed,
@@ -50,10 +51,16 @@ class Calls:
     """Runs calls. Any number at once, on one event loop."""
 
     def __init__(
-        self, registry: Registry, scheduler: Scheduler, links: Links, account: Account
+        self,
+        registry: Registry,
+        scheduler: Scheduler,
+        batches: Batches,
+        links: Links,
+        account: Account,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
+        self._batches = batches
         self._links = links
         self._account = account
         self._validators = Validators()
@@ -100,7 +107,7 @@ class Calls:
         last: SanderlingError | None = None
         for _ in range(ATTEMPTS):
             try:
-                placed = self._scheduler.place(task, without)
+                placed = await self._batches.place(task, without)
             except CallRefused:
                 if last is None:
                     raise
@@ -109,7 +116,11 @@ class Calls:
                 without -= {last.node}
                 continue
             left_ms = _left_ms(request, began_s)
-            flight = self._flight(request, task, placed, body, left_ms)
+            try:
+                flight = self._flight(request, task, placed, body, left_ms)
+            except SanderlingError:
+                self._scheduler.ended(placed)
+                raise
             try:
                 outcome, sent_s = await self._fly(flight, request, task, placed, left_ms)
             except CallFailed as error:
@@ -164,14 +175,16 @@ class Calls:
     async def _fly(
         self, flight: Flight, request: CallRequest, task: Task, placed: Placed, left_ms: float
     ) -> tuple[Outcome, float]:
-        """Send a call and wait for its outcome, its deadline, or its caller's leave."""
+        """Send a call and wait for its outcome, its deadline, or its caller's leave.
+
+        The scheduler counts the call already; it is told here that the call has ended.
+        """
         loop = asyncio.get_running_loop()
         relay = None if request.progress is None else ProgressRelay(request.progress)
         if relay is not None:
             flight.on_progress = relay.put
         wait_ms = _wait_ms(flight, placed, left_ms)
         alarm = loop.call_later(wait_ms / 1000, _expire, flight, task, wait_ms)
-        self._scheduler.began(placed)
         sent_s = time.perf_counter()
         try:
             self._links.launch(flight)

@@ -234,7 +234,8 @@ class LinkConfig(_Table):
 class DispatcherConfig(_Table):
     """``[dispatcher]``: where it listens, what it keeps, where calls come from.
 
-    ``scheduler`` is one of :mod:`dispatcher.schedulers`. ``origin`` None is the first of the
+    ``scheduler`` is one of :mod:`dispatcher.schedulers`; ``batch_ms`` is how long calls that would
+    wait in line are held to be placed together (0: never). ``origin`` None is the first of the
     configured agents, else the first node by name.
     """
 
@@ -243,6 +244,7 @@ class DispatcherConfig(_Table):
     grpc_port: Port = 0
     state: DirectoryPath = Field(default_factory=default_state)
     scheduler: Word = "exact"
+    batch_ms: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
     origin: NodeName | None = None
     origins: list[Word] = ["*"]
 

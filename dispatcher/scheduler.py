@@ -55,6 +55,8 @@ class Scheduler:
     def __init__(self, config: Config, registry: Registry, profiles: Profiles) -> None:
         self._guard = guarded(config.dispatcher.scheduler)
         self.name = self._guard.name
+        #: Whether calls may be held and placed in batches: where each goes to its cheapest node.
+        self.joins = self.name in ("exact", "cp_sat")
         self.table = NodeTable()
         self.topology = Topology(self.table, config.links)
         self._config = config
@@ -71,6 +73,11 @@ class Scheduler:
         for node in registry.nodes():
             self.node_described(node)
         registry.observe(self)
+
+    @property
+    def overruled(self) -> int:
+        """How many choices of the scheduler would have broken a constraint."""
+        return self._guard.overruled
 
     # ---- what happens to nodes
 
@@ -186,6 +193,11 @@ class Scheduler:
             nodes = sorted(self._registry.nodes(), key=lambda node: not node.connected)
             self._default_origin = nodes[0].name if nodes else ""
         return self._default_origin
+
+    def waiting(self, node: str) -> int:
+        """How many calls stand in line on a node."""
+        load = self._loads[node]
+        return max(load.calls - load.slots, 0)
 
     # ---- what happens to calls
 

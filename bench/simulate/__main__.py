@@ -14,23 +14,22 @@ from typing import Final, NoReturn
 
 from bench.simulate.arrivals import Arrival, BadInput, from_trace, poisson
 from bench.simulate.engine import Settings, Simulation
-from bench.simulate.placing import BATCHED
 from bench.simulate.report import lines, report
 from bench.simulate.world import KINDS, World, world_of
-from solver.baselines import SCHEDULERS
+from dispatcher.schedulers import known
 
 EPILOG: Final = f"""examples:
   python -m bench.simulate --nodes 1000 --calls 20000
   python -m bench.simulate --nodes 2000 --calls 50000 --rate 2000 --failures 60 --stale 500
   python -m bench.simulate --scheduler all_cloud --json
-  python -m bench.simulate --scheduler my_package.placing:make --arrivals trace calls.jsonl
+  python -m bench.simulate --nodes 40 --rate 2000 --batch 0        (never place calls together)
+  python -m bench.simulate --arrivals trace calls.jsonl
 
-schedulers: {", ".join([*SCHEDULERS, BATCHED])}, or MODULE:FACTORY, where FACTORY() returns
-  what solver.baselines.Scheduler describes. {BATCHED} gathers calls for --window ms.
+schedulers: {", ".join(known())}; an installed package's own too (docs/schedulers.md).
 trace: one JSON object per line: {{"at_ms": 12.5, "tool": NAME, "origin": NODE}}; tools are
   {", ".join(KINDS)}.
-The same seed gives the same run, placement times apart; {BATCHED} may differ where its search is
-cut short by the clock. Ends with 1 where a constraint was violated, with 2 on a wrong option.
+The same seed gives the same run, placement times apart. Ends with 1 where a constraint was
+violated, with 2 on a wrong option.
 """
 QUIET_S: Final = 2.0
 
@@ -76,9 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         help="poisson, or: trace FILE (poisson)",
     )
     add("--rate", type=_number(float, 1e-6), default=500.0, help="poisson calls per second (500)")
+    add("--burst", type=_number(int, 1), default=1, help="most calls that come at once (1)")
     add("--failures", type=_number(float, 0), default=0.0, help="per node and hour (0)")
     add("--stale", type=_number(float, 0), default=0.0, help="ms between a node's heartbeats (0)")
-    add("--window", type=_number(float, 0), help=f"ms to gather a batch (0; {BATCHED}: 2)")
+    add("--batch", type=_number(float, 0), default=1.5, help="dispatcher.batch_ms (1.5; 0: off)")
     add("--retries", type=_number(int, 0), default=2, help="of calls whose node vanished (2)")
     add("--seed", type=_number(int, 0), default=0, help="of all chance (0)")
     add("--json", action="store_true", help="print one JSON object")
@@ -89,7 +89,7 @@ def _arrivals(chosen: argparse.Namespace, world: World, rng: random.Random) -> l
     match chosen.arrivals:
         case ["poisson"]:
             calls = 10_000 if chosen.calls is None else chosen.calls
-            return poisson(world, calls, chosen.rate, rng)
+            return poisson(world, calls, chosen.rate, chosen.burst, rng)
         case ["trace", name]:
             return from_trace(Path(name), world, chosen.calls, rng)
     raise BadInput("--arrivals: must be poisson, or: trace FILE")
@@ -120,11 +120,8 @@ def simulate(chosen: argparse.Namespace) -> dict[str, object]:
     """
     world = world_of(chosen.nodes, random.Random(f"world {chosen.seed}"))
     arrivals = _arrivals(chosen, world, random.Random(f"arrivals {chosen.seed}"))
-    window_ms = chosen.window
-    if window_ms is None:
-        window_ms = 2.0 if chosen.scheduler == BATCHED else 0.0
     settings = Settings(
-        chosen.scheduler, chosen.failures, chosen.stale, window_ms, int(chosen.retries)
+        chosen.scheduler, chosen.failures, chosen.stale, chosen.batch, int(chosen.retries)
     )
     run = Simulation(world, arrivals, settings, random.Random(f"events {chosen.seed}"))
     run.run(_progress(run))

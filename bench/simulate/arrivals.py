@@ -25,15 +25,23 @@ class Arrival:
     origin: str
 
 
-def poisson(world: World, calls: int, rate_per_s: float, rng: random.Random) -> list[Arrival]:
-    """``calls`` arrivals with exponential gaps, kinds by share, origins alike."""
+def poisson(
+    world: World, calls: int, rate_per_s: float, burst: int, rng: random.Random
+) -> list[Arrival]:
+    """``calls`` arrivals, in bursts of up to ``burst`` from one origin with exponential gaps.
+
+    The gaps are such that the rate of calls is ``rate_per_s``; kinds come by share, origins alike.
+    """
     kinds = list(KINDS.values())
     shares = [kind.share for kind in kinds]
-    found, now_ms = [], 0.0
-    for _ in range(calls):
-        now_ms += rng.expovariate(rate_per_s) * 1000
-        kind = rng.choices(kinds, shares)[0]
-        found.append(Arrival(now_ms, kind, rng.choice(world.origins)))
+    found: list[Arrival] = []
+    now_ms = 0.0
+    while len(found) < calls:
+        size = rng.randint(1, burst)
+        now_ms += rng.expovariate(2 * rate_per_s / (burst + 1)) * 1000
+        origin = rng.choice(world.origins)
+        size = min(size, calls - len(found))
+        found += [Arrival(now_ms, kind, origin) for kind in rng.choices(kinds, shares, k=size)]
     return found
 
 

@@ -14,7 +14,6 @@ class Checker:
     def __init__(self, world: World) -> None:
         self.violations: Counter[str] = Counter()
         self.checked = 0
-        self._world = world
         self._nodes = {node.id: node for node in world.nodes}
         self._down: set[str] = set()
         self._running: dict[str, dict[int, float]] = {node.id: {} for node in world.nodes}
@@ -31,7 +30,6 @@ class Checker:
             "slots": len(running) > node.slots,
             "memory": sum(running.values()) > node.memory_mib,
             "requires": not set(kind.requires) <= {*node.features, node.isa},
-            "link": node_id != call.origin and (call.origin, node_id) not in self._world.ways,
             "data": kind.local and f"/data/{origin.site}" not in node.mounts,
             "privacy": (kind.privacy == "node" and node_id != call.origin)
             or (kind.privacy == "site" and node.site != origin.site),

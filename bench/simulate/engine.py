@@ -13,12 +13,14 @@ from typing import Final
 
 from bench.simulate.arrivals import Arrival
 from bench.simulate.checker import Checker
-from bench.simulate.placing import Dispatcher, Load
+from bench.simulate.placing import START_MS, Dispatcher
 from bench.simulate.world import TIERS, World
+from dispatcher.batching import Held
 from solver import Placed
 
 DOWN_MS: Final = 30_000.0  # mean time until a failed node is back
 MISSED: Final = 3  # heartbeats that are missing before a node counts as gone
+EWMA: Final = 0.2  # weight of a node's last run time in what its heartbeats expect
 NOISE: Final = 0.2  # spread of true run times around what profiles say (lognormal sigma)
 
 
@@ -27,17 +29,17 @@ class Settings:
     """What a run is made of, beside its world and its arrivals.
 
     Attributes:
-        scheduler: a name of :mod:`bench.simulate.placing`.
+        scheduler: a name of :mod:`dispatcher.schedulers`.
         failures: per node and hour; nodes that calls come from are spared.
         stale_ms: between two heartbeats of a node; 0 is told at once.
-        window_ms: for how long calls are gathered to be placed together.
+        batch_ms: for how long calls that would wait in line are held.
         retries: of an idempotent call whose node vanished.
     """
 
     scheduler: str = "exact"
     failures: float = 0.0
     stale_ms: float = 0.0
-    window_ms: float = 0.0
+    batch_ms: float = 0.0
     retries: int = 2
 
 
@@ -49,9 +51,15 @@ class Job:
     arrival: Arrival
     lost_on: frozenset[str] = frozenset()
     tries: int = 0
-    node: str = ""
     epoch: int = 0
-    predicted_ms: float = 0.0
+    placed: Placed | None = None
+    exec_ms: float = 0.0
+
+    @property
+    def node(self) -> str:
+        """Where it was sent."""
+        assert self.placed is not None
+        return self.placed.node
 
 
 @dataclass(slots=True)
@@ -67,8 +75,7 @@ class Machine:
     running: dict[int, Job] = field(default_factory=dict)
     waiting: deque[Job] = field(default_factory=deque)
     stranded: list[Job] = field(default_factory=list)
-    assigned: Load = field(default_factory=Load)
-    believed: Load = field(default_factory=Load)
+    exec_ms: float = 0.0  # moving average, for its heartbeats
     heartbeat_due: bool = False
 
 
@@ -90,7 +97,7 @@ class Simulation:
         self.outcomes: Counter[str] = Counter()
         self.busy_ms: Counter[str] = Counter()
         self.checker = Checker(world)
-        self.dispatcher = Dispatcher(world, settings.scheduler)
+        self.dispatcher = Dispatcher(world, settings.scheduler, settings.batch_ms)
         self.total = len(arrivals)
         self._world, self._settings, self._rng = world, settings, rng
         self._tiers = {node.id: node.tier or "device" for node in world.nodes}
@@ -100,7 +107,7 @@ class Simulation:
         }
         self._phase_ms = {node.id: rng.random() * settings.stale_ms for node in world.nodes}
         self._mortal = sorted(set(self._machines) - set(world.origins))
-        self._gathered: list[Job] = []
+        self._held: dict[Held, Job] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         for number, arrival in enumerate(arrivals):
@@ -122,33 +129,23 @@ class Simulation:
     # ---- a call's way
 
     def _arrive(self, job: Job) -> None:
-        if self._settings.window_ms <= 0:
-            self._place([job])
+        answer = self.dispatcher.place(job.arrival, job.lost_on, self.now_ms)
+        if isinstance(answer, Held):
+            self._held[answer] = job
+            self._at(self.dispatcher.backlog.next_ms, self._place_held)
+        else:
+            self._send(job, answer)
+
+    def _place_held(self) -> None:
+        if self.now_ms >= self.dispatcher.backlog.next_ms:
+            for held, placed in self.dispatcher.place_held():
+                self._send(self._held.pop(held), placed)
+
+    def _send(self, job: Job, placed: Placed | None) -> None:
+        if placed is None:
+            self.outcomes["refused"] += 1
             return
-        if not self._gathered:
-            self._in(self._settings.window_ms, self._place_gathered)
-        self._gathered.append(job)
-
-    def _place_gathered(self) -> None:
-        jobs, self._gathered = self._gathered, []
-        self._place(jobs)
-
-    def _place(self, jobs: Sequence[Job]) -> None:
-        results = self.dispatcher.place([(job.arrival, job.lost_on) for job in jobs])
-        for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, Placed):
-                self._send(job, result)
-            else:
-                self.outcomes["refused"] += 1
-
-    def _send(self, job: Job, placed: Placed) -> None:
-        machine = self._machines[placed.node]
-        job.node, job.epoch = placed.node, machine.epoch
-        job.predicted_ms = placed.parts.start + placed.parts.exec
-        for load in (machine.assigned, machine.believed):
-            load.calls += 1
-            load.work_ms += job.predicted_ms
-        self.dispatcher.believe(job.node, machine.believed)
+        job.placed, job.epoch = placed, self._machines[placed.node].epoch
         travel_ms = self._world.travel_ms(job.arrival.origin, job.node, job.arrival.kind.input_kib)
         self._in(travel_ms, lambda: self._reach(job))
 
@@ -161,6 +158,7 @@ class Simulation:
         else:
             machine.waiting.append(job)
             self._start_waiting(machine)
+            self._tell(job.node, machine)
 
     def _start_waiting(self, machine: Machine) -> None:
         held_mib = sum(job.arrival.kind.memory_mib for job in machine.running.values())
@@ -174,7 +172,7 @@ class Simulation:
             self.checker.began(job.number, job.arrival, job.node)
             taken_ms = job.arrival.kind.work_ms / machine.speed
             taken_ms *= self._rng.lognormvariate(0.0, NOISE)
-            self._in(taken_ms, partial(self._finish, job, taken_ms))
+            self._in(START_MS + taken_ms, partial(self._finish, job, taken_ms))
 
     def _finish(self, job: Job, taken_ms: float) -> None:
         machine = self._machines[job.node]
@@ -183,20 +181,23 @@ class Simulation:
         del machine.running[job.number]
         self.checker.ended(job.number, job.node)
         self.busy_ms[self._tiers[job.node]] += taken_ms  # type: ignore[assignment]
-        load = machine.assigned
-        load.calls -= 1
-        load.work_ms = max(load.work_ms - job.predicted_ms, 0.0) if load.calls else 0.0
-        self._tell(job.node, machine)
+        job.exec_ms = taken_ms
+        machine.exec_ms += EWMA * (taken_ms - machine.exec_ms)
         self._start_waiting(machine)
+        self._tell(job.node, machine)
         travel_ms = self._world.travel_ms(job.arrival.origin, job.node, job.arrival.kind.output_kib)
         self._in(travel_ms, lambda: self._back(job))
 
     def _back(self, job: Job) -> None:
+        assert job.placed is not None
+        self.dispatcher.answered(job.arrival, job.placed, job.exec_ms)
         self.outcomes["done"] += 1
         self.latency_ms.append(self.now_ms - job.arrival.at_ms)
 
     def _lose(self, job: Job) -> None:
         """Its node vanished: what may run twice is placed again, elsewhere."""
+        assert job.placed is not None
+        self.dispatcher.lost(job.placed)
         if not job.arrival.kind.idempotent or job.tries >= self._settings.retries:
             self.outcomes["failed"] += 1
             return
@@ -220,8 +221,10 @@ class Simulation:
     def _heartbeat(self, node: str, machine: Machine) -> None:
         machine.heartbeat_due = False
         if machine.up:
-            machine.believed = Load(machine.assigned.calls, machine.assigned.work_ms)
-            self.dispatcher.believe(node, machine.believed)
+            running, queued = len(machine.running), len(machine.waiting)
+            ahead = queued + 1 if running >= machine.slots else 0
+            queue_ms = ahead * machine.exec_ms / machine.slots
+            self.dispatcher.heard(node, running, queued, queue_ms)
 
     # ---- failures
 
@@ -253,7 +256,6 @@ class Simulation:
             return
         machine.gone = True
         self.dispatcher.left(node)
-        machine.assigned, machine.believed = Load(), Load()
         stranded, machine.stranded = machine.stranded, []
         for job in stranded:
             self._lose(job)

@@ -1,117 +1,221 @@
-"""The dispatcher's half: a table of the solver, fed by heartbeats that may be old."""
+"""The dispatcher's half: its own registry, profiles, policy and scheduler, without its wires.
+
+Nodes register and send heartbeats as agents do, calls go through ``Scheduler.task`` and ``place``
+(or are held and placed together, as ``dispatcher.batching`` does), and profiles learn from what
+comes back.
+"""
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, cast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
 from bench.simulate.arrivals import Arrival, BadInput
 from bench.simulate.world import KINDS, TIERS, World
-from solver import CallSpec, NodeTable, Placed, Profile, Refused, place_batch, place_one
-from solver.baselines import SCHEDULERS, Scheduler
+from dispatcher import config as configuration
+from dispatcher.artifacts import Artifact, Artifacts
+from dispatcher.batching import Backlog, Held
+from dispatcher.errors import CallRefused, ConfigError
+from dispatcher.profiles import Profiles
+from dispatcher.registry import Registry, ServerEntry
+from dispatcher.requests import Requirements
+from dispatcher.scheduler import Scheduler, Task
+from dispatcher.store.base import CallRow, NodeRow, ProfileRow
+from protos.edge.v1 import edge_pb2
+from solver import Node, Placed
 
-BATCHED: Final = "cp_sat"
-BATCH_LIMIT_S: Final = 0.02
-
-
-def scheduler_named(name: str) -> Scheduler:
-    """One of the solver's, ``cp_sat``, or the factory that ``MODULE:NAME`` names.
-
-    Raises:
-        BadInput: there is no such scheduler.
-    """
-    if name == BATCHED:
-        return place_one  # for calls that a batch leaves over
-    if name in SCHEDULERS:
-        return SCHEDULERS[name]()
-    module, _, factory = name.partition(":")
-    if not factory:
-        known = ", ".join([*SCHEDULERS, BATCHED])
-        raise BadInput(f"--scheduler {name}: choose {known}, or MODULE:FACTORY of your own")
-    try:
-        make = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInput(f"--scheduler {name}: {error}") from error
-    return cast("Callable[[], Scheduler]", make)()
+SPEED: Final = 1000.0  # of a node of speed 1, in the unit of its registration
+START_MS: Final = 0.3  # all modules are warm
+FILE: Final = "file"
 
 
-@dataclass(slots=True)
-class Load:
-    """What is believed to be in flight on a node."""
+class _Forgetful:
+    """A store of nothing: a run is not kept."""
 
-    calls: int = 0
-    work_ms: float = 0.0
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+    def flush(self) -> None: ...
+    def nodes(self) -> Sequence[NodeRow]:
+        return ()
+
+    def profiles(self) -> Sequence[ProfileRow]:
+        return ()
+
+    def calls(self, limit: int) -> Sequence[CallRow]:  # noqa: ARG002 - the protocol's
+        return ()
+
+    def save_node(self, row: NodeRow) -> None: ...
+    def save_call(self, row: CallRow) -> None: ...
+    def save_profile(self, row: ProfileRow) -> None: ...
+    def forget_node(self, name: str) -> None: ...
 
 
 class Dispatcher:
-    """Places calls on what it believes of the nodes, as ``dispatcher.scheduler`` does.
+    """Places calls on what it believes of the nodes.
 
     Attributes:
-        spent_us: how long each placement took, by the real clock.
+        scheduler: the dispatcher's own.
+        spent_us: how long each placement took, by the real clock: to work out what binds the
+            call, to choose its node and to note that it is there.
+        held: how many calls were held to be placed in a batch.
     """
 
-    def __init__(self, world: World, scheduler: str) -> None:
-        self.table = NodeTable(world.nodes)
-        for way in world.ways.values():
-            self.table.link(way.a, way.b, rtt_ms=way.rtt_ms, mbit_s=way.mbit_s)
-        self.batches = scheduler == BATCHED
+    def __init__(self, world: World, scheduler: str, batch_ms: float) -> None:
         self.spent_us: list[float] = []
-        self._place = scheduler_named(scheduler)
-        self._slots = {node.id: node.slots for node in world.nodes}
-        self._sites = {node.id: node.site for node in world.nodes}
+        self.held = 0
+        store = _Forgetful()
+        self._config = _config(world, scheduler, batch_ms)
+        self._registry = Registry(Artifacts(), store)
+        self._registry.add_servers([_SERVER])
+        self._profiles = Profiles(store)
+        try:
+            self.scheduler = Scheduler(self._config, self._registry, self._profiles)
+        except ConfigError as error:
+            raise BadInput(f"--scheduler {scheduler}: {error}") from error
+        self.backlog = Backlog(self.scheduler, batch_ms if self.scheduler.joins else 0.0)
         self._nodes = {node.id: node for node in world.nodes}
-        self._profiles = {
-            kind.name: Profile(
-                self.table,
-                {n.id: kind.work_ms / TIERS[n.tier or "device"].speed for n in world.nodes},
-            )
-            for kind in KINDS.values()
-        }
+        self._sites = {node.id: node.site for node in world.nodes}
+        self._entries = {entry.name: entry for entry in self._registry.tools()}
+        self._learn_beforehand(world.nodes[0])
+        for node in world.nodes:
+            self.joined(node.id)
 
-    def place(self, calls: Sequence[tuple[Arrival, frozenset[str]]]) -> list[Placed | Refused]:
-        """Place calls (each with the nodes that it was lost on), together if batching."""
-        specs = [self._spec(call, without) for call, without in calls]
+    @property
+    def overruled(self) -> int:
+        """How many answers of the scheduler would have broken a constraint."""
+        return self.scheduler.overruled
+
+    def place(self, call: Arrival, lost_on: frozenset[str], now_ms: float) -> Placed | Held | None:
+        """Where a call goes; or that it is held; None where nothing may run it."""
         began = time.perf_counter()
-        if self.batches and len(specs) > 1:
-            results = place_batch(self.table, specs, time_limit_s=BATCH_LIMIT_S)
-            results = [
-                place_one(self.table, spec) if isinstance(result, Refused) else result
-                for spec, result in zip(specs, results, strict=True)
-            ]
-        else:
-            results = [self._place(self.table, spec) for spec in specs]
-        spent_us = (time.perf_counter() - began) * 1e6 / len(specs)
-        self.spent_us += [spent_us] * len(specs)
-        return results
+        task = self._task(call)
+        try:
+            if not lost_on:
+                return self.backlog.offer(task, now_ms)
+            placed = self.scheduler.place(task, lost_on)
+        except CallRefused:
+            return None
+        finally:
+            self.spent_us.append((time.perf_counter() - began) * 1e6)
+        self.scheduler.began(placed)
+        return placed
 
-    def believe(self, node: str, load: Load) -> None:
-        """Take in a load: the expected wait is nothing while a slot is free."""
-        waiting, slots = load.calls - self._slots[node] + 1, self._slots[node]
-        queue_ms = waiting * (load.work_ms / load.calls) / slots if waiting > 0 else 0.0
-        self.table.update(node, queue_ms=queue_ms)
+    def place_held(self) -> list[tuple[Held, Placed | None]]:
+        """Where the calls that were held go."""
+        began = time.perf_counter()
+        found = self.backlog.place()
+        spent_us = (time.perf_counter() - began) * 1e6 / max(len(found), 1)
+        self.spent_us += [spent_us] * len(found)
+        self.held += len(found)
+        return [(held, placed if isinstance(placed, Placed) else None) for held, placed in found]
 
-    def left(self, node: str) -> None:
-        """A node is noticed to be gone."""
-        self.table.remove(node)
-
-    def joined(self, node: str) -> None:
-        """It registers again, empty."""
-        self.table.add(replace(self._nodes[node], queue_ms=0.0))
-
-    def _spec(self, call: Arrival, without: frozenset[str]) -> CallSpec:
-        kind = call.kind
-        return CallSpec(
-            origin=call.origin,
-            profile=self._profiles[kind.name],
-            input_kib=kind.input_kib,
-            output_kib=kind.output_kib,
-            memory_mib=kind.memory_mib,
-            backend=("wasm",),
-            requires=kind.requires,
-            privacy=kind.privacy,
-            data=(f"/data/{self._sites[call.origin]}/file",) if kind.local else (),
-            deny=without,
+    def answered(self, call: Arrival, placed: Placed, exec_ms: float) -> None:
+        """A call is back: learn from it."""
+        self.scheduler.ended(placed)
+        entry, node = self._entries[call.kind.name], self._registry.node(placed.node)
+        assert node is not None
+        self._profiles.learn_exec(
+            entry.key, node.name, node.speed, input_kib=call.kind.input_kib, exec_ms=exec_ms
         )
+        self._profiles.learn_start(entry.server, node.name, warm=True, start_ms=START_MS)
+        self._profiles.learn_output(entry.key, call.kind.output_kib)
+        self.scheduler.learned(entry, node)
+
+    def lost(self, placed: Placed) -> None:
+        """Its node vanished with it."""
+        self.scheduler.ended(placed)
+
+    def heard(self, name: str, running: int, queued: int, queue_ms: float) -> None:
+        """A heartbeat of a node."""
+        node = self._registry.node(name)
+        assert node is not None
+        beat = edge_pb2.Heartbeat(running=running, queued=queued, queue_ms=queue_ms)
+        self._registry.heartbeat(node, beat)
+
+    def left(self, name: str) -> None:
+        """A node is noticed to be gone."""
+        node = self._registry.node(name)
+        assert node is not None
+        self._registry.detach(node)
+
+    def joined(self, name: str) -> None:
+        """It registers, empty."""
+        self._registry.attach(_registration(self._nodes[name]))
+
+    def _learn_beforehand(self, node: Node) -> None:
+        """What an earlier run learned on one node; for the others it is scaled by their speeds."""
+        speed = TIERS[node.tier or "device"].speed
+        for kind in KINDS.values():
+            entry, exec_ms = self._entries[kind.name], kind.work_ms / speed
+            self._profiles.learn_exec(
+                entry.key, node.id, SPEED * speed, input_kib=kind.input_kib, exec_ms=exec_ms
+            )
+            self._profiles.learn_output(entry.key, kind.output_kib)
+        self._profiles.learn_start(_SERVER.name, node.id, warm=True, start_ms=START_MS)
+
+    def _task(self, call: Arrival) -> Task:
+        kind = call.kind
+        path = f"/data/{self._sites[call.origin]}/file" if kind.local else ""
+        arguments = {FILE: path} if path else {}
+        asked = Requirements(origin=call.origin)
+        return self.scheduler.task(self._entries[kind.name], arguments, asked, kind.input_kib)
+
+
+def _config(world: World, scheduler: str, batch_ms: float) -> configuration.Config:
+    links = [
+        {"a": way.a, "b": way.b, "rtt_ms": way.rtt_ms, "mbit_s": way.mbit_s}
+        for way in world.ways.values()
+    ]
+    values = {
+        "dispatcher": {"scheduler": scheduler, "batch_ms": batch_ms, "origin": world.origins[0]},
+        "links": links,
+    }
+    try:
+        return configuration.load(None, values)
+    except ConfigError as error:
+        raise BadInput(str(error).removeprefix("configuration: ")) from error
+
+
+def _definitions() -> list[dict[str, Any]]:
+    found = []
+    for kind in KINDS.values():
+        hint = {
+            "privacy": kind.privacy,
+            "requires": list(kind.requires),
+            "limits": {"memory_mib": int(kind.memory_mib)},
+        }
+        found.append(
+            {
+                "name": kind.name,
+                "inputSchema": {"type": "object"},
+                "annotations": {"idempotentHint": kind.idempotent},
+                "_meta": {"dev.sanderling/hint": hint, "dev.sanderling/data": [FILE]},
+            }
+        )
+    return found
+
+
+_ARTIFACT: Final = Artifact("0" * 64, Path("simulated.wasm"), 0)
+_SERVER: Final = ServerEntry("simulated", "1", _ARTIFACT, _definitions())
+
+
+def _registration(node: Node) -> edge_pb2.Register:
+    return edge_pb2.Register(
+        node=node.id,
+        instance="simulated",
+        capabilities=edge_pb2.Capabilities(
+            isa=node.isa or "",
+            cores=node.slots,
+            memory_mib=int(node.memory_mib),
+            slots=node.slots,
+            speed=SPEED * TIERS[node.tier or "device"].speed,
+            features=sorted(node.features),
+            mounts=[edge_pb2.Mount(path=path) for path in node.mounts],
+            backends=["wasm"],
+            tier=node.tier or "",
+            site=node.site or "",
+        ),
+        load=edge_pb2.Heartbeat(warm=[_ARTIFACT.sha256]),
+    )

@@ -28,7 +28,10 @@ def report(world: World, run: Simulation) -> dict[str, Any]:
         "violations": run.checker.violations.total(),
         "violations_by_reason": dict(run.checker.violations),
         "starts_checked": run.checker.checked,
+        "overruled": run.dispatcher.overruled,
+        "in_batches": run.dispatcher.held,
         "latency_ms": _quantiles(run.latency_ms, 2),
+        "latency_mean_ms": round(sum(run.latency_ms) / max(len(run.latency_ms), 1), 3),
         "utilisation": {
             tier: round(run.busy_ms[tier] / (count * run.now_ms), 4)
             for tier, count in slots.items()
@@ -50,6 +53,10 @@ def lines(figures: dict[str, Any], scheduler: str) -> list[str]:
         "outcomes      " + ", ".join(f"{count} {name}" for name, count in outcomes.items()),
         f"violations    {figures['violations']} in {figures['starts_checked']} starts"
         + "".join(f", {n} {reason}" for reason, n in figures["violations_by_reason"].items()),
+        (
+            f"placed        {figures['in_batches']} in batches,"
+            f" {figures['overruled']} where the scheduler was overruled"
+        ),
         "latency ms    " + _spread(figures["latency_ms"]),
         f"utilisation   {shares}",
         "placement us  " + _spread(figures["placement_us"]),

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
+from dispatcher.topology import OTHER_SITE_MBIT_S, OTHER_SITE_RTT_MS
 from solver import Node
 from solver.problem import Privacy
 
@@ -73,17 +74,23 @@ class Way:
         return self.rtt_ms / 2 + kib * 8.192 / self.mbit_s
 
 
+_AVERAGE: Final = Way("", "", OTHER_SITE_RTT_MS, OTHER_SITE_MBIT_S)
+
+
 @dataclass(slots=True)
 class World:
-    """Nodes, the origins among them, and the ways that calls can take."""
+    """Nodes, the origins among them, and the ways that somebody measured."""
 
     nodes: list[Node] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     ways: dict[tuple[str, str], Way] = field(default_factory=dict)
 
     def travel_ms(self, origin: str, node: str, kib: float) -> float:
-        """How long a message takes between an origin and a node it is linked to."""
-        return 0.0 if origin == node else self.ways[origin, node].travel_ms(kib)
+        """How long a message takes; a way that is not among ``ways`` is an average one."""
+        if origin == node:
+            return 0.0
+        way = self.ways.get((origin, node))
+        return (way or _AVERAGE).travel_ms(kib)
 
 
 def world_of(size: int, rng: random.Random) -> World:

@@ -8,10 +8,13 @@ import pytest
 from bench.simulate.__main__ import main
 from bench.simulate.arrivals import Arrival
 from bench.simulate.checker import Checker
-from bench.simulate.placing import BATCHED
 from bench.simulate.world import KINDS, world_of
+from dispatcher.schedulers import BUILT_IN
+from solver import Placed
 from solver.baselines import SCHEDULERS
+from solver.costs import Parts
 
+IDLE = ("--nodes", "40", "--calls", "100", "--rate", "20")
 SMALL = ("--nodes", "60", "--calls", "300", "--rate", "400")
 
 
@@ -20,7 +23,7 @@ def run(capsys, *argv):
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("scheduler", [*SCHEDULERS, BATCHED])
+@pytest.mark.parametrize("scheduler", BUILT_IN)
 def test_nobody_breaks_a_rule_while_nodes_fail_and_heartbeats_are_old(capsys, scheduler):
     hard = ("--failures", "600", "--stale", "200", "--scheduler", scheduler)
     code, figures = run(capsys, *SMALL, *hard)
@@ -56,6 +59,30 @@ def test_load_shows(capsys):
     assert busy["utilisation"]["edge"] > idle["utilisation"]["edge"]
 
 
+def test_batches_are_for_lines_only(capsys):
+    crowd = ("--nodes", "40", "--calls", "400", "--rate", "4000", "--burst", "40")
+    _, held = run(capsys, *crowd)
+    _, at_once = run(capsys, *crowd, "--batch", "0")
+    _, idle = run(capsys, *IDLE)
+    assert held["in_batches"] > 50
+    assert held["outcomes"]["done"] == 400
+    assert idle["in_batches"] == at_once["in_batches"] == 0
+    assert idle["latency_ms"] == run(capsys, *IDLE, "--batch", "0")[1]["latency_ms"]
+
+
+def test_a_scheduler_that_breaks_rules_is_overruled_and_counted(capsys, monkeypatch):
+    monkeypatch.setitem(SCHEDULERS, "static", lambda: rogue)
+    code, figures = run(capsys, *SMALL, "--scheduler", "static")
+    assert (code, figures["violations"]) == (0, 0)
+    assert figures["overruled"] > 50
+    assert figures["outcomes"]["done"] == 300
+
+
+def rogue(table, call):
+    """All calls to one node in the cloud, whatever forbids it."""
+    return Placed(table, call, "n2", 2, 0.0, Parts(0, 0, 0, 0))
+
+
 def test_a_trace_says_what_comes_when(capsys, tmp_path):
     trace = tmp_path / "calls.jsonl"
     lines = [
@@ -89,7 +116,7 @@ def test_a_wrong_trace_is_named_by_its_line(capsys, tmp_path, line, fault):
 @pytest.mark.parametrize(
     ("argv", "fault"),
     [
-        (("--scheduler", "best"), "--scheduler best: choose exact"),
+        (("--scheduler", "best"), "no scheduler is called 'best'; choose one of exact"),
         (("--nodes", "0"), "--nodes: must be a whole number >= 1"),
         (("--rate", "nan"), "--rate: must be a number"),
         (("--arrivals", "trace", "/does/not/exist"), "trace /does/not/exist"),
