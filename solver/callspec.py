@@ -92,6 +92,38 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Spends:
+    """What a call costs beside time: arrays of one entry per node of a table.
+
+    Attributes:
+        money, energy_j: in the operator's currency, in joules.
+        moves: 1 where its warm instance is not, 0 where it is or where there is none.
+        surcharge_ms: all of these as the ms that they count as; None where they don't.
+    """
+
+    money: Floats
+    energy_j: Floats
+    moves: Floats
+    surcharge_ms: Floats | None = None
+
+    @classmethod
+    def of(cls, table: NodeTable, call: Call, weights: Mapping[str, float]) -> Spends | None:
+        """A problem's call; None where it spends nothing."""
+        if not call.money and not call.energy_j and call.warm_on is None:
+            return None
+        money, energy_j = (
+            np.array([known.get(name, 0.0) for name in table.ids])
+            for known in (call.money, call.energy_j)
+        )
+        moves = np.array([float(call.warm_on not in (None, name)) for name in table.ids])
+        surcharge = None
+        if weights:
+            surcharge = weights.get("money", 0.0) * money + weights.get("energy_j", 0.0) * energy_j
+            surcharge += weights.get("migration", 0.0) * moves
+        return cls(money, energy_j, moves, surcharge)
+
+
+@dataclass(frozen=True, slots=True)
 class CallSpec:
     """One call to be placed on the nodes of a table.
 
@@ -108,6 +140,11 @@ class CallSpec:
         deny: nodes that may not.
         inputs: what has to come from nodes other than the origin, as (node, KiB).
         returns: whether the output goes back to the origin when the call ends.
+        tenant: on whose behalf it runs.
+        egress: hosts that it has to reach.
+        deadline_ms: the longest that it may take, from now until its output is there.
+        overlaps: its input travels while the node is busy, as mode ``makespan`` counts.
+        spends: what it costs beside time; None is nothing.
     """
 
     origin: str
@@ -124,15 +161,27 @@ class CallSpec:
     deny: frozenset[str] = frozenset()
     inputs: tuple[tuple[str, float], ...] = ()
     returns: bool = True
+    tenant: str | None = None
+    egress: tuple[str, ...] = ()
+    deadline_ms: float = math.inf
+    overlaps: bool = False
+    spends: Spends | None = None
 
     @classmethod
     def of(
-        cls, table: NodeTable, call: Call, labels: tuple[Label, ...] = (), *, returns: bool = True
+        cls,
+        table: NodeTable,
+        call: Call,
+        labels: tuple[Label, ...] = (),
+        *,
+        returns: bool = True,
+        overlaps: bool = False,
+        weights: Mapping[str, float] | None = None,
     ) -> CallSpec:
         """A problem's call on a table of the problem's nodes."""
         return cls(
             origin=call.origin,
-            profile=Profile(table, call.exec_ms, call.start_ms),
+            profile=Profile(table, call.exec_ms, _starts(table, call)),
             input_kib=call.input_kib,
             output_kib=call.output_kib,
             memory_mib=call.memory_mib,
@@ -144,6 +193,11 @@ class CallSpec:
             allow=call.allow,
             deny=call.deny,
             returns=returns,
+            tenant=call.tenant,
+            egress=call.egress,
+            deadline_ms=call.deadline_ms,
+            overlaps=overlaps,
+            spends=Spends.of(table, call, weights or {}),
         )
 
     def signature(self) -> Hashable:
@@ -157,4 +211,16 @@ class CallSpec:
             self.data,
             self.allow,
             self.deny,
+            self.tenant,
+            self.egress,
         )
+
+
+def _starts(table: NodeTable, call: Call) -> Mapping[str, float]:
+    """``start_ms`` with the migration of a warm instance to any other node."""
+    if call.warm_on is None or not call.migration_ms:
+        return call.start_ms
+    return {
+        name: call.start_ms.get(name, 0.0) + (call.migration_ms if name != call.warm_on else 0.0)
+        for name in table.ids
+    }

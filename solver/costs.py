@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.callspec import CallSpec
-from solver.filters import steadily_refused
+from solver.filters import budget, deadline, steadily_refused
 from solver.table import Floats, NodeTable
 
 
@@ -24,6 +24,7 @@ class Parts:
     start: float
     exec: float
     transfer: float
+    surcharge: float = 0.0
 
 
 def transfer_ms(table: NodeTable, call: CallSpec) -> Floats:
@@ -45,7 +46,13 @@ def parts_of(table: NodeTable, call: CallSpec, i: int) -> Parts:
         start=float(call.profile.start_ms[i]),
         exec=float(call.profile.exec_ms[i]),
         transfer=float(transfer_at(table, call, i)),
+        surcharge=0.0 if (extra := surcharge_ms(call)) is None else float(extra[i]),
     )
+
+
+def surcharge_ms(call: CallSpec) -> Floats | None:
+    """What the call spends beside time, as ms per node; None where that counts for nothing."""
+    return None if call.spends is None else call.spends.surcharge_ms
 
 
 def transfer_at(table: NodeTable, call: CallSpec, i: int) -> float:
@@ -82,4 +89,10 @@ def cost_ms(table: NodeTable, call: CallSpec, out: Floats | None = None) -> Floa
     np.less(table.memory_mib, call.memory_mib, out=refused)
     np.logical_or(refused, steadily_refused(table, call), out=refused)
     np.copyto(total, math.inf, where=refused)
+    if call.deadline_ms < math.inf:
+        np.copyto(total, math.inf, where=deadline(table, call))
+    if call.spends is not None:
+        np.copyto(total, math.inf, where=budget(table, call))
+        if call.spends.surcharge_ms is not None:
+            total += call.spends.surcharge_ms
     return total

@@ -9,9 +9,10 @@ import numpy as np
 
 from solver.board import Board
 from solver.model import Model
+from solver.rules import Row
 from solver.schedule import Schedule
 from solver.table import Floats
-from solver.units import Ints
+from solver.units import Ints, per_ms, to_units
 
 # The last moment is counted in so many units, as far as memory leaves room beside it.
 _TIME_ROOM = 2**40
@@ -37,14 +38,17 @@ class MakespanModel:
         calls: Sequence[int],
         end_ms: Floats,
         tail_ms: Floats,
-        known: Schedule,
+        known: Schedule | None,
         least_ms: float,
+        *,
+        horizon_ms: float | None = None,
+        optional: Sequence[tuple[int, ...]] = (),
     ) -> None:
         self.board = board
         self.calls = calls
         self.model = Model()
         self.known = known
-        horizon = known.last_ms()
+        horizon = known.last_ms() if horizon_ms is None and known else float(horizon_ms or 0.0)
         limit = horizon * (1 + 1e-9)
         through = end_ms + tail_ms
         self.nodes = {c: np.flatnonzero(through[c] <= limit) for c in calls}
@@ -58,7 +62,10 @@ class MakespanModel:
         self.x = {c: self.model.literals(len(self.nodes[c])) for c in calls}
         self.start = {c: self.model.whole(0, self.horizon) for c in calls}
         floor = max(0, math.floor(least_ms * self.per_ms - self.rounding))
-        self.last = self.model.whole(floor, self.horizon)
+        self.last = self.model.whole(0 if optional else floor, self.horizon)
+        # Per call the literal that says it runs; none where all have to.
+        self.runs = dict(zip(optional, self.model.literals(len(optional)), strict=True))
+        self.run_of = {c: literal for group, literal in self.runs.items() for c in group}
         calls_run_once(self)
         calls_wait_for_their_input(self)
         calls_wait_for_those_before(self)
@@ -79,7 +86,9 @@ class MakespanModel:
         """The node of each call, and the calls in the order of their starts."""
         node = np.full(len(self.board.alone_ms), -1, np.int64)
         for c, literals in self.x.items():
-            node[c] = self.nodes[c][int(values[literals.start : literals.stop].argmax())]
+            taken = values[literals.start : literals.stop]
+            if taken.any():
+                node[c] = self.nodes[c][int(taken.argmax())]
         rank = {c: k for k, c in enumerate(self.board.order.forwards)}
         order = sorted(self.calls, key=lambda c: (int(values[self.start[c]]), rank[c]))
         return node, order
@@ -111,12 +120,52 @@ class MakespanModel:
             whole = False
             for c, some in self.nodes.items():
                 keep = some[np.argsort(through[c, some], kind="stable")[:most]]
-                self.nodes[c] = np.union1d(keep, [self.known.node[c]])
+                if self.known is not None:
+                    keep = np.union1d(keep, [self.known.node[c]])
+                self.nodes[c] = keep
             if most <= 1:
                 break
         return whole
 
+    def within(self, row: Row) -> None:
+        """The calls of a row stay within its limit."""
+        wide = row.weight.shape[1] > 1
+        terms = [
+            (self.x[c][int(at[0])], int(row.weight[k, j if wide else 0]))
+            for k, c in enumerate(row.calls.tolist())
+            if c in self.x
+            for j, n in enumerate(row.nodes.tolist())
+            if len(at := np.flatnonzero(self.nodes[c] == n))
+        ]
+        if terms:
+            self.model.linear([v for v, _ in terms], [w for _, w in terms], high=row.limit)
+
+    def in_time(self, call: int, deadline_ms: float) -> None:
+        """The output of a call is there in time, where it runs at all."""
+        board, here = self.board, self.nodes[call]
+        takes = self.units(board.run_ms[call, here] + board.return_ms[call, here])
+        most = math.floor(deadline_ms * self.per_ms + self.rounding)
+        if most < self.horizon:
+            self.model.linear([self.start[call], *self.x[call]], [1, *takes], high=most)
+
+    def ask_for_most(self) -> None:
+        """As many calls as possible."""
+        self.model.minimise(list(self.runs.values()), [-len(group) for group in self.runs])
+
+    def ask_for_least(self, amounts: Floats) -> None:
+        """The least sum of ``amounts`` (calls x nodes)."""
+        variables = [literal for c in self.calls for literal in self.x[c]]
+        values = np.concatenate([amounts[c, self.nodes[c]] for c in self.calls])
+        scale = per_ms(float(values.max(initial=0.0)), len(self.calls))
+        self.model.minimise(variables, to_units(values, scale))
+
+    def ask_for_soonest(self) -> None:
+        """The earliest last moment."""
+        self.model.minimise([self.last], [1])
+
     def _hint(self) -> None:
+        if self.known is None:
+            return
         variables: list[int] = [self.last]
         values = [min(self.horizon, math.ceil(self.known.last_ms() * self.per_ms))]
         for c, literals in self.x.items():
@@ -127,9 +176,10 @@ class MakespanModel:
 
 
 def calls_run_once(problem: MakespanModel) -> None:
-    """Every call runs on one node."""
+    """Every call runs on one node, or, where it may be left out, none of its group runs."""
     for c in problem.calls:
-        problem.model.exactly_one(problem.x[c])
+        runs = problem.run_of.get(c)
+        problem.model.exactly_one([*problem.x[c], *([] if runs is None else [-runs - 1])])
 
 
 def calls_wait_for_their_input(problem: MakespanModel) -> None:

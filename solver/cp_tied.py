@@ -7,6 +7,7 @@ it from below by antichains, and is given the ones that matter when an answer br
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from solver.antichain import heaviest, maximal
 from solver.board import Board
 from solver.model import Found, Model
+from solver.rules import Row
+from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
 
 # Groups with no more antichains than this get all of them at once.
@@ -84,11 +87,14 @@ class TiedModel:
         """As many calls as possible."""
         self.model.minimise(self.runs, [-len(group) for group in self.field.groups])
 
-    def ask_for_least_cost(self, count: int) -> float:
-        """The least cost of at least ``count`` calls; returns the units per ms."""
+    def at_least(self, count: int) -> None:
+        """So many calls run."""
         if self.runs:
             sizes = [len(group) for group in self.field.groups]
             self.model.linear(self.runs, sizes, low=count)
+
+    def ask_for_least_cost(self) -> float:
+        """The least cost of the calls that run; returns the units per ms."""
         parts = [
             (np.array(self.x[c], np.int64), self.field.board.alone_ms[c, self.field.nodes[c]])
             for c in self.field.calls
@@ -102,6 +108,39 @@ class TiedModel:
         self.model.minimise(variables, to_units(extra, scale), offset=sum(least) * scale)
         self.rounding = 0.5 * len(parts)
         return scale
+
+    def ask_for_least(self, amounts: Floats) -> float:
+        """The least sum of ``amounts`` (calls x nodes); returns the units per one of them."""
+        variables = np.concatenate([np.array(self.x[c], np.int64) for c in self.field.calls])
+        values = np.concatenate([amounts[c, self.field.nodes[c]] for c in self.field.calls])
+        scale = per_ms(float(values.max(initial=0.0)), len(self.field.calls))
+        self.model.minimise(variables, to_units(values, scale))
+        return scale
+
+    def within(self, row: Row) -> None:
+        """The calls of a row stay within its limit."""
+        wide = row.weight.shape[1] > 1
+        terms = [
+            (literal, int(row.weight[k, j if wide else 0]))
+            for k, c in enumerate(row.calls.tolist())
+            if c in self.x
+            for j, n in enumerate(row.nodes.tolist())
+            if (literal := self._literal(c, n)) is not None
+        ]
+        if terms:
+            self.model.linear([v for v, _ in terms], [w for _, w in terms], high=row.limit)
+
+    def in_time(self, call: int, latency_ms: Floats, deadline_ms: float) -> None:
+        """Alone (per node) and with what it waits for, a call takes no longer than it may."""
+        here = self.field.nodes[call]
+        waits = [(z, travel) for _, c, z, _, _, travel in self.ties if c == call]
+        parts = [(np.array(self.x[call], np.int64), latency_ms[here])]
+        parts += [(np.array(z, np.int64), travel) for z, travel in waits if len(z)]
+        values = np.concatenate([ms for _, ms in parts])
+        scale = per_ms(max(float(values.max(initial=0.0)), deadline_ms), len(parts))
+        variables = np.concatenate([literals for literals, _ in parts])
+        most = math.floor(deadline_ms * scale + 0.5 * len(parts))
+        self.model.linear(variables, to_units(values, scale), high=most)
 
     def hint(self, node: Ints) -> None:
         """Look first at an assignment (-1: none)."""

@@ -11,9 +11,11 @@ import numpy as np
 
 from solver.callspec import CallSpec
 from solver.costs import Parts, cost_ms, parts_of
-from solver.filters import CAPACITY, CHAIN, FILTERS, REASONS, verdicts
+from solver.filters import CAPACITY, CHAIN, REASONS, verdicts
 from solver.mend import smallest_relaxation
 from solver.table import Mask, NodeTable
+
+_PARTS = ("queue", "start", "exec", "transfer", "surcharge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ class Explanation:
                     "cost_ms": verdict.cost_ms,
                     "parts": {
                         name: None if math.isinf(value) else value
-                        for name in ("queue", "start", "exec", "transfer")
+                        for name in _PARTS
                         for value in (getattr(verdict.parts, name),)
+                        if value or name != "surcharge"
                     },
                     "reasons": list(verdict.reasons),
                 }
@@ -75,10 +78,7 @@ class Explanation:
         second = next((v for v in self.nodes if v.node == self.runner_up), None)
         if second is None or second.cost_ms is None or best.cost_ms is None:
             return f"{text}, the only node that may run it"
-        losses = {
-            name: getattr(second.parts, name) - getattr(best.parts, name)
-            for name in ("queue", "start", "exec", "transfer")
-        }
+        losses = {name: getattr(second.parts, name) - getattr(best.parts, name) for name in _PARTS}
         worst = max(losses, key=lambda name: losses[name])
         if losses[worst] <= 0:
             return f"{text}; {second.node} costs the same"
@@ -116,7 +116,10 @@ def explain(table: NodeTable, call: CallSpec) -> Explanation:
 def with_slots(table: NodeTable, alone: Mask) -> Mask:
     """Add the verdict ``capacity``: the filters let the call in, but no slot is free."""
     full = (table.slots < 1) & ~alone.any(axis=0)
-    return np.vstack((alone, full))
+    refuses = np.zeros((len(REASONS), alone.shape[1]), np.bool_)
+    refuses[: len(alone)] = alone
+    refuses[REASONS.index(CAPACITY)] = full
+    return refuses
 
 
 def minimal_core(refuses: Mask) -> tuple[str, ...]:
@@ -144,6 +147,3 @@ def _names(column: Mask) -> tuple[str, ...]:
 
 def _rank(core: Sequence[str]) -> tuple[int, ...]:
     return tuple(REASONS.index(reason) for reason in core)
-
-
-assert REASONS[len(FILTERS)] == CAPACITY  # noqa: S101 - with_slots relies on it

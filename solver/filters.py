@@ -1,12 +1,13 @@
 """The hard constraints: one function each, and the reason it gives.
 
 A filter takes the table and a call and returns the nodes that it *refuses*, as a boolean array
-of one entry per node. It looks at one call alone; what calls do to each other (``capacity``,
-``chain``) is for the solvers to find.
+of one entry per node. It looks at one call alone; what calls do to each other (``anti_affinity``,
+``spread``, a shared ``budget``, ``capacity``, ``chain``) is in rules.py and for the solvers to find.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +27,12 @@ DATA: Final = "data"
 PRIVACY: Final = "privacy"
 LINK: Final = "link"
 NO_PROFILE: Final = "no_profile"
+TENANT: Final = "tenant"
+EGRESS: Final = "egress"
+BUDGET: Final = "budget"
+DEADLINE: Final = "deadline"
+ANTI_AFFINITY: Final = "anti_affinity"
+SPREAD: Final = "spread"
 CAPACITY: Final = "capacity"
 CHAIN: Final = "chain"
 
@@ -94,6 +101,61 @@ def no_profile(_: NodeTable, call: CallSpec) -> Mask:
     return np.isinf(call.profile.exec_ms)
 
 
+def tenant(table: NodeTable, call: CallSpec) -> Mask:
+    """Nodes that serve named tenants, of whom the call's is none."""
+    return ~table.provides("tenant", call.tenant or "")
+
+
+def egress(table: NodeTable, call: CallSpec) -> Mask:
+    """Nodes that may not reach every host that the call needs."""
+    lacking = _none(table)
+    for host in call.egress:
+        lacking |= ~table.provides("egress", host)
+    return lacking
+
+
+def budget(table: NodeTable, call: CallSpec) -> Mask:
+    """Nodes where the call alone would spend more than there is for the whole batch."""
+    if call.spends is None:
+        return _none(table)
+    money, energy_j = budgets(table)
+    over: Mask = (call.spends.money > money) | (call.spends.energy_j > energy_j)
+    return over
+
+
+def deadline(table: NodeTable, call: CallSpec) -> Mask:
+    """Nodes where even an undisturbed call takes longer than it may."""
+    if math.isinf(call.deadline_ms):
+        return _none(table)
+    row = table.row(table.position(call.origin))
+    arrive = row.half_rtt_ms + call.input_kib * row.ms_per_kib
+    wait = np.maximum(table.queue_ms, arrive) if call.overlaps else table.queue_ms + arrive
+    takes = wait + call.profile.run_ms
+    if call.returns:
+        takes = takes + row.half_rtt_ms + call.output_kib * row.ms_per_kib
+    for source, kib in call.inputs:
+        other = table.row(table.position(source))
+        takes = takes + other.half_rtt_ms + kib * other.ms_per_kib
+    # Where a link or a profile is missing it takes for ever, and that is another reason.
+    late: Mask = (takes > allowance(call.deadline_ms)) & np.isfinite(takes)
+    return late
+
+
+def allowance(deadline_ms: float) -> float:
+    """A deadline with what sums of floats may be off by."""
+    return deadline_ms * (1 + 1e-12) + 1e-9
+
+
+def budgets(table: NodeTable) -> NDArray[np.float64]:
+    """What each node may spend: money in row 0, energy in row 1; inf where there is no limit."""
+    return table.cached(
+        "budgets",
+        lambda: np.array(
+            [[n.budget_money for n in table.nodes], [n.budget_energy_j for n in table.nodes]]
+        ),
+    )
+
+
 # In the order in which a node that several of them refuse is counted.
 FILTERS: Final[tuple[tuple[str, Filter], ...]] = (
     (BACKEND, backend),
@@ -105,11 +167,15 @@ FILTERS: Final[tuple[tuple[str, Filter], ...]] = (
     (PRIVACY, privacy),
     (LINK, link),
     (NO_PROFILE, no_profile),
+    (TENANT, tenant),
+    (EGRESS, egress),
+    (BUDGET, budget),
+    (DEADLINE, deadline),
 )
-REASONS: Final = (*(reason for reason, _ in FILTERS), CAPACITY, CHAIN)
+REASONS: Final = (*(reason for reason, _ in FILTERS), ANTI_AFFINITY, SPREAD, CAPACITY, CHAIN)
 
 # Those whose verdict no heartbeat, no measured link and no learned profile changes.
-_STEADY: Final = frozenset({BACKEND, REQUIRES, ALLOW, DENY, DATA, PRIVACY})
+_STEADY: Final = frozenset({BACKEND, REQUIRES, ALLOW, DENY, DATA, PRIVACY, TENANT, EGRESS})
 _PASSES: Final = len(REASONS)
 _GONE: Final = _PASSES + 1
 

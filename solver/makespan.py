@@ -47,7 +47,7 @@ class Relaxed:
 
 def place_makespan(board: Board, deadline: float, gap: float) -> tuple[Outcome, Schedule]:
     """Place every group that can run; the outcome's bound and the schedule are in ms from now."""
-    roomy = _with_room(board)
+    roomy = with_room(board)
     first = np.full(len(board.alone_ms), -1, np.int64)
     sure, searched = True, False
     for group in board.order.groups:
@@ -188,7 +188,8 @@ def _search(
     return Outcome(schedule.node, proven, bound, "cp_sat"), schedule
 
 
-def _with_room(board: Board) -> Board:
+def with_room(board: Board) -> Board:
+    """The same board with nodes that hold every call at once."""
     have = board.resources
     calls = len(have.memory_need)
     total = np.full_like(have.memory_have, have.memory_need.sum())

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import numpy as np
 
 from solver.callspec import CallSpec
+from solver.costs import parts_of
 from solver.filters import (
     ALLOW,
     BACKEND,
+    BUDGET,
     CAPACITY,
     DATA,
+    DEADLINE,
     DENY,
+    EGRESS,
     LINK,
     MEMORY,
     NO_PROFILE,
     PRIVACY,
     REASONS,
     REQUIRES,
+    TENANT,
+    budgets,
 )
 from solver.problem import Label
 from solver.table import Mask, NodeTable
@@ -46,26 +55,41 @@ def smallest_relaxation(table: NodeTable, call: CallSpec, refuses: Mask) -> str:
 
 
 def _change(table: NodeTable, call: CallSpec, i: int, reason: str) -> str:
+    return _CHANGES[reason](table, call, i, table.nodes[i].id)
+
+
+def _more_memory(table: NodeTable, call: CallSpec, i: int, name: str) -> str:
+    return f"free {call.memory_mib - float(table.memory_mib[i]):g} MiB on {name}"
+
+
+def _features(table: NodeTable, call: CallSpec, i: int, name: str) -> str:
     node = table.nodes[i]
-    name = node.id
-    if reason == MEMORY:
-        return f"free {call.memory_mib - float(table.memory_mib[i]):g} MiB on {name}"
-    if reason == REQUIRES:
-        lacking = [f for f in call.requires if f not in node.features and f != node.isa]
-        return f"give {name} {' and '.join(lacking)}"
-    if reason == BACKEND:
-        return f"give {name} the backend {' or '.join(call.backend or ())}".rstrip()
-    if reason == DATA:
-        lacking = [path for path in call.data if not table.serving(path)[i]]
-        return f"mount {' and '.join(lacking)} on {name}"
-    return {
-        ALLOW: f"allow {name}",
-        DENY: f"stop denying {name}",
-        PRIVACY: f"allow {_wider_privacy(table, call, i)} on {name}",
-        LINK: f"link {name} with {' and '.join(_unlinked(table, call, i))}",
-        NO_PROFILE: f"measure the tool on {name}",
-        CAPACITY: f"free a slot on {name}",
-    }[reason]
+    lacking = [f for f in call.requires if f not in node.features and f != node.isa]
+    return f"give {name} {' and '.join(lacking)}"
+
+
+def _mounts(table: NodeTable, call: CallSpec, i: int, name: str) -> str:
+    lacking = [path for path in call.data if not table.serving(path)[i]]
+    return f"mount {' and '.join(lacking)} on {name}"
+
+
+def _hosts(table: NodeTable, call: CallSpec, i: int, name: str) -> str:
+    lacking = [host for host in call.egress if not table.provides("egress", host)[i]]
+    return f"allow {name} to reach {' and '.join(lacking)}"
+
+
+def _short_of(table: NodeTable, call: CallSpec, i: int) -> str:
+    if call.spends is None:
+        return "nothing"
+    spends = (float(call.spends.money[i]), float(call.spends.energy_j[i]))
+    over = [spent - float(limit) for spent, limit in zip(spends, budgets(table)[:, i], strict=True)]
+    texts = (f"{over[0]:g} in money", f"{over[1]:g} J")
+    return " and ".join(text for text, short in zip(texts, over, strict=True) if short > 0)
+
+
+def _late_ms(table: NodeTable, call: CallSpec, i: int) -> float:
+    parts = parts_of(table, call, i)
+    return parts.queue + parts.start + parts.exec + parts.transfer - call.deadline_ms
 
 
 def _wider_privacy(table: NodeTable, call: CallSpec, i: int) -> str:
@@ -83,3 +107,29 @@ def _wider_privacy(table: NodeTable, call: CallSpec, i: int) -> str:
 def _unlinked(table: NodeTable, call: CallSpec, i: int) -> list[str]:
     sources = [call.origin, *(source for source, _ in call.inputs)]
     return [s for s in sources if np.isinf(table.row(table.position(s)).half_rtt_ms[i])]
+
+
+_CHANGES: Final[Mapping[str, Callable[[NodeTable, CallSpec, int, str], str]]] = {
+    BACKEND: lambda _, call, __, name: (
+        f"give {name} the backend {' or '.join(call.backend or ())}".rstrip()
+    ),
+    REQUIRES: _features,
+    MEMORY: _more_memory,
+    ALLOW: lambda _, __, ___, name: f"allow {name}",
+    DENY: lambda _, __, ___, name: f"stop denying {name}",
+    DATA: _mounts,
+    PRIVACY: lambda table, call, i, name: f"allow {_wider_privacy(table, call, i)} on {name}",
+    LINK: lambda table, call, i, name: (
+        f"link {name} with {' and '.join(_unlinked(table, call, i))}"
+    ),
+    NO_PROFILE: lambda _, __, ___, name: f"measure the tool on {name}",
+    TENANT: lambda _, call, __, name: f"let {name} serve {call.tenant or 'calls of no tenant'}",
+    EGRESS: _hosts,
+    BUDGET: lambda table, call, i, name: (
+        f"raise the budget of {name} by {_short_of(table, call, i)}"
+    ),
+    DEADLINE: lambda table, call, i, name: (
+        f"allow {_late_ms(table, call, i):.3g} ms more on {name}"
+    ),
+    CAPACITY: lambda _, __, ___, name: f"free a slot on {name}",
+}

@@ -124,6 +124,13 @@ class Model:
         self.proto.objective.coeffs.extend(coefficients)
         self.proto.objective.offset = offset
 
+    def settle(self, found: Found) -> None:
+        """From now on the objective must stay as low as in this answer."""
+        variables = np.array(self.proto.objective.vars, np.int64)
+        units = np.array(self.proto.objective.coeffs, np.int64)
+        if found.values is not None and len(variables):
+            self.linear(variables, units, high=int(units @ found.values[variables]))
+
     def hint(
         self,
         variables: Sequence[int] | NDArray[np.int64],

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
-from solver.assign import Outcome, assign
+from solver.assign import Outcome
 from solver.board import Board
 from solver.callspec import CallSpec
-from solver.explain import minimal_core
-from solver.filters import CAPACITY, CHAIN, REASONS, count_reasons, verdicts
-from solver.makespan import place_makespan
 from solver.order import Order, inherited_labels
 from solver.problem import Answer, Placement, Problem, Status, Unplaced
-from solver.table import Floats, Mask, NodeTable
-from solver.tied import place_tied
+from solver.refusals import refusals
+from solver.ruled import Rules, sum_within
+from solver.ruled_makespan import makespan_within
+from solver.table import Floats, NodeTable
 from solver.units import Ints
 
 
@@ -29,19 +27,24 @@ def place(problem: Problem) -> Answer:
     order = Order.of(problem.calls)
     labels = inherited_labels(problem.calls, order)
     specs = [
-        CallSpec.of(table, call, labels[c], returns=not order.behind[c])
+        CallSpec.of(
+            table,
+            call,
+            labels[c],
+            returns=not order.behind[c],
+            overlaps=problem.mode == "makespan",
+            weights=problem.weights,
+        )
         for c, call in enumerate(problem.calls)
     ]
     board = Board.of(table, specs, order)
     deadline = began + problem.time_limit_s
+    rules = Rules.of(problem, table, specs, board)
     if problem.mode == "makespan":
-        outcome, schedule = place_makespan(board, deadline, problem.gap)
+        outcome, schedule = makespan_within(board, rules, deadline, problem.gap)
         starts, objective = schedule.start_ms, schedule.last_ms()
     else:
-        if order.edges:
-            outcome = place_tied(board, deadline, problem.gap)
-        else:
-            outcome = assign(board.alone_ms, board.resources, deadline, problem.gap)
+        outcome = sum_within(board, rules, deadline, problem.gap)
         starts, objective = earliest_starts(board, outcome.node), board.total_ms(outcome.node)
     return Answer(
         status=_status(outcome),
@@ -49,8 +52,12 @@ def place(problem: Problem) -> Answer:
         objective_ms=objective,
         bound_ms=objective if outcome.proven else min(outcome.bound_ms, objective),
         solver=outcome.solver,
-        unplaced=_refusals(problem, table, specs, order, outcome.node),
+        unplaced=refusals(problem, table, specs, board, outcome.node, rules.rows),
         solve_ms=(time.perf_counter() - began) * 1e3,
+        objectives=tuple(
+            (name, objective if name == "latency" else rules.spent(name, outcome.node))
+            for name in problem.objectives
+        ),
     )
 
 
@@ -93,31 +100,3 @@ def earliest_starts(board: Board, node: Ints) -> Floats:
                 end = starts[p] + board.run_ms[p, node[p]]
                 starts[c] = max(starts[c], end + board.step_ms(p, int(node[p]), n))
     return starts
-
-
-def _refusals(
-    problem: Problem, table: NodeTable, specs: Sequence[CallSpec], order: Order, node: Ints
-) -> tuple[Unplaced, ...]:
-    """Why each call without a node has none.
-
-    A node that the call alone could use counts as ``chain`` where a call that it is tied to is
-    refused by every node on its own, else as ``capacity``.
-    """
-    left_out = {c for c in range(len(node)) if node[c] < 0}
-    alone = {c: verdicts(table, specs[c]) for c in left_out}
-    hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
-    found: list[Unplaced] = []
-    for group in order.groups:
-        for c in group:
-            if c in left_out:
-                tied_to = CHAIN if any(o in hopeless for o in group if o != c) else CAPACITY
-                found.append(_refusal(problem.calls[c].id, alone[c], tied_to))
-    rank = {call.id: c for c, call in enumerate(problem.calls)}
-    return tuple(sorted(found, key=lambda refusal: rank[refusal.call]))
-
-
-def _refusal(call: str, alone: Mask, otherwise: str) -> Unplaced:
-    refuses = np.zeros((len(REASONS), alone.shape[1]), np.bool_)
-    refuses[: len(alone)] = alone
-    refuses[REASONS.index(otherwise)] = ~alone.any(axis=0)
-    return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))

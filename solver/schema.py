@@ -8,13 +8,14 @@ matches no node, since a profile or a policy may well know nodes that are away t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from solver.errors import ProblemError, UnknownNode
-from solver.problem import Call, Link, Mode, Node, Privacy, Problem
+from solver.problem import Call, Link, Mode, Node, Objective, Place, Privacy, Problem, Spread
 
 # Above this, sums and products of costs could overflow a float.
 LARGEST = 1e100
@@ -35,8 +36,17 @@ Bandwidth = Annotated[float, Field(ge=SMALLEST_MBIT_S, le=LARGEST, allow_inf_nan
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 
 
+def _or_endless(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _BudgetForm(_Form):
+    money: Amount | None = None
+    energy_j: Amount | None = None
 
 
 class _NodeForm(_Form):
@@ -50,6 +60,9 @@ class _NodeForm(_Form):
     slots: Count
     queue_ms: Amount = 0.0
     mounts: list[str] = []
+    tenants: list[Name] | None = None
+    egress: list[Name] = []
+    budget: _BudgetForm = _BudgetForm()
 
     def value(self) -> Node:
         return Node(
@@ -63,6 +76,10 @@ class _NodeForm(_Form):
             backends=frozenset(self.backends),
             queue_ms=self.queue_ms,
             mounts=tuple(self.mounts),
+            tenants=None if self.tenants is None else frozenset(self.tenants),
+            egress=tuple(self.egress),
+            budget_money=_or_endless(self.budget.money),
+            budget_energy_j=_or_endless(self.budget.energy_j),
         )
 
 
@@ -93,6 +110,14 @@ class _CallForm(_Form):
     after: list[Name] = []
     allow: list[str] | None = None
     deny: list[str] = []
+    tenant: Name | None = None
+    egress: list[Name] = []
+    groups: list[Name] = []
+    money: dict[str, Amount] = {}
+    energy_j: dict[str, Amount] = {}
+    deadline_ms: Amount | None = None
+    warm_on: str | None = None
+    migration_ms: Amount = 0.0
 
     def value(self) -> Call:
         return Call(
@@ -112,7 +137,30 @@ class _CallForm(_Form):
             after=tuple(dict.fromkeys(self.after)),
             allow=None if self.allow is None else frozenset(self.allow),
             deny=frozenset(self.deny),
+            tenant=self.tenant,
+            egress=tuple(self.egress),
+            groups=frozenset(self.groups),
+            money=self.money,
+            energy_j=self.energy_j,
+            deadline_ms=_or_endless(self.deadline_ms),
+            warm_on=self.warm_on,
+            migration_ms=self.migration_ms,
         )
+
+
+class _SpreadForm(_Form):
+    group: Name
+    per: Place
+    at_most: Count
+
+    def value(self) -> Spread:
+        return Spread(self.group, self.per, min(self.at_most, SLOTS_ENOUGH))
+
+
+class _WeightsForm(_Form):
+    money: Amount = 0.0
+    energy_j: Amount = 0.0
+    migration: Amount = 0.0
 
 
 class _ProblemForm(_Form):
@@ -122,6 +170,10 @@ class _ProblemForm(_Form):
     mode: Mode = "sum"
     time_limit_s: Amount = 1.0
     gap: Amount = 0.0
+    anti_affinity: list[Name] = []
+    spread: list[_SpreadForm] = []
+    weights: _WeightsForm = _WeightsForm()
+    objectives: list[Objective] = []
 
     def value(self) -> Problem:
         return Problem(
@@ -131,6 +183,10 @@ class _ProblemForm(_Form):
             mode=self.mode,
             time_limit_s=self.time_limit_s,
             gap=self.gap,
+            anti_affinity=tuple(dict.fromkeys(self.anti_affinity)),
+            spread=tuple(form.value() for form in self.spread),
+            weights={name: weight for name, weight in self.weights if weight},
+            objectives=tuple(self.objectives),
         )
 
 
@@ -166,6 +222,17 @@ def check(problem: Problem) -> None:
             if other not in calls:
                 raise ProblemError(f"calls.{i}.after.{k}", f"no call is called {other!r}")
     _check_cycles(problem)
+    _check_objectives(problem)
+
+
+def _check_objectives(problem: Problem) -> None:
+    for i, name in enumerate(problem.objectives):
+        if name in problem.objectives[:i]:
+            raise ProblemError(f"objectives.{i}", f"{name!r} stands twice")
+    if problem.weights and (problem.mode == "makespan" or problem.objectives):
+        raise ProblemError(
+            "weights", "need mode 'sum' and no objectives; name what comes first in objectives"
+        )
 
 
 def _load(text: str | bytes) -> Any:

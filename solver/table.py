@@ -171,7 +171,10 @@ class NodeTable:
         return self._matrices
 
     def provides(self, what: str, name: str) -> Mask:
-        """The nodes that have ``name`` as a ``feature`` (or isa), ``backend`` or ``site``."""
+        """The nodes that have ``name`` as ``what``: a ``feature`` (or isa), ``backend``, ``site``.
+
+        Or serve it as a ``tenant``, or reach it by ``egress``.
+        """
         mask = self._names.get((what, name))
         if mask is None:
             test = _TESTS[what]
@@ -257,7 +260,15 @@ _TESTS: Mapping[str, Callable[[Node, str], bool]] = {
     "feature": lambda node, name: name in node.features or node.isa == name,
     "backend": lambda node, name: name in node.backends,
     "site": lambda node, name: node.site == name,
+    "tenant": lambda node, name: node.tenants is None or name in node.tenants,
+    "egress": lambda node, name: any(reaches(rule, name) for rule in node.egress),
 }
+
+
+def reaches(rule: str, host: str) -> bool:
+    """Whether a rule of an allow-list names the host: itself, ``*``, or ``*.`` and a parent."""
+    rule, host = rule.lower(), host.lower()
+    return rule in ("*", host) or (rule.startswith("*.") and host.endswith(rule[1:]))
 
 
 def amount(field: str, value: float) -> float:

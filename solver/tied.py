@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from solver.units import Ints
 
 # Pairs of nodes per model: beyond this only each call's most promising nodes are looked at.
 _MOST_PAIRS = 200_000
+# So many nodes are tried for a call when a first answer has to keep rules.
+_TRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,63 @@ def greedy_groups(
     return node
 
 
+def place_alone_first(
+    board: Board,
+    groups: Sequence[tuple[int, ...]],
+    alone: Mapping[tuple[int, ...], Alone],
+    wish: Ints,
+    allowed: Callable[[Ints], bool],
+) -> Ints:
+    """A first answer that is allowed: each group as wished, else where it finds room, else out."""
+    node = np.full(len(board.alone_ms), -1, np.int64)
+    for group in sorted(groups, key=lambda g: (len(g), alone[g].bound_ms)):
+        members = list(group)
+        if wish[members[0]] >= 0:
+            node[members] = wish[members]
+            if board.hold(node) and allowed(node):
+                continue
+            node[members] = -1
+        _put_where_allowed(board, group, node, allowed)
+    return node
+
+
+def _put_where_allowed(
+    board: Board, group: Sequence[int], node: Ints, allowed: Callable[[Ints], bool]
+) -> None:
+    """Call after call on the cheapest node that is allowed; none of the group where one has none.
+
+    ``node`` is changed.
+    """
+    for call in group:
+        cost = board.alone_ms[call].copy()
+        for p in board.order.before[call]:
+            cost += board.travel_ms(p, node[[p]], np.arange(len(cost)))[0]
+        for n in np.argsort(cost, kind="stable")[:_TRIES]:
+            node[call] = n if math.isfinite(cost[n]) else -1
+            if node[call] < 0 or (_holds_part(board, node) and allowed(node)):
+                break
+            node[call] = -1
+        if node[call] < 0:
+            node[list(group)] = -1
+            return
+
+
+def _holds_part(board: Board, node: Ints) -> bool:
+    """:meth:`Board.hold` where a group may be placed in part."""
+    memory, slots = (
+        np.zeros_like(board.resources.memory_have),
+        np.zeros_like(board.resources.slots_have),
+    )
+    for group in board.order.groups:
+        here = [c for c in group if node[c] >= 0]
+        if here:
+            more = board.use(here, node)
+            memory += more[0]
+            slots += more[1]
+    fits = (memory <= board.resources.memory_have) & (slots <= board.resources.slots_have)
+    return bool(fits.all())
+
+
 def _one_by_one(board: Board, group: Sequence[int], memory: Ints, slots: Ints) -> Ints:
     """A group on what nodes have left: its tree's optimum if it fits, else call after call."""
     node = np.full(len(board.alone_ms), -1, np.int64)
@@ -185,7 +244,7 @@ def _search(
     have = (board.resources.memory_have, board.resources.slots_have)
     most = bool(all(first[group[0]] >= 0 for group in groups))
     if not most:
-        nodes, whole = _affordable(board, groups, alone, math.inf, everyone=False)
+        nodes, whole = affordable(board, groups, alone, math.inf, everyone=False)
         model = cp_tied.TiedModel(cp_tied.Field(board, groups, nodes, *have, everyone=False))
         model.ask_for_most()
         model.hint(first)
@@ -199,9 +258,10 @@ def _search(
     if not count:
         return Outcome(first, most, 0.0, "cp_sat")
     everyone = count == asked
-    nodes, whole = _affordable(board, groups, alone, board.total_ms(first), everyone=everyone)
+    nodes, whole = affordable(board, groups, alone, board.total_ms(first), everyone=everyone)
     model = cp_tied.TiedModel(cp_tied.Field(board, groups, nodes, *have, everyone=everyone))
-    scale = model.ask_for_least_cost(count)
+    model.at_least(count)
+    scale = model.ask_for_least_cost()
     model.hint(first)
     found = model.solve(deadline, gap)
     floor = math.fsum(best.bound_ms for best in alone.values()) if everyone else 0.0
@@ -224,7 +284,7 @@ def _search_singles(
     return Outcome(node, part.proven, part.bound_ms, part.solver)
 
 
-def _affordable(
+def affordable(
     board: Board,
     groups: Sequence[tuple[int, ...]],
     alone: Mapping[tuple[int, ...], Alone],

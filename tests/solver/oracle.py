@@ -6,6 +6,7 @@ answer of any size against every sentence of the contract that an answer alone c
 
 import itertools
 import math
+from fractions import Fraction
 
 ORDER = [
     "backend",
@@ -17,6 +18,12 @@ ORDER = [
     "privacy",
     "link",
     "no_profile",
+    "tenant",
+    "egress",
+    "budget",
+    "deadline",
+    "anti_affinity",
+    "spread",
     "capacity",
     "chain",
 ]
@@ -111,7 +118,9 @@ class World:
             found.append("data")
         for privacy, origin in self.labels(name):
             if (privacy == "node" and at != origin) or (
-                privacy == "site" and node.get("site") != self.nodes[origin].get("site")
+                privacy == "site"
+                and at != origin
+                and (node.get("site") is None or node["site"] != self.nodes[origin].get("site"))
             ):
                 found.append("privacy")
                 break
@@ -119,19 +128,109 @@ class World:
             found.append("link")
         if at not in call["exec_ms"]:
             found.append("no_profile")
+        return found + self.more_reasons(call, node, name, at)
+
+    def more_reasons(self, call, node, name, at):
+        """Those of the optional constraints."""
+        found = []
+        if node.get("tenants") is not None and call.get("tenant") not in node["tenants"]:
+            found.append("tenant")
+        if not all(self.may_reach(node, host) for host in call.get("egress", [])):
+            found.append("egress")
+        budget = node.get("budget", {})
+        if any(
+            budget.get(kind) is not None and call.get(kind, {}).get(at, 0) > budget[kind]
+            for kind in ("money", "energy_j")
+        ):
+            found.append("budget")
+        if call.get("deadline_ms") is not None and at in call["exec_ms"]:
+            takes = self.alone_ms(name, at)
+            if math.isfinite(takes) and takes > call["deadline_ms"] + 1e-6:
+                found.append("deadline")
         return found
+
+    @staticmethod
+    def may_reach(node, host):
+        return any(
+            rule in {"*", host} or (rule[:2] == "*." and host[-len(rule) + 1 :] == rule[1:])
+            for rule in node.get("egress", [])
+        )
+
+    def alone_ms(self, name, at):
+        """How long the call takes with nothing before it and nothing in its way."""
+        call = self.calls[name]
+        queue = self.nodes[at].get("queue_ms", 0)
+        arrive = self.transfer(call["origin"], at, call.get("input_kib", 0))
+        wait = max(queue, arrive) if self.problem.get("mode") == "makespan" else queue + arrive
+        return wait + self.run_ms(name, at) + self.back_ms(name, at)
+
+    def back_ms(self, name, at):
+        if self.followers[name]:
+            return 0.0
+        return self.transfer(at, self.calls[name]["origin"], self.calls[name].get("output_kib", 0))
+
+    def place_of(self, at, per):
+        if per == "node":
+            return at
+        named = self.nodes[at].get(per)
+        return (per, at) if named is None else named
+
+    def broken(self, where):
+        """The rules between calls that an assignment breaks: (reason, calls that share in it)."""
+        crowds = [("anti_affinity", g, "node", 1) for g in self.problem.get("anti_affinity", [])]
+        crowds += [
+            ("spread", s["group"], s["per"], s["at_most"]) for s in self.problem.get("spread", [])
+        ]
+        for reason, group, per, most in crowds:
+            members = [c for c in where if group in self.calls[c].get("groups", [])]
+            for place in {self.place_of(where[c], per) for c in members}:
+                here = [c for c in members if self.place_of(where[c], per) == place]
+                if len(here) > most:
+                    yield reason, here
+        for at, node in self.nodes.items():
+            here = [c for c in where if where[c] == at]
+            for kind, limit in node.get("budget", {}).items():
+                spent = sum(Fraction(str(self.calls[c].get(kind, {}).get(at, 0))) for c in here)
+                if limit is not None and spent > Fraction(str(limit)):
+                    yield "budget", [c for c in here if self.calls[c].get(kind, {}).get(at, 0)]
+
+    def late(self, where):
+        """Calls of mode sum that take longer than they may."""
+        return [
+            c
+            for c in where
+            if self.calls[c].get("deadline_ms") is not None
+            and self.cost(c, where) - self.surcharge(c, where[c])
+            > self.calls[c]["deadline_ms"] + 1e-6
+        ]
+
+    def surcharge(self, name, at):
+        call, weights = self.calls[name], self.problem.get("weights", {})
+        total = weights.get("money", 0) * call.get("money", {}).get(at, 0)
+        total += weights.get("energy_j", 0) * call.get("energy_j", {}).get(at, 0)
+        return total + weights.get("migration", 0) * self.moves(name, at)
+
+    def moves(self, name, at):
+        return int(self.calls[name].get("warm_on") not in (None, at))
+
+    def spent(self, kind, where):
+        if kind == "migration":
+            return sum(self.moves(c, at) for c, at in where.items())
+        return sum(self.calls[c].get(kind, {}).get(at, 0) for c, at in where.items())
 
     def able(self, name):
         return [n for n in self.nodes if not self.reasons(name, n)]
 
     def run_ms(self, name, at):
         call = self.calls[name]
-        return call.get("start_ms", {}).get(at, 0) + call["exec_ms"][at]
+        move = call.get("migration_ms", 0) * self.moves(name, at)
+        return call.get("start_ms", {}).get(at, 0) + call["exec_ms"][at] + move
 
     def cost(self, name, where):
         """Cost of one call under an assignment (call -> node); inf where a link is missing."""
         call, at = self.calls[name], where[name]
         total = self.nodes[at].get("queue_ms", 0) + self.run_ms(name, at)
+        total += self.surcharge(name, at)
         total += self.transfer(call["origin"], at, call.get("input_kib", 0))
         for other in call.get("after", []):
             kib = self.calls[other].get("output_kib", 0)
@@ -213,8 +312,19 @@ class World:
             start = {}
             for name in order:
                 start[name] = self._fit(name, where, start)
-            least = min(least, self.last_moment(where, start))
+            if not self.overdue(where, start):
+                least = min(least, self.last_moment(where, start))
         return least
+
+    def overdue(self, where, start):
+        """Calls of mode makespan whose output is not there in time."""
+        return [
+            c
+            for c, at in where.items()
+            if self.calls[c].get("deadline_ms") is not None
+            and start[c] + self.run_ms(c, at) + self.back_ms(c, at)
+            > self.calls[c]["deadline_ms"] + 1e-6
+        ]
 
     def _fit(self, name, where, start):
         call, at = self.calls[name], where[name]
@@ -260,21 +370,28 @@ def overloads(world, at, start, end, slack):
 
 
 def best(problem):
-    """(most calls, least objective) over every assignment there is."""
+    """(most calls, least latency or cost) over every assignment there is."""
+    most, values = best_of_all(problem)
+    return most, values[-1]
+
+
+def best_of_all(problem):
+    """(most calls, the least value of each objective in turn, then of latency)."""
     world = World(problem)
     makespan = problem.get("mode", "sum") == "makespan"
     choices = [[None, *world.able(name)] for name in world.order]
-    most, least = 0, 0.0
+    asked = problem.get("objectives", [])
+    most, least = 0, [0.0] * (len(asked) + 1)
     for nodes in itertools.product(*choices):
         where = {c: n for c, n in zip(world.order, nodes, strict=True) if n is not None}
         if len(where) < most or not where or not world.whole(where):
             continue
         costs = sum(world.cost(name, where) for name in where)
-        if math.isinf(costs):
+        if math.isinf(costs) or any(world.broken(where)):
             continue
         if makespan:
             objective = world.least_makespan(where)
-        elif all(
+        elif not world.late(where) and all(
             world.holds(at, [c for c in where if where[c] == at]) for at in set(where.values())
         ):
             objective = costs
@@ -282,8 +399,10 @@ def best(problem):
             continue
         if math.isinf(objective):
             continue
-        if len(where) > most or objective < least:
-            most, least = len(where), objective
+        values = [objective if k == "latency" else world.spent(k, where) for k in asked]
+        values = [round(value, 7) for value in values] + [objective]
+        if len(where) > most or values < least:
+            most, least = len(where), values
     return most, least
 
 
@@ -307,6 +426,7 @@ def violations(problem, answer):
             wrong.append(f"{p['call']} may not run on {p['node']}: {reasons}")
         elif not close(p["cost_ms"], world.cost(p["call"], where)):
             wrong.append(f"cost of {p['call']}: {p['cost_ms']}")
+    wrong += [f"{reason}: {calls}" for reason, calls in world.broken(where)]
     if wrong:
         return wrong
     if problem.get("mode", "sum") == "sum":
@@ -316,7 +436,7 @@ def violations(problem, answer):
     if answer["bound_ms"] > answer["objective_ms"] + 1e-6 + 1e-9 * answer["objective_ms"]:
         wrong.append("the bound is above the objective")
     for unplaced in answer["unplaced"]:
-        wrong += _wrong_reasons(world, unplaced)
+        wrong += _wrong_reasons(world, unplaced, where)
     return wrong
 
 
@@ -326,6 +446,7 @@ def _wrong_sum(world, answer, where, start):
         for at in set(where.values())
         if not world.holds(at, [c for c in where if where[c] == at])
     ]
+    wrong += [f"{c} takes too long" for c in world.late(where)]
     if not close(answer["objective_ms"], sum(p["cost_ms"] for p in answer["placements"])):
         wrong.append("objective is not the sum of costs")
     wrong += [
@@ -352,17 +473,27 @@ def _wrong_makespan(world, answer, where, start):
         end = {c: start[c] + world.run_ms(c, at) for c in here}
         if overloads(world, at, {c: start[c] for c in here}, end, 1e-7):
             wrong.append(f"{at} is overfull at some moment")
+    wrong += [f"{c} is late" for c in world.overdue(where, start)]
     if not close(answer["objective_ms"], world.last_moment(where, start)):
         wrong.append("objective is not the last moment")
     return wrong
 
 
-def _wrong_reasons(world, unplaced):
+def _wrong_reasons(world, unplaced, where):
     name = unplaced["call"]
-    sets = [frozenset(world.reasons(name, n)) for n in world.nodes]
     others = world.tied(name) - {name}
     shared = "chain" if any(not world.able(o) for o in others) else "capacity"
-    sets = [reasons or frozenset([shared]) for reasons in sets]
+    sets = []
+    for at in world.nodes:
+        reasons = set(world.reasons(name, at))
+        if not reasons:
+            there = {**where, name: at}
+            reasons = {reason for reason, calls in world.broken(there) if name in calls}
+            alone = not others and world.problem.get("mode", "sum") == "sum"
+            full = alone and not world.holds(at, [c for c in there if there[c] == at])
+            if full or not reasons:
+                reasons.add(shared)
+        sets.append(frozenset(reasons))
     counts = {}
     for reasons in sets:
         first = min(reasons, key=ORDER.index)

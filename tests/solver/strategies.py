@@ -91,3 +91,59 @@ def problems(draw, most_nodes=4, most_calls=5, *, tied=False, mode="sum"):
         "time_limit_s": 10.0,
         "gap": 0.0,
     }
+
+
+few = st.sampled_from([0, 0, 1, 2, 0.1, 0.3])
+
+
+@st.composite
+def ruled(draw, most_nodes=3, most_calls=5, *, tied=False, mode="sum"):
+    """Problems with every optional constraint somewhere."""
+    problem = draw(problems(most_nodes, most_calls, tied=tied, mode=mode))
+    names = [n["id"] for n in problem["nodes"]]
+    for node in problem["nodes"]:
+        node["tenants"] = draw(st.sampled_from([None, None, None, ["t"], ["t", "u"]]))
+        node["egress"] = draw(st.sampled_from([["*"], ["*"], ["*.org"], ["a.org", "b"], []]))
+        node["budget"] = draw(
+            st.sampled_from([{}, {}, {"money": 2}, {"money": 0.4, "energy_j": 1}])
+        )
+        if draw(st.integers(0, 3)) == 0:
+            node["site"] = node["tier"] = None
+    for call in problem["calls"]:
+        call["tenant"] = draw(st.sampled_from([None, "t", "t", "u"]))
+        call["egress"] = draw(st.sampled_from([[], [], ["a.org"], ["a.org", "b"]]))
+        call["groups"] = draw(st.sampled_from([[], ["g"], ["h"], ["g", "h"]]))
+        call["money"] = {n: draw(few) for n in names}
+        call["energy_j"] = {n: draw(few) for n in names}
+        call["deadline_ms"] = draw(st.sampled_from([None, None, None, 10, 30, 60]))
+        call["warm_on"] = draw(st.sampled_from([None, None, *names]))
+        call["migration_ms"] = draw(st.sampled_from([0, 5]))
+    problem["anti_affinity"] = draw(st.sampled_from([[], [], ["g"], ["g", "h"]]))
+    spreads = st.fixed_dictionaries(
+        {
+            "group": st.sampled_from(["g", "h"]),
+            "per": st.sampled_from(["node", "site", "tier"]),
+            "at_most": st.integers(0, 2),
+        }
+    )
+    problem["spread"] = draw(st.lists(spreads, max_size=2))
+    return problem
+
+
+@st.composite
+def weighted(draw, **kinds):
+    """The same with money, energy and migrations counted in ms."""
+    problem = draw(ruled(**kinds))
+    problem["weights"] = draw(
+        st.fixed_dictionaries(dict.fromkeys(("money", "energy_j", "migration"), few))
+    )
+    return problem
+
+
+@st.composite
+def in_turn(draw, **kinds):
+    """The same with objectives in an order."""
+    problem = draw(ruled(**kinds))
+    names = st.sampled_from(["latency", "money", "energy_j", "migration"])
+    problem["objectives"] = draw(st.lists(names, unique=True, min_size=1, max_size=3))
+    return problem

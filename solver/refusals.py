@@ -1,0 +1,75 @@
+"""Why calls of a problem have no node, next to those that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solver.board import Board
+from solver.callspec import CallSpec
+from solver.explain import minimal_core
+from solver.filters import CAPACITY, CHAIN, FILTERS, REASONS, count_reasons, verdicts
+from solver.problem import Problem, Unplaced
+from solver.rules import Row
+from solver.table import Mask, NodeTable
+from solver.units import Ints
+
+
+def refusals(
+    problem: Problem,
+    table: NodeTable,
+    specs: Sequence[CallSpec],
+    board: Board,
+    node: Ints,
+    rows: Sequence[Row],
+) -> tuple[Unplaced, ...]:
+    """Why each call without a node has none.
+
+    A node that the call alone could use counts under the rules that the call would break there
+    beside the calls that are placed. Where it would break none, or the node is full as well:
+    ``chain`` if a call that it is tied to is refused by every node on its own, else ``capacity``.
+    """
+    left_out = [c for c in range(len(node)) if node[c] < 0]
+    alone = {c: verdicts(table, specs[c]) for c in left_out}
+    hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
+    group_of = {c: group for group in board.order.groups for c in group}
+    found: list[Unplaced] = []
+    for c in left_out:
+        chained = any(other in hopeless for other in group_of[c] if other != c)
+        refuses = np.zeros((len(REASONS), len(table)), np.bool_)
+        refuses[: len(FILTERS)] = alone[c]
+        able = np.logical_not(alone[c].any(axis=0))
+        broken = _broken(c, node, rows, able) if rows else np.zeros_like(refuses)
+        refuses |= broken
+        crowded = able & ~broken.any(axis=0)
+        if rows and len(group_of[c]) == 1 and problem.mode == "sum":
+            crowded |= able & ~_room(c, node, board)
+        refuses[REASONS.index(CHAIN if chained else CAPACITY)] |= crowded
+        found.append(_refusal(problem.calls[c].id, refuses))
+    return tuple(found)
+
+
+def _refusal(call: str, refuses: Mask) -> Unplaced:
+    return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))
+
+
+def _broken(call: int, node: Ints, rows: Sequence[Row], able: Mask) -> Mask:
+    """Per reason and node, whether the call would break such a rule there."""
+    broken = np.zeros((len(REASONS), len(able)), np.bool_)
+    for row in rows:
+        if call not in row.calls:
+            continue
+        used = row.used(node)
+        for n in row.nodes[able[row.nodes]]:
+            if used + row.adds(call, int(n)) > row.limit:
+                broken[REASONS.index(row.reason), n] = True
+    return broken
+
+
+def _room(call: int, node: Ints, board: Board) -> Mask:
+    """The nodes that could hold an independent call beside those that are placed."""
+    memory, slots = board.load(node)
+    held = board.resources
+    room: Mask = (slots < held.slots_have) & (memory + held.memory_need[call] <= held.memory_have)
+    return room

@@ -1,0 +1,98 @@
+"""What calls of a batch do to each other beside filling nodes: anti-affinity, spread, budgets.
+
+Each rule becomes rows: the weights of some calls on some nodes, which together must not pass a
+limit. A row does not ask when calls run, so it means the same in both modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.callspec import CallSpec
+from solver.filters import ANTI_AFFINITY, BUDGET, SPREAD, budgets
+from solver.problem import Node, Place, Problem
+from solver.table import NodeTable
+from solver.units import Ints, memory_units
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``sum(weight[k, j] for calls[k] on nodes[j]) <= limit``; all whole numbers.
+
+    ``weight`` has one row per call and one column, or as many as there are nodes in the row.
+    """
+
+    reason: str
+    calls: Ints
+    nodes: Ints
+    weight: Ints
+    limit: int
+
+    def used(self, node: Ints) -> int:
+        """What an assignment (-1: none) adds up to."""
+        return sum(self.adds(int(c), int(node[c])) for c in self.calls)
+
+    def adds(self, call: int, node: int) -> int:
+        """What one call on one node adds."""
+        k, j = np.flatnonzero(self.calls == call), np.flatnonzero(self.nodes == node)
+        return int(self.weight[k[0], min(j[0], self.weight.shape[1] - 1)]) if len(k) * len(j) else 0
+
+    def broken(self, node: Ints) -> bool:
+        """Whether an assignment passes the limit."""
+        return self.used(node) > self.limit
+
+
+def rows_of(problem: Problem, table: NodeTable, specs: Sequence[CallSpec]) -> list[Row]:
+    """All rows of a problem that some assignment could break."""
+    found = [*anti_affinity(problem), *spread(problem), *shared_budgets(table, specs)]
+    return [row for row in found if int(row.weight.max(axis=1).sum()) > row.limit]
+
+
+def anti_affinity(problem: Problem) -> Iterator[Row]:
+    """No two calls of such a group on one node."""
+    for group in problem.anti_affinity:
+        yield from _crowds(problem, ANTI_AFFINITY, group, "node", 1)
+
+
+def spread(problem: Problem) -> Iterator[Row]:
+    """No more than so many calls of a group on one node, in one site, of one tier."""
+    for rule in problem.spread:
+        yield from _crowds(problem, SPREAD, rule.group, rule.per, rule.at_most)
+
+
+def shared_budgets(table: NodeTable, specs: Sequence[CallSpec]) -> Iterator[Row]:
+    """On no node do the calls together spend more money, or energy, than it has."""
+    spending = [(c, spec.spends) for c, spec in enumerate(specs) if spec.spends is not None]
+    calls = np.array([c for c, _ in spending], np.int64)
+    for limits, amounts in zip(
+        budgets(table),
+        ([s.money for _, s in spending], [s.energy_j for _, s in spending]),
+        strict=True,
+    ):
+        for n in np.flatnonzero(np.isfinite(limits)) if len(calls) else ():
+            column = [float(amount[n]) for amount in amounts]
+            # What is more than all there is can never be spent here; a filter says so.
+            within = [min(value, float(limits[n])) for value in column]
+            need, have = memory_units(within, [float(limits[n])])
+            yield Row(BUDGET, calls, np.array([n]), need[:, None], int(have[0]))
+
+
+def _crowds(problem: Problem, reason: str, group: str, per: Place, at_most: int) -> Iterator[Row]:
+    calls = np.array([c for c, call in enumerate(problem.calls) if group in call.groups], np.int64)
+    if len(calls) <= at_most:
+        return
+    weight = np.ones((len(calls), 1), np.int64)
+    for nodes in _places(problem.nodes, per):
+        yield Row(reason, calls, nodes, weight, at_most)
+
+
+def _places(nodes: Sequence[Node], per: Place) -> list[Ints]:
+    """The nodes of each place; one that names no site, or no tier, is a place of its own."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for i, node in enumerate(nodes):
+        name = None if per == "node" else getattr(node, per)
+        found.setdefault(("alone", node.id) if name is None else ("named", name), []).append(i)
+    return [np.array(some, np.int64) for some in found.values()]
