@@ -54,6 +54,7 @@ def test_a_body_is_sent(listed, site):
         ("deflate", zlib.compress(b"text" * 999)[2:-4]),
         ("identity", b"text" * 999),
     ],
+    ids=["gzip", "gzip in two members", "deflate", "deflate without a head", "identity"],
 )
 def test_a_compressed_answer_is_unpacked(listed, site, name, packed):
     site.pages["/"] = page_of(packed, Content_Encoding=name)
