@@ -4,7 +4,8 @@ import statistics
 
 import pytest
 
-from bench.cold_start import module_bench, percentiles, process_once
+from bench.cold_start import container_once, percentiles, process_once, time_bench
+from bench.container import missing
 
 ROUNDS = 500
 PROCESSES = 5
@@ -18,7 +19,7 @@ def process_ms():
 
 @pytest.fixture(scope="module")
 def module():
-    with module_bench() as bench:
+    with time_bench() as bench:
         yield bench
 
 
@@ -48,3 +49,16 @@ def test_cold_with_the_file_checked(benchmark, module, process_ms):
 def test_warm(benchmark, module, process_ms):
     benchmark.pedantic(module.call, rounds=ROUNDS, warmup_rounds=5)
     note(benchmark, process_ms)
+
+
+@pytest.mark.benchmark(group="start")
+def test_process(benchmark):
+    benchmark.pedantic(process_once, rounds=PROCESSES)
+
+
+@pytest.mark.benchmark(group="start")
+def test_container(benchmark):
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    benchmark.pedantic(container_once, rounds=PROCESSES)

@@ -39,7 +39,7 @@ def test_chain(benchmark):
 
 
 def test_contended_batch(benchmark):
-    cost, held = batch(100, 100)
+    cost, held = batch(100, 100, kind="even")
     began = time.perf_counter()
     node, proven = plain(cost, held, 10.0)
     plain_s = time.perf_counter() - began

@@ -10,11 +10,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from dispatcher import sessions
 from dispatcher.account import Account, Timing, record_json
 from dispatcher.batching import Batches
 from dispatcher.errors import (
@@ -30,8 +32,9 @@ from dispatcher.links import Links, module_of, payload_of
 from dispatcher.progress import ProgressRelay
 from dispatcher.refusal import Explanation
 from dispatcher.registry import NodeState, Registry, ToolEntry
-from dispatcher.requests import PLACEMENT_KEY, CallReply, CallRequest, PlacementRecord
+from dispatcher.requests import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest, PlacementRecord
 from dispatcher.scheduler import Scheduler, Task
+from dispatcher.sessions import Pin
 from dispatcher.validation import Validators
 from dispatcher.wire import RESULT_MAX, Flight, Outcome
 from protos.edge.v1 import edge_pb2
@@ -64,6 +67,7 @@ class Calls:
         self._links = links
         self._account = account
         self._validators = Validators()
+        self._sessions = sessions.Sessions()
         self._ids = (f"{secrets.token_hex(8)}-{n:x}" for n in itertools.count(1))
 
     async def call(self, request: CallRequest) -> CallReply:
@@ -74,11 +78,17 @@ class Calls:
             CallRefused: no node may run it.
             CallFailed: it was sent to a node and did not come back with a result.
         """
-        began_s = time.perf_counter()
         entry = self._registry.tool(request.tool)
+        if not entry.stateful or not request.session:
+            return await self._call(request, entry, None)
+        async with self._sessions.turn(entry.server, request.session) as pin:
+            return await self._call(request, entry, pin)
+
+    async def _call(self, request: CallRequest, entry: ToolEntry, pin: Pin | None) -> CallReply:
+        began_s = time.perf_counter()
         task, body = self._prepare(entry, request)
         try:
-            return await self._attempts(request, task, body, began_s)
+            return await self._attempts(request, task, body, pin, began_s)
         except SanderlingError as error:
             self._account.failed(entry, error, (time.perf_counter() - began_s) * 1000)
             raise
@@ -100,14 +110,15 @@ class Calls:
         return self._scheduler.task(entry, request.arguments, request.requirements, kib), body
 
     async def _attempts(
-        self, request: CallRequest, task: Task, body: bytes, began_s: float
+        self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float
     ) -> CallReply:
         """Try nodes until one answers, for as long as trying again is safe."""
         without: frozenset[str] = frozenset()
         last: SanderlingError | None = None
+        home = await self._home(pin)
         for _ in range(ATTEMPTS):
             try:
-                placed = await self._batches.place(task, without)
+                placed = await self._place(task, home, without)
             except CallRefused:
                 if last is None:
                     raise
@@ -116,11 +127,7 @@ class Calls:
                 without -= {last.node}
                 continue
             left_ms = _left_ms(request, began_s)
-            try:
-                flight = self._flight(request, task, placed, body, left_ms)
-            except SanderlingError:
-                self._scheduler.ended(placed)
-                raise
+            flight = self._counted_flight(request, task, placed, body, left_ms)
             try:
                 outcome, sent_s = await self._fly(flight, request, task, placed, left_ms)
             except CallFailed as error:
@@ -131,10 +138,38 @@ class Calls:
             else:
                 if outcome.result.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
-                    return self._reply(task, placed, outcome, timing)
+                    return self._reply(task, placed, outcome, timing, pin)
                 last = _turned_away(task, placed, outcome.result)
+                if placed.node == home:
+                    raise last  # elsewhere it would run, but without the session's state
             without |= {placed.node}
         raise last or CallFailed(f"{task.entry.public_name}: no node answered")
+
+    def _counted_flight(
+        self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
+    ) -> Flight:
+        """The flight of a call that its node is counted to have already."""
+        try:
+            return self._flight(request, task, placed, body, left_ms)
+        except SanderlingError:
+            self._scheduler.ended(placed)
+            raise
+
+    async def _home(self, pin: Pin | None) -> str:
+        """The node that holds a session's state, where it is there or comes back in time."""
+        if pin is not None and pin.node and await self._links.returned(pin.node):
+            return pin.node
+        return ""
+
+    async def _place(self, task: Task, home: str, without: frozenset[str]) -> Placed:
+        """The scheduler's choice, which is the session's home while that may run the call."""
+        if home and home not in without:
+            allow = task.spec.allow
+            if allow is None or home in allow:
+                spec = replace(task.spec, allow=frozenset({home}))
+                with suppress(CallRefused):
+                    return await self._batches.place(replace(task, spec=spec), without)
+        return await self._batches.place(task, without)
 
     def _flight(
         self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
@@ -157,7 +192,7 @@ class Calls:
         origin = self._registry.node(task.spec.origin)
         call.label.site = origin.site if origin is not None else ""
         call.data.extend(task.spec.data)
-        call.session = request.session
+        call.session = request.session if entry.stateful else ""
         call.wants_progress = request.progress is not None
         meta = {key: value for key, value in request.meta.items() if not key.startswith(_OURS)}
         if meta:
@@ -205,7 +240,12 @@ class Calls:
                 relay.close()
         return outcome, sent_s
 
-    def _reply(self, task: Task, placed: Placed, outcome: Outcome, timing: Timing) -> CallReply:
+    def _reply(
+        self, task: Task, placed: Placed, outcome: Outcome, timing: Timing, pin: Pin | None
+    ) -> CallReply:
+        met = None
+        if task.entry.stateful:
+            met = sessions.note(pin, placed.node, outcome.result.session)
         node = self._registry.node(placed.node) or NodeState(placed.node)
         record = self._account.record(task, placed, node, outcome.result, timing)
         if outcome.result.status != edge_pb2.STATUS_DONE:
@@ -219,6 +259,8 @@ class Calls:
         meta = result.get("_meta")
         result["_meta"] = {**(meta if isinstance(meta, dict) else {})}
         result["_meta"][PLACEMENT_KEY] = record_json(record)
+        if met is not None:
+            result["_meta"][SESSION_KEY] = met
         return CallReply(result, record)
 
 

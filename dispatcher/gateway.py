@@ -34,6 +34,7 @@ from dispatcher.errors import (
     UnknownTool,
 )
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
+from dispatcher.sessions import session_of
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -60,6 +61,8 @@ class Gateway:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        # A gateway has one connection without HTTP at most: that of its own stdio.
+        self._connection = secrets.token_hex(8)
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.server: Server[Any] = _DispatcherServer(
@@ -120,7 +123,7 @@ class Gateway:
                 tool=name,
                 arguments=arguments,
                 requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
-                session=_session(ctx),
+                session=self._session(ctx, meta),
                 progress=_progress_sink(ctx, meta),
                 meta=_tool_meta(meta),
             )
@@ -133,6 +136,10 @@ class Gateway:
             return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
+
+    def _session(self, ctx: Context, meta: Mapping[str, Any]) -> str:
+        headers = getattr(ctx.request, "headers", None)
+        return session_of(meta, headers, self._connection, modern=is_modern(ctx))
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         with suppress(UnknownTool):
@@ -229,9 +236,3 @@ def _progress_sink(ctx: Context, meta: Mapping[str, Any]) -> ProgressSink | None
 def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What of a request's ``_meta`` is meant for the tool."""
     return {key: value for key, value in meta.items() if not key.startswith(_PROTOCOL_META)}
-
-
-def _session(ctx: Context) -> str:
-    """The client's session, where its era and transport have one."""
-    headers = getattr(ctx.request, "headers", None)
-    return str(headers.get("mcp-session-id", "")) if headers is not None else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -24,6 +25,7 @@ from mcp.shared.inbound import (
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
 
+from dispatcher.requests import SESSION_KEY
 from dispatcher.stdio import GRACE_S, OpenRequests, Wire, parse_error, wire
 
 log = logging.getLogger("sanderling.stdio")
@@ -54,6 +56,7 @@ class _Proxy:
     def __init__(self, url: str, client: httpx2.AsyncClient, lines: Wire) -> None:
         self._url, self._client, self._wire = url, client, lines
         self._session: dict[str, str] = {}
+        self._connection = secrets.token_hex(16)
         self._open = OpenRequests()
         self._requests: dict[str, asyncio.Task[None]] = {}
         self._parameters: dict[str, dict[tuple[str, ...], str]] = {}  # tool -> Mcp-Param headers
@@ -118,7 +121,7 @@ class _Proxy:
     async def _exchange(self, message: Message) -> bool:
         """POST a request and write the messages of the response; whether its answer was there."""
         headers = {**self._session, **self._routing(message)}
-        body = json.dumps(message)
+        body = json.dumps(self._with_session(message))
         async with self._client.stream(
             "POST", self._url, content=body, headers=headers
         ) as response:
@@ -149,6 +152,20 @@ class _Proxy:
         self._learn(message, value.get("result"))
         await self._wire.write(body if b"\n" not in body else json.dumps(value).encode())
         return "method" not in value
+
+    def _with_session(self, message: Message) -> Message:
+        """The message, and in the stateless era the connection's name as its session."""
+        params = message.get("params")
+        meta = params.get("_meta") if isinstance(params, dict) else None
+        if (
+            message["method"] != "tools/call"
+            or not isinstance(params, dict)
+            or not isinstance(meta, dict)
+            or PROTOCOL_VERSION_META_KEY not in meta
+        ):
+            return message
+        named = {SESSION_KEY: self._connection, **meta}
+        return {**message, "params": {**params, "_meta": named}}
 
     def _routing(self, message: Message) -> dict[str, str]:
         """The headers that the stateless era mirrors from a request's body."""

@@ -27,6 +27,7 @@ log = logging.getLogger("sanderling.registry")
 
 DATA_KEY: Final = "dev.sanderling/data"
 HINT_KEY: Final = "dev.sanderling/hint"
+STATE_KEY: Final = "dev.sanderling/state"
 NODES_KEPT_S: Final = 90 * 86_400.0  # how long a node that never comes back is known
 _NAMES_MAX: Final = 12  # that a message lists
 _NODE = re.compile(NODE_NAME)
@@ -61,6 +62,12 @@ class ToolEntry:
     def key(self) -> str:
         """``server.name``: what profiles and the account know it by."""
         return f"{self.server}.{self.name}"
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it keeps state for each MCP session."""
+        meta = self.definition.get("_meta")
+        return isinstance(meta, dict) and meta.get(STATE_KEY) == "session"
 
     @property
     def repeatable(self) -> bool:

@@ -15,6 +15,7 @@ ProgressSink = Callable[[float, float | None, str], Awaitable[None]]
 
 REQUIREMENTS_KEY = "dev.sanderling/requirements"
 PLACEMENT_KEY = "dev.sanderling/placement"
+SESSION_KEY = "dev.sanderling/session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class CallRequest:
     """One ``tools/call``.
 
     ``tool`` is the public name, qualified as ``server.tool`` where two servers
-    share it. ``deadline_ms`` counts from now; ``None`` takes the policy's.
+    share it. ``session`` names the caller's session, for tools that keep state; calls
+    without one share none. ``deadline_ms`` counts from now; ``None`` takes the policy's.
     """
 
     tool: str

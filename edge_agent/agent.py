@@ -20,13 +20,15 @@ from edge_agent.backends.wasm import WasmBackend
 from edge_agent.capabilities import cores, describe
 from edge_agent.config import AgentConfig
 from edge_agent.desk import Desk, Rules
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.link import DRAIN_S, Link
 from edge_agent.state import cache_directory
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
+# Kept sessions hold at most this part of the memory for calls: a half.
+SESSIONS_SHARE: Final = 2
 _PARENT_CHECK_S: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -87,6 +89,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         labels=config.labels,
         servers=servers.reports(),
     )
+    engine.sessions.memory_bytes = report.memory_mib * MIB // SESSIONS_SHARE
     rules = Rules(
         node=config.name,
         site=config.site,
@@ -109,7 +112,12 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         config.token,
         config.name,
         report,
-        make_desk=lambda send: Desk(rules, {backend.name: backend, **servers.backends}, send),
+        make_desk=lambda send: Desk(
+            rules,
+            {backend.name: backend, **servers.backends},
+            send,
+            engine.sessions.held_mib,
+        ),
         warm=lambda: [*backend.warm(), *servers.warm()],
         prefetch=prefetch,
     )

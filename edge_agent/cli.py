@@ -215,19 +215,22 @@ def serve(
     """
     import signal
 
-    from edge_agent.answerer import Answerer
+    from edge_agent.answerer import Answerer, declares_state
     from edge_agent.capabilities import cores
     from edge_agent.serve import StdioServer
 
     slots = max(2, cores())
     table, limits = _parse_mounts(mounts), _limits(wall_ms, memory_mib)
     engine, loaded = _load(module, state, concurrency=slots)
-    answerer = Answerer(engine, loaded, limits, table, _egress(allow_egress))
+    stateful = declares_state(engine, loaded, module.read_bytes())
+    egress = _egress(allow_egress)
+    answerer = Answerer(engine, loaded, limits, table, egress, stateful=stateful)
     if address is not None:
         _serve_http(answerer, address, _serve_token(token_file), slots)
         engine.close()
         return DONE
-    server = StdioServer(answerer, slots)
+    # Calls of one session run in the order in which they came.
+    server = StdioServer(answerer, 1 if answerer.stateful else slots)
 
     def stop(*_: object) -> None:
         server.cancel_all()

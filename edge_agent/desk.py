@@ -75,13 +75,21 @@ class Desk:
     """Admits calls, keeps those that wait, and runs each once.
 
     It has no threads: whoever hands in a message gets a ticket to :meth:`run`
-    when one should run now, and :meth:`run` returns the next. Thread-safe.
+    when one should run now, and :meth:`run` returns the next. ``held_mib`` tells
+    the memory that is kept between calls, for sessions. Thread-safe.
     """
 
-    def __init__(self, rules: Rules, backends: Mapping[str, Backend], send: Send) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        backends: Mapping[str, Backend],
+        send: Send,
+        held_mib: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._rules = rules
         self._backends = backends
         self._send = send
+        self._held_mib = held_mib
         self._lock = threading.Lock()
         self._tickets: dict[str, Ticket] = {}
         self._waiting: OrderedDict[str, Ticket] = OrderedDict()
@@ -201,7 +209,8 @@ class Desk:
                 running=self._running,
                 queued=queued,
                 queue_ms=ahead * self._exec_ms / slots,
-                memory_reserved_mib=sum(
+                memory_reserved_mib=self._held_mib()
+                + sum(
                     ticket.limits.memory_mib for ticket in self._tickets.values() if ticket.running
                 ),
             )

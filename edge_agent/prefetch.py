@@ -12,6 +12,7 @@ from typing import Final
 from edge_agent.backends.base import ModuleRef
 from edge_agent.errors import EdgeAgentError
 from edge_agent.logs import log_unexpected
+from edge_agent.memory import give_back
 
 _NICENESS: Final = 10
 _log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Prefetcher:
                 _log.warning("prefetch: %s", error)
             except Exception as error:  # noqa: BLE001 - the thread must live for the next
                 log_unexpected(_log, f"prefetch of {module.sha256[:12]}", error)
+            if self._wanted.empty():
+                give_back()
 
 
 def _lower_priority() -> None:

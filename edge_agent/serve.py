@@ -16,6 +16,7 @@ from edge_agent.answerer import Answerer, error_answer, parse_object
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.running import Running
 
+_SESSION: Final = "stdio"  # a process has one client
 LARGEST_LINE_BYTES: Final = 64 * MIB
 _CANCELLED_METHOD: Final = b"notifications/cancelled"
 
@@ -62,7 +63,7 @@ class StdioServer:
 
     def _answer(self, line: bytes, key: str, running: Running, target: IO[bytes]) -> None:
         try:
-            answer = self._answerer.answer(line.strip(), running)
+            answer = self._answerer.answer(line.strip(), running, _SESSION)
         finally:
             with self._lock:
                 self._running.pop(key, None)

@@ -117,9 +117,15 @@ def done(call: edge_pb2.Call, result: ToolResult, backend: str, queue_ms: float)
             cold=result.cold,
             backend=backend,
             memory_peak_bytes=result.memory_peak_bytes,
+            session=_session(result),
         ),
         result.result,
     )
+
+
+def _session(result: ToolResult) -> edge_pb2.Session | None:
+    note = result.session
+    return None if note is None else edge_pb2.Session(fresh=note.fresh, lost=note.lost)
 
 
 def failed(call_id: str, error: EdgeAgentError, backend: str = "", queue_ms: float = 0) -> Outcome:

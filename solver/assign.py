@@ -24,12 +24,11 @@ from solver.units import Ints
 if TYPE_CHECKING:
     from solver import cp_sat  # loads ortools, which an idle system never needs
 
-# Of the time that is left: for bounds, and then for the most promising pairs.
+# Of the time that is left.
 _SHARE_FOR_BOUNDS = 0.4
-_SHARE_FOR_CORE = 0.6
-# Models of more pairs than this are slow to get going, so fewer per call come first.
-_MANY_PAIRS = 20_000
-_FEW_PAIRS = 8
+# The pairs per call that are looked at before all others, and the share of the time for each.
+_CORES = (1.5, 2.5)
+_SHARES_FOR_CORES = (0.25, 0.25)
 # What it takes to write a pair into a model; no use where more would be written than searched.
 _WRITING_S = 1e-5
 # Costs this close are one: what sums of floats leave.
@@ -108,17 +107,20 @@ def _search(
 def _widening(
     problem: cp_sat.Contention, known: Bounded, deadline: float, gap: float
 ) -> cp_sat.Assigned:
-    """CP-SAT on each call's few most promising pairs first, then on all that may matter.
+    """CP-SAT on the most promising pairs first, then on all that may matter.
 
-    What the few give makes the others fewer; where none is left, it is the best of all.
+    What the few give makes the others fewer; where none is left, it is the best of all. (The
+    core of a knapsack problem: Balas and Zemel, 1980.)
     """
     from solver import cp_sat
 
     node, keep = known.node, known.keep
-    if int(keep.sum()) > _MANY_PAIRS:
-        core = known.core(_FEW_PAIRS)
+    for share, pairs in zip(_SHARES_FOR_CORES, _CORES, strict=True):
+        core = known.core(pairs * len(node))
+        if 2 * int(core.sum()) > int(keep.sum()):
+            break
         now = time.perf_counter()
-        few = cp_sat.least_cost(problem, node, core, (deadline - now) * _SHARE_FOR_CORE, gap)
+        few = cp_sat.least_cost(problem, node, core, (deadline - now) * share, gap)
         node = few.node
         spent = total_ms(problem.cost_ms, node)
         keep = known.affordable(spent)

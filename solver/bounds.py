@@ -78,11 +78,14 @@ class Bounded:
         count = int((self.node >= 0).sum())
         return self.keep & can_better(self.charged_ms, count, best_ms + self.earned_ms)
 
-    def core(self, width: int) -> NDArray[np.bool_]:
-        """Per call the ``width`` pairs of least reduced cost, and the one that is known."""
-        nth = min(width, self.charged_ms.shape[1]) - 1
-        limit = np.partition(self.charged_ms, nth, axis=1)[:, nth]
-        core: NDArray[np.bool_] = self.keep & (self.charged_ms <= limit[:, None])
+    def core(self, pairs: float) -> NDArray[np.bool_]:
+        """The so many ``pairs`` of least reduced cost, and those that are known."""
+        reduced = self.charged_ms - self.charged_ms.min(axis=1, keepdims=True)
+        reduced[~self.keep] = math.inf
+        nth = min(int(pairs), reduced.size) - 1
+        core: NDArray[np.bool_] = self.keep & (
+            reduced <= np.partition(reduced, nth, axis=None)[nth]
+        )
         placed = np.flatnonzero(self.node >= 0)
         core[placed, self.node[placed]] = True
         return core

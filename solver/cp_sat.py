@@ -82,7 +82,7 @@ def least_cost(
     scale = per_ms(float(extra.max(initial=0.0)), count)
     model.minimise(range(len(call)), to_units(extra, scale), offset=float(least.sum()) * scale)
     model.hint(range(len(call)), (first[call] == node).astype(np.int64))
-    found = model.solve(limit_s, gap)
+    found = model.solve(limit_s, gap, by_cuts=True)
     rounding = 0.5 * count
     bound_ms = max((found.bound - rounding) / scale, 0.0)
     if found.values is None:

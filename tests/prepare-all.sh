@@ -32,7 +32,7 @@ once node "$node_packages" make_node
 export PATH="$cache/venv/bin:$PATH"
 
 # Exact versions: an oracle that moves is no oracle.
-npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/server-filesystem@2026.8.31"
+npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-sequential-thinking@2026.8.31"
 # shellcheck disable=SC2086  # a list of words
 make_npm() { npm install --silent --no-audit --no-fund --prefix "$cache" $npm_packages; }
 once npm "$npm_packages" make_npm

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
+from edge_agent.engine.sessions import SessionNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class ToolResult:
     """An MCP CallToolResult as JSON, and what it took to get it.
 
     ``start_ms`` is the way to a ready server, ``exec_ms`` the tool itself;
-    ``cold`` says that the server was not at hand and had to be started or loaded.
+    ``cold`` says that the server was not at hand and had to be started or loaded;
+    ``session`` what a call of a session met.
     """
 
     result: bytes
@@ -48,6 +50,7 @@ class ToolResult:
     exec_ms: float
     cold: bool
     memory_peak_bytes: int = 0
+    session: SessionNote | None = None
 
 
 class Reporter(Protocol):

@@ -1,4 +1,4 @@
-"""Tools in Wasm modules: a fresh instance per call."""
+"""Tools in Wasm modules: a fresh instance per call, or per session where the call names one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class WasmJob:
         load_ms = (time.perf_counter() - begun) * 1000
         self._running.restart_clock()
         message = make_call(self._call.tool, self._call.arguments, self._call.meta)
-        answer = self._backend.engine.send(module, message, self._running)
+        answer = self._backend.engine.send(module, message, self._running, self._call.session)
         if answer.stderr:
             reporter.log("info", self._call.server, answer.stderr.rstrip())
         return ToolResult(
@@ -100,6 +100,7 @@ class WasmJob:
             exec_ms=answer.exec_ms,
             cold=cold,
             memory_peak_bytes=answer.memory_peak_bytes,
+            session=answer.session,
         )
 
     def cancel(self) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.engine.sessions import SessionNote
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a module answered; empty where a notification needs no answer.
 
-    ``start_ms`` is the way to a ready instance, ``exec_ms`` the message itself.
+    ``start_ms`` is the way to a ready instance, ``exec_ms`` the message itself;
+    ``session`` tells what a call of a session met.
     """
 
     data: bytes
@@ -17,3 +20,4 @@ class Answer:
     start_ms: float
     exec_ms: float
     stderr: str = ""
+    session: SessionNote | None = None

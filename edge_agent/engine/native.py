@@ -242,8 +242,8 @@ def _raise_trap(trap: ctypes.c_void_p) -> None:
 class Guest:
     """A store with one instance in it: what a call runs in.
 
-    One thread makes it, uses it and closes it, with its call set as the
-    thread's own (:func:`edge_agent.engine.running.on_this_thread`).
+    One thread at a time uses it, with its call set as the thread's own
+    (:func:`edge_agent.engine.running.on_this_thread`).
 
     Functions are called unchecked: the caller vouches that the module's exports
     have the types of the ABI (:mod:`edge_agent.engine.abi`).
@@ -257,12 +257,16 @@ class Guest:
         self._raw = (_bindings.wasmtime_val_raw_t * 2)()
         self._instance: Any = None
         self._memory: Any = None
+        _set_epoch_callback(self._store, _on_epoch, None, None)
+        self._number = next(_numbers)
+        self.serve(running)
+
+    def serve(self, running: Running) -> None:
+        """Make ``running`` the call that the guest works for, with its limits."""
         # One memory per instance, so that the limit of one is the limit of all.
         memory_bytes = running.limits.memory_bytes
         _store_limiter(self._store, memory_bytes, TABLE_ELEMENTS, 1, TABLES_PER_MODULE, 1)
-        _set_epoch_callback(self._store, _on_epoch, None, None)
         _set_epoch_deadline(self._context, 1)
-        self._number = next(_numbers)
         _writers[self._number] = running
 
     def set_wasi(self, mounts: Sequence[Mount], streams: Streams | None = None) -> None:

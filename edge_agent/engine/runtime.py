@@ -6,6 +6,7 @@ import hashlib
 import logging
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from edge_agent.engine.limits import MIB
 from edge_agent.engine.modules import LoadedModule, ModuleStore, one_line
 from edge_agent.engine.polling import define_polling
 from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
+from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
 from edge_agent.engine.watchdog import Watchdog
 from edge_agent.errors import (
     BadAnswer,
@@ -54,7 +56,7 @@ class WasmEngine:
         concurrency: int,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
-        self.wasmtime_engine, self.pooling = _make_engine(concurrency)
+        self.wasmtime_engine, self.pooling = _make_engine(concurrency + MOST_SESSIONS)
         linker = wasmtime.Linker(self.wasmtime_engine)
         linker.define_wasi()
         define_polling(linker)
@@ -64,6 +66,7 @@ class WasmEngine:
             cache = ModuleCache(cache_directory, self.engine_id, cache_bytes)
         self.modules = ModuleStore(self.wasmtime_engine, linker, cache)
         self.watchdog = Watchdog(self.wasmtime_engine.increment_epoch)
+        self.sessions = Sessions()
 
     @property
     def version(self) -> str:
@@ -77,12 +80,18 @@ class WasmEngine:
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
 
-    def send(self, module: LoadedModule, message: bytes, running: Running) -> Answer:
+    def send(
+        self, module: LoadedModule, message: bytes, running: Running, session: str = ""
+    ) -> Answer:
         """Give one JSON-RPC message to a fresh instance and return its answer.
+
+        With a ``session`` it is the instance of that session, which stays.
 
         Raises:
             CallFailed: of the kind that says how the guest ended.
         """
+        if session and module.kind is Kind.REACTOR:
+            return self._send_in_session(module, message, running, (module.digest, session))
         with on_this_thread(running):
             self.watchdog.watch(running)
             guest = native.Guest(self.wasmtime_engine, running)
@@ -96,6 +105,34 @@ class WasmEngine:
                 self.watchdog.release(running)
                 guest.close()
 
+    def _send_in_session(
+        self, module: LoadedModule, message: bytes, running: Running, key: tuple[str, str]
+    ) -> Answer:
+        with self.sessions.turn(key, running) as (held, note), on_this_thread(running):
+            running.restart_clock()
+            self.watchdog.watch(running)
+            try:
+                if held.guest is None:
+                    held.guest = native.Guest(self.wasmtime_engine, running)
+                    begun = time.perf_counter()
+                    _instantiate(held.guest, module, running)
+                else:
+                    held.guest.serve(running)
+                    begun = time.perf_counter()
+                return replace(_ask(held.guest, message, running, begun), session=note)
+            except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+                failed = _explain(error, held.guest, running) if held.guest else None
+                self.sessions.end(held, str(failed))
+                raise failed or error from None
+            except CallFailed as error:
+                # Stopped in the middle, or never made whole; an answer that was only too
+                # large leaves the instance sound.
+                if note.fresh or running.stopped is not None:
+                    self.sessions.end(held, str(error))
+                raise
+            finally:
+                self.watchdog.release(running)
+
     def cancel(self, running: Running) -> None:
         """End a call now, whether it has begun or not."""
         self.watchdog.cancel(running)
@@ -104,6 +141,7 @@ class WasmEngine:
         """End every running call and stop the watchdog."""
         self.watchdog.cancel_all()
         self.watchdog.close()
+        self.sessions.close()
 
 
 def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, bool]:
@@ -131,8 +169,12 @@ def _make_config() -> wasmtime.Config:
 def _exchange(
     guest: native.Guest, module: LoadedModule, message: bytes, running: Running
 ) -> Answer:
-    limits = running.limits
     begun = time.perf_counter()
+    _instantiate(guest, module, running)
+    return _ask(guest, message, running, begun)
+
+
+def _instantiate(guest: native.Guest, module: LoadedModule, running: Running) -> None:
     try:
         guest.set_wasi(running.mounts)
     except OSError as error:
@@ -143,6 +185,11 @@ def _exchange(
     initialize = guest.function(b"_initialize")
     if initialize is not None:
         guest.call(initialize)
+
+
+def _ask(guest: native.Guest, message: bytes, running: Running, begun: float) -> Answer:
+    """Ask a ready instance; its start is counted from ``begun``."""
+    limits = running.limits
     place = _call_alloc(guest, len(message), limits.memory_mib)
     guest.write(place, message)
     ready = time.perf_counter()

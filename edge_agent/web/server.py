@@ -17,7 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
-from edge_agent.answerer import Answerer, error_answer
+from edge_agent.answerer import Answerer, chosen_session, error_answer
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.running import Running
 from edge_agent.errors import ConfigError
@@ -179,6 +179,8 @@ class HttpServer:
         session = head.headers.get(SESSION_HEADER, "")
         if head.method == "DELETE":
             known = self._sessions.pop(session, 0) is None
+            if known:
+                self._answerer.forget(f"http:{session}")
             return Response(HTTPStatus.NO_CONTENT if known else HTTPStatus.NOT_FOUND)
         try:
             message = read_message(head, body)
@@ -211,8 +213,11 @@ class HttpServer:
         self._running[key] = running
         self._in_flight += 1
         loop = asyncio.get_running_loop()
+        # The era without sessions has state only under a key that the client chose.
+        own = f"http:{session}" if session and not message.modern else ""
+        kept = chosen_session(message.params) or own
         answer = loop.run_in_executor(
-            self._pool, self._answerer.answer, message.data.strip(), running
+            self._pool, self._answerer.answer, message.data.strip(), running, kept
         )
         watch = None
         if message.modern:  # closing the connection is how a request of this era is cancelled

@@ -252,7 +252,7 @@ class Chunk(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("call_id", "status", "result", "message", "timings", "cold", "backend", "memory_peak_bytes", "reason")
+    __slots__ = ("call_id", "status", "result", "message", "timings", "cold", "backend", "memory_peak_bytes", "reason", "session")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -262,6 +262,7 @@ class Result(_message.Message):
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     status: Status
     result: Payload
@@ -271,7 +272,16 @@ class Result(_message.Message):
     backend: str
     memory_peak_bytes: int
     reason: str
-    def __init__(self, call_id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., message: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., cold: _Optional[bool] = ..., backend: _Optional[str] = ..., memory_peak_bytes: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    session: Session
+    def __init__(self, call_id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., message: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., cold: _Optional[bool] = ..., backend: _Optional[str] = ..., memory_peak_bytes: _Optional[int] = ..., reason: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ...) -> None: ...
+
+class Session(_message.Message):
+    __slots__ = ("fresh", "lost")
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    fresh: bool
+    lost: str
+    def __init__(self, fresh: _Optional[bool] = ..., lost: _Optional[str] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("queue_ms", "start_ms", "exec_ms")

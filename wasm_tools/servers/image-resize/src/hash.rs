@@ -1,12 +1,15 @@
 //! Perceptual hashes of 64 bits, as the Python package imagehash computes them.
 
+mod wavelet;
+
 use std::f64::consts::PI;
 
 use wasmmcp::Input;
 
-use crate::fault::Outcome;
+use crate::fault::{room, Outcome};
 use crate::picture::Picture;
 use crate::scale::resize;
+use wavelet::{averages, Square};
 
 const SIDE: usize = 8;
 /// The cosines are taken of four times as many pixels per side as bits.
@@ -90,19 +93,22 @@ fn by_frequency(grey: Picture) -> Outcome<Vec<bool>> {
     Ok(above_median(&low))
 }
 
-/// imagehash takes out the mean of the whole image first, which moves all averages alike.
+/// imagehash takes out the mean of the whole image first.
 fn by_wavelet(grey: Picture) -> Outcome<Vec<bool>> {
     let shorter = grey.width.min(grey.height).max(SIDE as u32);
     let side = 1usize << shorter.ilog2();
-    let pixels = pixels(grey, side, side)?;
-    let block = side / SIDE;
-    let mut sums = vec![0.0; SIDE * SIDE];
-    for (y, row) in pixels.chunks_exact(side).enumerate() {
-        for (x, pixel) in row.iter().enumerate() {
-            sums[y / block * SIDE + x / block] += pixel;
+    let small = resize(grey, side as u32, side as u32)?;
+    let length = side / SIDE;
+    room((length * length * 40) as u64, "the wavelets")?;
+    let block = |y: usize, x: usize| {
+        let row = |row: usize| &small.row(y * length + row)[x * length..(x + 1) * length];
+        let pixels = (0..length).flat_map(row);
+        Square {
+            side: length,
+            values: pixels.map(|pixel| f64::from(*pixel) / 255.0).collect(),
         }
-    }
-    Ok(above_median(&sums))
+    };
+    Ok(above_median(&averages(SIDE, block)))
 }
 
 fn above_median(values: &[f64]) -> Vec<bool> {

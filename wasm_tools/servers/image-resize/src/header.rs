@@ -1,19 +1,40 @@
 //! What the head of a file says of its image: format, mode and size, in Pillow's words.
 
-mod bmp;
-mod gif;
-mod jpeg;
-mod png;
+pub mod bmp;
+pub mod gif;
+pub mod jpeg;
+pub mod png;
 mod webp;
-
-pub use jpeg::is_complete as is_complete_jpeg;
-
-use image::ImageFormat;
 
 use crate::fault::{Fault, Outcome};
 
 /// Pillow's limit against decompression bombs.
 const MOST_PIXELS: u64 = 2 * 89_478_485;
+
+/// A format to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Jpeg,
+    /// A JPEG with further pictures after it, as cameras write it.
+    Mpo,
+    Png,
+    Gif,
+    WebP,
+    Bmp,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Jpeg => "JPEG",
+            Kind::Mpo => "MPO",
+            Kind::Png => "PNG",
+            Kind::Gif => "GIF",
+            Kind::WebP => "WEBP",
+            Kind::Bmp => "BMP",
+        }
+    }
+}
 
 /// How a pixel is written, as Pillow names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +62,22 @@ impl Mode {
             Mode::Cmyk => "CMYK",
         }
     }
+
+    /// Bytes per pixel.
+    pub fn channels(self) -> usize {
+        match self {
+            Mode::Bilevel | Mode::Grey | Mode::Palette => 1,
+            Mode::GreyAlpha | Mode::Grey16 => 2,
+            Mode::Rgb => 3,
+            Mode::Rgba | Mode::Cmyk => 4,
+        }
+    }
 }
 
 /// What can be told without decoding.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
-    pub format: ImageFormat,
+    pub kind: Kind,
     pub mode: Mode,
     pub width: u32,
     pub height: u32,
@@ -82,24 +113,18 @@ impl Header {
     pub fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
-
-    pub fn format_name(&self) -> &'static str {
-        match self.format {
-            ImageFormat::Jpeg => "JPEG",
-            ImageFormat::Png => "PNG",
-            ImageFormat::Gif => "GIF",
-            ImageFormat::WebP => "WEBP",
-            _ => "BMP",
-        }
-    }
 }
 
 /// Bytes at an offset, or the fault that the file ends before.
-fn bytes<const N: usize>(head: &[u8], at: usize) -> Outcome<[u8; N]> {
+pub fn bytes<const N: usize>(head: &[u8], at: usize) -> Outcome<[u8; N]> {
     at.checked_add(N)
         .and_then(|end| head.get(at..end))
         .and_then(|found| found.try_into().ok())
-        .ok_or_else(|| Fault::new("the file is truncated"))
+        .ok_or_else(truncated)
+}
+
+pub fn truncated() -> Fault {
+    Fault::new("the image file is truncated")
 }
 
 fn little16(head: &[u8], at: usize) -> Outcome<u32> {

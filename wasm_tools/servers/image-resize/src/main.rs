@@ -5,10 +5,12 @@
 
 mod base64;
 mod compare;
+mod decode;
 mod fault;
 mod hash;
 mod header;
 mod picture;
+mod read;
 mod save;
 mod scale;
 mod scan;
@@ -17,7 +19,7 @@ mod vp8;
 use wasmmcp::{json, tool, Map, Path, ToolError, Value};
 
 use fault::{room, Fault, Outcome};
-use picture::{open, Opened};
+use read::{open, Opened};
 use save::Format;
 use scale::Target;
 
@@ -43,7 +45,7 @@ fn info(path: &str) -> Value {
             header, size_bytes, ..
         }) => json!({
             "path": path,
-            "format": header.format_name(),
+            "format": header.kind.name(),
             "mode": header.mode.name(),
             "width": header.width,
             "height": header.height,
@@ -61,10 +63,16 @@ struct Resized {
 }
 
 fn resized(image: &Opened, target: Target, format: Format, quality: i64) -> Outcome<Resized> {
-    let size = target.size(image.header.width, image.header.height)?;
-    let picture = scale::resize(image.decode()?, size.0, size.1)?;
-    let pixels = u64::from(size.0) * u64::from(size.1);
-    room(pixels * 12, "encoding the image")?;
+    let (width, height) = (image.header.width, image.header.height);
+    let size = target.size(width, height)?;
+    let picture = match target {
+        Target::Within(most) if size != (width, height) => {
+            let shrink = image.shrink(u32::try_from(most).unwrap_or(u32::MAX));
+            let [wide, high] = [width, height].map(|side| f64::from(side) / f64::from(shrink));
+            scale::thumbnail(image.decode(shrink)?, (wide, high), size.0, size.1)?
+        }
+        _ => scale::resize(image.decode(1)?, size.0, size.1)?,
+    };
     let file = format.write(&picture, quality)?;
     Ok(Resized { file, size })
 }
@@ -192,7 +200,7 @@ fn compute_image_hash(
     #[default("phash")]
     hash_type: hash::Kind,
 ) -> Value {
-    let hash = open(&image_path).and_then(|image| hash_type.compute(image.decode()?));
+    let hash = open(&image_path).and_then(|image| hash_type.compute(image.decode(1)?));
     match hash {
         Ok(hash) => json!({"path": &*image_path, "hash": hash, "hash_type": hash_type.name()}),
         Err(fault) => json!({"path": &*image_path, "error": fault.to_string()}),

@@ -1,111 +1,47 @@
-//! Image files and their pixels.
+//! Pixels in memory, and what goes with them.
 
-use std::fs::{self, File};
-use std::io::{Cursor, Read};
+use std::borrow::Cow;
 
-use image::{DynamicImage, ImageFormat};
+use crate::header::Mode;
 
-use crate::fault::{room, Fault, Outcome};
-use crate::header::{is_complete_jpeg, Header, Mode};
-
-/// How much of a file is read to find its header: metadata may stand before it.
-const HEAD_BYTES: u64 = 4 << 20;
-
-/// A file whose header makes sense.
-pub struct Opened {
-    pub header: Header,
-    pub size_bytes: u64,
-    path: String,
-}
-
-/// Pixels in memory.
+/// Pixels row by row.
 #[derive(Clone)]
 pub struct Picture {
     pub mode: Mode,
     pub width: u32,
     pub height: u32,
-    /// Row by row. A palette's pixels are RGBA, those of CMYK RGB, 16 bits are native-endian.
+    /// 16 bits are native-endian; black and white are 0 and 255; CMYK is 255 where there is ink.
     pub samples: Vec<u8>,
+    pub aside: Aside,
 }
 
-/// Reads the header of a file.
-pub fn open(path: &str) -> Outcome<Opened> {
-    let fail = |error: std::io::Error| Fault::new(format!("{path}: {error}"));
-    let metadata = fs::metadata(path).map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(Fault::new(format!("{path}: not a file")));
-    }
-    let size_bytes = metadata.len();
-    let mut head = Vec::new();
-    room(size_bytes.min(HEAD_BYTES) * 2, "the file's header")?;
-    File::open(path)
-        .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
-        .map_err(fail)?;
-    Ok(Opened {
-        header: Header::read(&head, size_bytes)?,
-        size_bytes,
-        path: path.to_owned(),
-    })
+/// What stands beside the pixels and goes into the files made of them.
+#[derive(Clone, Default)]
+pub struct Aside {
+    /// The colours of a palette.
+    pub palette: Vec<[u8; 3]>,
+    pub transparency: Transparency,
+    /// An ICC profile.
+    pub profile: Option<Vec<u8>>,
+    pub comment: Option<Vec<u8>>,
 }
 
-impl Opened {
-    /// Decodes the pixels: of an animation, those of its first frame.
-    pub fn decode(&self) -> Outcome<Picture> {
-        let header = &self.header;
-        // The decoders of some formats keep a copy of the file.
-        let bytes = header.pixels() * header.bytes_per_pixel + self.size_bytes * 3;
-        room(bytes + (1 << 20), "decoding the image")?;
-        let mut file = Vec::with_capacity(self.size_bytes as usize);
-        File::open(&self.path)
-            .and_then(|open| open.take(self.size_bytes).read_to_end(&mut file))
-            .map_err(|error| Fault::new(format!("{}: {error}", self.path)))?;
-        if header.format == ImageFormat::Jpeg && !is_complete_jpeg(&file) {
-            return Err(Fault::new("the image file is truncated"));
-        }
-        let decoded = image::load(Cursor::new(file.as_slice()), header.format)
-            .map_err(|error| Fault::new(format!("the image is broken: {error}")))?;
-        if (decoded.width(), decoded.height()) != (header.width, header.height) {
-            return Err(Fault::new(
-                "the image has another size than its header says",
-            ));
-        }
-        Ok(Picture {
-            mode: header.mode,
-            width: header.width,
-            height: header.height,
-            samples: in_mode(decoded, header.mode),
-        })
-    }
-}
-
-/// The samples as the mode has them; what Pillow keeps aside, such as one transparent colour,
-/// is dropped.
-fn in_mode(decoded: DynamicImage, mode: Mode) -> Vec<u8> {
-    match mode {
-        Mode::Bilevel | Mode::Grey => match decoded {
-            // Indexed shades come as colours with three equal parts.
-            DynamicImage::ImageRgb8(rgb) => rgb.pixels().map(|pixel| pixel.0[0]).collect(),
-            DynamicImage::ImageRgba8(rgba) => rgba.pixels().map(|pixel| pixel.0[0]).collect(),
-            other => other.into_luma8().into_raw(),
-        },
-        Mode::GreyAlpha => decoded.into_luma_alpha8().into_raw(),
-        Mode::Grey16 => {
-            let wide = decoded.into_luma16().into_raw();
-            wide.into_iter().flat_map(u16::to_ne_bytes).collect()
-        }
-        Mode::Rgb | Mode::Cmyk => decoded.into_rgb8().into_raw(),
-        Mode::Rgba | Mode::Palette => decoded.into_rgba8().into_raw(),
-    }
+/// What of an image without a channel of opacity is transparent.
+#[derive(Clone, Default)]
+pub enum Transparency {
+    #[default]
+    None,
+    /// One shade or colour, as the file writes it.
+    Key(Vec<u16>),
+    /// The opacity of the first colours of the palette.
+    Table(Vec<u8>),
 }
 
 impl Picture {
-    pub fn channels(&self) -> usize {
-        match self.mode {
-            Mode::Bilevel | Mode::Grey => 1,
-            Mode::GreyAlpha | Mode::Grey16 => 2,
-            Mode::Rgb | Mode::Cmyk => 3,
-            Mode::Rgba | Mode::Palette => 4,
-        }
+    /// A colour of the palette; Pillow takes black where there is none.
+    fn colour(&self, index: u8) -> [u8; 3] {
+        let colours = &self.aside.palette;
+        colours.get(usize::from(index)).copied().unwrap_or_default()
     }
 
     /// One byte per pixel, weighted as ITU-R BT.601 does, in Pillow's integers.
@@ -113,13 +49,18 @@ impl Picture {
         let samples = match self.mode {
             Mode::Bilevel | Mode::Grey => self.samples,
             Mode::GreyAlpha => self.samples.chunks_exact(2).map(|pixel| pixel[0]).collect(),
-            Mode::Grey16 => {
-                let wide = self.samples.chunks_exact(2);
-                wide.map(|pair| u16::from_ne_bytes([pair[0], pair[1]]).min(255) as u8)
-                    .collect()
+            Mode::Grey16 => self.samples.chunks_exact(2).map(low).collect(),
+            Mode::Rgb => self.samples.chunks_exact(3).map(luma).collect(),
+            Mode::Rgba => self.samples.chunks_exact(4).map(luma).collect(),
+            Mode::Palette => {
+                let shades: Vec<u8> = (0..=255).map(|index| luma(&self.colour(index))).collect();
+                let indices = self.samples.iter();
+                indices.map(|index| shades[usize::from(*index)]).collect()
             }
-            Mode::Rgb | Mode::Cmyk => self.samples.chunks_exact(3).map(luma).collect(),
-            Mode::Rgba | Mode::Palette => self.samples.chunks_exact(4).map(luma).collect(),
+            Mode::Cmyk => {
+                let pixels = self.samples.chunks_exact(4);
+                pixels.map(|pixel| luma(&without_ink(pixel))).collect()
+            }
         };
         Picture {
             mode: Mode::Grey,
@@ -128,40 +69,73 @@ impl Picture {
         }
     }
 
+    /// Red, green and blue of some pixels of this picture; transparency is dropped.
+    pub fn rgb<'a>(&'a self, pixels: &'a [u8]) -> impl Iterator<Item = [u8; 3]> + 'a {
+        pixels
+            .chunks_exact(self.mode.channels())
+            .map(|pixel| match self.mode {
+                Mode::Rgb | Mode::Rgba => [pixel[0], pixel[1], pixel[2]],
+                Mode::Palette => self.colour(pixel[0]),
+                Mode::Cmyk => without_ink(pixel),
+                Mode::Grey16 => [low(pixel); 3],
+                Mode::Bilevel | Mode::Grey | Mode::GreyAlpha => [pixel[0]; 3],
+            })
+    }
+
     /// Three bytes per pixel; transparency is dropped.
-    pub fn to_rgb(&self) -> Vec<u8> {
+    pub fn to_rgb(&self) -> Cow<'_, [u8]> {
         match self.mode {
-            Mode::Rgb | Mode::Cmyk => self.samples.clone(),
-            Mode::Rgba | Mode::Palette => {
-                let pixels = self.samples.chunks_exact(4);
-                pixels
-                    .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
-                    .collect()
-            }
-            _ => self
-                .clone()
-                .into_grey()
-                .samples
-                .iter()
-                .flat_map(|grey| [*grey; 3])
-                .collect(),
+            Mode::Rgb => Cow::Borrowed(&self.samples),
+            _ => Cow::Owned(self.rgb(&self.samples).flatten().collect()),
         }
+    }
+
+    /// The pixels of one row.
+    pub fn row(&self, y: usize) -> &[u8] {
+        let stride = self.width as usize * self.mode.channels();
+        &self.samples[y * stride..(y + 1) * stride]
     }
 
     /// The opacity of each pixel, where there is any that is not opaque.
     pub fn opacity(&self) -> Option<Vec<u8>> {
-        let channels = match self.mode {
-            Mode::GreyAlpha => 2,
-            Mode::Rgba | Mode::Palette => 4,
+        let pixels = self.samples.chunks_exact(self.mode.channels());
+        let opacity: Vec<u8> = match (self.mode, &self.aside.transparency) {
+            (Mode::GreyAlpha | Mode::Rgba, _) => {
+                pixels.map(|pixel| pixel[pixel.len() - 1]).collect()
+            }
+            (Mode::Palette, Transparency::Table(table)) => pixels
+                .map(|pixel| table.get(usize::from(pixel[0])).copied().unwrap_or(255))
+                .collect(),
+            (Mode::Bilevel | Mode::Grey | Mode::Rgb, Transparency::Key(key)) => pixels
+                .map(|pixel| {
+                    match pixel
+                        .iter()
+                        .map(|part| u16::from(*part))
+                        .eq(key.iter().copied())
+                    {
+                        true => 0,
+                        false => 255,
+                    }
+                })
+                .collect(),
             _ => return None,
         };
-        let last = self
-            .samples
-            .chunks_exact(channels)
-            .map(|pixel| pixel[channels - 1]);
-        let opacity: Vec<u8> = last.collect();
         opacity.iter().any(|part| *part != 255).then_some(opacity)
     }
+}
+
+/// A shade of 16 bits as Pillow makes 8 of it: what is beyond is white.
+fn low(pair: &[u8]) -> u8 {
+    u16::from_ne_bytes([pair[0], pair[1]]).min(255) as u8
+}
+
+/// Cyan, magenta, yellow and black as light.
+fn without_ink(pixel: &[u8]) -> [u8; 3] {
+    let light = 255 - u32::from(pixel[3]);
+    [0, 1, 2].map(|channel| {
+        let product = u32::from(pixel[channel]) * light + 128;
+        (light - ((product + (product >> 8)) >> 8)) as u8
+    })
 }
 
 fn luma(pixel: &[u8]) -> u8 {

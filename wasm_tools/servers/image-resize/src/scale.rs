@@ -76,49 +76,191 @@ fn nearest(number: f64, off: impl Fn(f64) -> f64) -> i64 {
 
 /// The picture in another size. Palettes and black and white get no colours in between.
 pub fn resize(picture: Picture, width: u32, height: u32) -> Outcome<Picture> {
+    let (wide, high) = (f64::from(picture.width), f64::from(picture.height));
+    resize_from(picture, (wide, high), width, height)
+}
+
+/// As `Image.thumbnail` does it with what it has from the decoder: whole pixels are averaged as
+/// long as twice the wanted size is left, and only that is resampled.
+///
+/// `extent` is how much of the picture is meant: a decoder that shrinks rounds its sides up.
+pub fn thumbnail(
+    picture: Picture,
+    extent: (f64, f64),
+    width: u32,
+    height: u32,
+) -> Outcome<Picture> {
     if (picture.width, picture.height) == (width, height) {
         return Ok(picture);
     }
-    let (pixel, alpha) = match picture.mode {
-        Mode::Bilevel | Mode::Grey => (PixelType::U8, false),
-        Mode::GreyAlpha => (PixelType::U8x2, true),
-        Mode::Grey16 => (PixelType::U16, false),
-        Mode::Rgb | Mode::Cmyk => (PixelType::U8x3, false),
-        Mode::Rgba => (PixelType::U8x4, true),
-        Mode::Palette => (PixelType::U8x4, false),
-    };
-    let method = match picture.mode {
-        Mode::Bilevel | Mode::Palette => ResizeAlg::Nearest,
-        _ => ResizeAlg::Convolution(FilterType::Lanczos3),
+    let times = |long: f64, short: u32| ((long / f64::from(short) / 2.0) as usize).max(1);
+    let (x_times, y_times) = (times(extent.0, width), times(extent.1, height));
+    if x_times == 1 && y_times == 1 {
+        return resize_from(picture, extent, width, height);
+    }
+    let extent = (extent.0 / x_times as f64, extent.1 / y_times as f64);
+    match picture.mode {
+        Mode::Bilevel | Mode::Palette => nearest_pixels(picture, width, height),
+        Mode::Grey | Mode::Rgb | Mode::Cmyk => {
+            resize_from(reduce(&picture, x_times, y_times), extent, width, height)
+        }
+        Mode::GreyAlpha | Mode::Rgba => {
+            let reduced = reduce(&premultiplied(picture), x_times, y_times);
+            let small = convolve(reduced, extent, width, height, false)?;
+            Ok(unmultiplied(small))
+        }
+        Mode::Grey16 => Err(Fault::new(
+            "an image of mode I;16 has no thumbnails; give width or height instead of max_size",
+        )),
+    }
+}
+
+/// Colours as they are seen before black, with their opacity.
+fn premultiplied(mut picture: Picture) -> Picture {
+    for pixel in picture.samples.chunks_exact_mut(picture.mode.channels()) {
+        if let Some((alpha, colour)) = pixel.split_last_mut() {
+            for part in colour {
+                let product = u32::from(*part) * u32::from(*alpha) + 128;
+                *part = ((product + (product >> 8)) >> 8) as u8;
+            }
+        }
+    }
+    picture
+}
+
+fn unmultiplied(mut picture: Picture) -> Picture {
+    for pixel in picture.samples.chunks_exact_mut(picture.mode.channels()) {
+        if let Some((alpha @ 1..=254, colour)) = pixel.split_last_mut() {
+            for part in colour {
+                *part = (u32::from(*part) * 255 / u32::from(*alpha)).min(255) as u8;
+            }
+        }
+    }
+    picture
+}
+
+fn resize_from(picture: Picture, extent: (f64, f64), width: u32, height: u32) -> Outcome<Picture> {
+    let (wide, high) = (f64::from(picture.width), f64::from(picture.height));
+    if (picture.width, picture.height) == (width, height) && extent == (wide, high) {
+        return Ok(picture);
+    }
+    match picture.mode {
+        Mode::Bilevel | Mode::Palette => nearest_pixels(picture, width, height),
+        Mode::GreyAlpha | Mode::Rgba => convolve(picture, extent, width, height, true),
+        _ => convolve(picture, extent, width, height, false),
+    }
+}
+
+/// Resamples with a Lanczos filter, each channel for itself or by its opacity.
+fn convolve(
+    picture: Picture,
+    extent: (f64, f64),
+    width: u32,
+    height: u32,
+    alpha: bool,
+) -> Outcome<Picture> {
+    let pixel = match (picture.mode, picture.mode.channels()) {
+        (Mode::Grey16, _) => PixelType::U16,
+        (_, 1) => PixelType::U8,
+        (_, 2) => PixelType::U8x2,
+        (_, 3) => PixelType::U8x3,
+        _ => PixelType::U8x4,
     };
     check_room(&picture, width, height, alpha)?;
     let fail = |reason: String| Fault::new(format!("the image can't be resized: {reason}"));
     let source = ImageRef::new(picture.width, picture.height, &picture.samples, pixel)
         .map_err(|error| fail(error.to_string()))?;
     let mut target = Image::new(width, height, pixel);
-    let options = ResizeOptions::new().resize_alg(method).use_alpha(alpha);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(0.0, 0.0, extent.0, extent.1)
+        .use_alpha(alpha);
     Resizer::new()
         .resize(&source, &mut target, &options)
         .map_err(|error| fail(error.to_string()))?;
     Ok(Picture {
-        mode: picture.mode,
         width,
         height,
         samples: target.into_vec(),
+        ..picture
     })
+}
+
+/// Each pixel is the one of the picture that lies nearest; one byte per pixel.
+fn nearest_pixels(picture: Picture, width: u32, height: u32) -> Outcome<Picture> {
+    check_room(&picture, width, height, false)?;
+    let places = |from: u32, to: u32| -> Vec<usize> {
+        let step = f64::from(from) / f64::from(to);
+        // Summed up as Pillow does, whose rounding decides where two are equally near.
+        let mut place = step * 0.5;
+        let mut next = move || {
+            let found = (place as usize).min(from as usize - 1);
+            place += step;
+            found
+        };
+        (0..to).map(|_| next()).collect()
+    };
+    let columns = places(picture.width, width);
+    let mut samples = Vec::with_capacity(width as usize * height as usize);
+    for y in places(picture.height, height) {
+        let row = picture.row(y);
+        samples.extend(columns.iter().map(|x| row[*x]));
+    }
+    Ok(Picture {
+        width,
+        height,
+        samples,
+        ..picture
+    })
+}
+
+/// Averages of blocks of pixels; those at the far edges may be smaller.
+fn reduce(picture: &Picture, x_times: usize, y_times: usize) -> Picture {
+    let channels = picture.mode.channels();
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let (columns, rows) = (width.div_ceil(x_times), height.div_ceil(y_times));
+    let mut samples = Vec::with_capacity(columns * rows * channels);
+    let mut sums = vec![0u32; columns * channels];
+    for top in (0..height).step_by(y_times) {
+        let bottom = (top + y_times).min(height);
+        sums.fill(0);
+        for y in top..bottom {
+            let blocks = picture.row(y).chunks(x_times * channels);
+            for (block, sums) in blocks.zip(sums.chunks_exact_mut(channels)) {
+                for pixel in block.chunks_exact(channels) {
+                    for (sum, part) in sums.iter_mut().zip(pixel) {
+                        *sum += u32::from(*part);
+                    }
+                }
+            }
+        }
+        for (column, sums) in sums.chunks_exact(channels).enumerate() {
+            let across = x_times.min(width - column * x_times);
+            let count = (across * (bottom - top)) as u32;
+            // A multiplication instead of a division, as in Pillow.
+            let factor = u64::from((1 << 24) / count);
+            let mean = |sum: &u32| ((u64::from(sum + count / 2) * factor) >> 24) as u8;
+            samples.extend(sums.iter().map(mean));
+        }
+    }
+    Picture {
+        mode: picture.mode,
+        width: columns as u32,
+        height: rows as u32,
+        samples,
+        aside: picture.aside.clone(),
+    }
 }
 
 /// Room for the result, the rows in between, the weights, and what encoding takes.
 fn check_room(picture: &Picture, width: u32, height: u32, alpha: bool) -> Outcome<()> {
-    let channels = picture.channels() as u128;
+    let channels = picture.mode.channels() as u128;
     let [from_width, from_height] = [picture.width, picture.height].map(u128::from);
     let [to_width, to_height] = [width, height].map(u128::from);
     let premultiplied = if alpha { from_width * from_height } else { 0 };
     // Six weights and more for each new column and row, two bytes each.
     let weights = (from_width + from_height) * 14 + (to_width + to_height) * 64;
-    let bytes = channels * (to_width * from_height.max(to_height) + premultiplied)
-        + to_width * to_height * (channels + 8)
-        + weights;
+    let bytes = channels * (to_width * (from_height + to_height) + premultiplied) + weights;
     room(
         u64::try_from(bytes).unwrap_or(u64::MAX),
         "the resized image",

@@ -1,26 +1,51 @@
 //! JPEG (ITU-T T.81, annex B).
 
-use image::ImageFormat;
-
-use super::{bytes, Header, Mode};
+use super::{bytes, Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
+/// What stands before the first scan.
+pub struct Layout {
+    pub header: Header,
+    pub comment: Option<Vec<u8>>,
+    /// Where the first scan begins.
+    pub scan: usize,
+}
+
 pub fn read(head: &[u8]) -> Outcome<Header> {
-    let mut found = None;
+    Ok(layout(head)?.header)
+}
+
+pub fn layout(head: &[u8]) -> Outcome<Layout> {
+    let (mut found, mut comment, mut several) = (None, None, false);
     let mut at = 2usize;
     loop {
         let [prefix, marker] = bytes(head, at)?;
         if prefix != 0xff {
             return Err(Fault::new("the JPEG file has no marker where one must be"));
         }
-        match marker {
+        if marker == 0xff {
             // Padding.
-            0xff => {
-                at += 1;
-                continue;
-            }
+            at += 1;
+            continue;
+        }
+        if (0xd0..=0xd8).contains(&marker) || marker == 0x01 {
+            at += 2;
+            continue;
+        }
+        let end = at + 2 + usize::from(u16::from_be_bytes(bytes(head, at + 2)?));
+        let content = head.get(at + 4..end).unwrap_or_default();
+        match marker {
             0xda => {
-                return found.ok_or_else(|| Fault::new("the JPEG file has no frame header"));
+                let fault = || Fault::new("the JPEG file has no frame header");
+                let mut header: Header = found.ok_or_else(fault)?;
+                if several {
+                    header.kind = Kind::Mpo;
+                }
+                return Ok(Layout {
+                    header,
+                    comment,
+                    scan: at,
+                });
             }
             0xd9 => return Err(Fault::new("the JPEG file has no pixels")),
             0xc0..=0xc2 => found = Some(frame(head, at + 4, marker == 0xc2)?),
@@ -29,14 +54,11 @@ pub fn read(head: &[u8]) -> Outcome<Header> {
                     "only baseline, extended and progressive JPEG with Huffman codes can be read",
                 ));
             }
+            0xfe => comment = Some(content.to_vec()),
+            0xe2 if content.starts_with(b"MPF\0") => several = true,
             _ => {}
         }
-        if (0xd0..=0xd8).contains(&marker) || marker == 0x01 {
-            at += 2;
-        } else {
-            let length = u16::from_be_bytes(bytes(head, at + 2)?);
-            at = at.saturating_add(2 + usize::from(length));
-        }
+        at = end;
     }
 }
 
@@ -58,21 +80,16 @@ fn frame(head: &[u8], at: usize, progressive: bool) -> Outcome<Header> {
         }
     };
     Ok(Header {
-        format: ImageFormat::Jpeg,
+        kind: Kind::Jpeg,
         mode,
         width: u16::from_be_bytes([w1, w0]).into(),
         height: u16::from_be_bytes([h1, h0]).into(),
-        bytes_per_pixel: samples * if progressive { 4 } else { 2 },
+        bytes_per_pixel: samples * if progressive { 4 } else { 2 } + 1,
     })
 }
 
 /// Whether the picture was written to its end: decoders fill up what is missing in silence.
-pub fn is_complete(file: &[u8]) -> bool {
-    let scan = file
-        .windows(2)
-        .position(|pair| pair == [0xff, 0xda])
-        .unwrap_or(0);
-    file.windows(2)
-        .rposition(|pair| pair == [0xff, 0xd9])
-        .is_some_and(|end| end > scan)
+pub fn is_complete(file: &[u8], scan: usize) -> bool {
+    let rest = file.get(scan..).unwrap_or_default();
+    rest.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
 }

@@ -1,8 +1,6 @@
 //! WebP (RFC 9649).
 
-use image::ImageFormat;
-
-use super::{bytes, little16, little32, Header, Mode};
+use super::{bytes, little16, little32, truncated, Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
@@ -10,7 +8,7 @@ pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
         return Err(Fault::new("not a WebP file"));
     }
     if u64::from(little32(head, 4)?) + 8 > size {
-        return Err(Fault::new("the file is truncated"));
+        return Err(truncated());
     }
     let (width, height, alpha) = match &bytes::<4>(head, 12)? {
         b"VP8 " => (
@@ -38,7 +36,7 @@ pub fn read(head: &[u8], size: u64) -> Outcome<Header> {
         _ => return Err(Fault::new("the WebP file has no image")),
     };
     Ok(Header {
-        format: ImageFormat::WebP,
+        kind: Kind::WebP,
         mode: if alpha { Mode::Rgba } else { Mode::Rgb },
         width,
         height,

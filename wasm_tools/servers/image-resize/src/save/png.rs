@@ -1,82 +1,91 @@
 //! PNG, with a palette where the source had one.
 
-use png::{BitDepth, ColorType, Compression, Encoder, Filter};
+use std::borrow::Cow;
+
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter, Info};
 
 use crate::fault::{Fault, Outcome};
 use crate::header::Mode;
-use crate::picture::Picture;
+use crate::picture::{Picture, Transparency};
 
 pub fn write(picture: &Picture) -> Outcome<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out, picture.width, picture.height);
-    encoder.set_compression(Compression::Balanced);
-    let samples = match picture.mode {
-        Mode::Cmyk => return Err(Fault::new("an image of mode CMYK can't be written as PNG")),
-        Mode::Palette => {
-            let (indices, colours) = index(picture)?;
-            encoder.set_color(ColorType::Indexed);
-            encoder.set_filter(Filter::NoFilter);
-            if colours.iter().any(|colour| colour[3] != 255) {
-                encoder.set_trns(colours.iter().map(|colour| colour[3]).collect::<Vec<_>>());
-            }
-            let palette = colours
-                .iter()
-                .flat_map(|colour| [colour[0], colour[1], colour[2]]);
-            encoder.set_palette(palette.collect::<Vec<_>>());
-            indices
-        }
-        Mode::Bilevel => {
-            encoder.set_color(ColorType::Grayscale);
-            encoder.set_depth(BitDepth::One);
-            encoder.set_filter(Filter::NoFilter);
-            let rows = picture.samples.chunks_exact(picture.width as usize);
-            rows.flat_map(|row| row.chunks(8).map(packed)).collect()
-        }
-        Mode::Grey16 => {
-            encoder.set_color(ColorType::Grayscale);
-            encoder.set_depth(BitDepth::Sixteen);
-            let wide = picture.samples.chunks_exact(2);
-            wide.flat_map(|pair| u16::from_ne_bytes([pair[0], pair[1]]).to_be_bytes())
-                .collect()
-        }
-        mode => {
-            encoder.set_color(match mode {
-                Mode::Grey => ColorType::Grayscale,
-                Mode::GreyAlpha => ColorType::GrayscaleAlpha,
-                Mode::Rgba => ColorType::Rgba,
-                _ => ColorType::Rgb,
-            });
-            encoder.set_filter(Filter::Adaptive);
-            picture.samples.clone()
-        }
+    if picture.mode == Mode::Cmyk {
+        return Err(Fault::new("an image of mode CMYK can't be written as PNG"));
+    }
+    encode(picture).map_err(|error| Fault::new(format!("the PNG can't be written: {error}")))
+}
+
+fn encode(picture: &Picture) -> Result<Vec<u8>, EncodingError> {
+    let mut info = Info::with_size(picture.width, picture.height);
+    info.color_type = match picture.mode {
+        Mode::Palette => ColorType::Indexed,
+        Mode::Bilevel | Mode::Grey | Mode::Grey16 => ColorType::Grayscale,
+        Mode::GreyAlpha => ColorType::GrayscaleAlpha,
+        Mode::Rgba => ColorType::Rgba,
+        Mode::Rgb | Mode::Cmyk => ColorType::Rgb,
     };
-    encoder
-        .write_header()
-        .and_then(|mut writer| {
-            writer.write_image_data(&samples)?;
-            writer.finish()
-        })
-        .map_err(|error| Fault::new(format!("the PNG can't be written: {error}")))?;
+    let aside = &picture.aside;
+    let colours = aside.palette.len().clamp(1, 256);
+    info.bit_depth = match (picture.mode, colours) {
+        (Mode::Bilevel, _) | (Mode::Palette, ..=2) => BitDepth::One,
+        (Mode::Palette, ..=4) => BitDepth::Two,
+        (Mode::Palette, ..=16) => BitDepth::Four,
+        (Mode::Grey16, _) => BitDepth::Sixteen,
+        _ => BitDepth::Eight,
+    };
+    if picture.mode == Mode::Palette {
+        let palette = aside.palette.iter().take(colours).flatten().copied();
+        let mut palette: Vec<u8> = palette.collect();
+        palette.resize(colours * 3, 0);
+        info.palette = Some(palette.into());
+    }
+    info.trns = match &aside.transparency {
+        Transparency::Table(table) => Some(table[..table.len().min(colours)].to_vec().into()),
+        Transparency::Key(key) if !matches!(picture.mode, Mode::GreyAlpha | Mode::Rgba) => {
+            let bytes = key.iter().flat_map(|part| part.to_be_bytes());
+            Some(bytes.collect::<Vec<_>>().into())
+        }
+        _ => None,
+    };
+    info.icc_profile = aside.profile.as_ref().map(|profile| profile.clone().into());
+    let samples = packed(picture, info.bit_depth);
+    let adaptive = info.bit_depth as u8 >= 8 && picture.mode != Mode::Palette;
+
+    let mut out = Vec::new();
+    let mut encoder = Encoder::with_info(&mut out, info)?;
+    encoder.set_compression(Compression::Balanced);
+    encoder.set_filter(if adaptive {
+        Filter::Adaptive
+    } else {
+        Filter::NoFilter
+    });
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&samples)?;
+    writer.finish()?;
     Ok(out)
 }
 
-/// Pixels as numbers of colours, and the colours in the order in which they are met.
-fn index(picture: &Picture) -> Outcome<(Vec<u8>, Vec<[u8; 4]>)> {
-    let mut colours: Vec<[u8; 4]> = Vec::new();
-    let mut indices = Vec::with_capacity(picture.samples.len() / 4);
-    for pixel in picture.samples.chunks_exact(4) {
-        let known = colours.iter().position(|colour| colour == pixel);
-        let at = known.unwrap_or_else(|| {
-            colours.push([pixel[0], pixel[1], pixel[2], pixel[3]]);
-            colours.len() - 1
-        });
-        let at = u8::try_from(at);
-        indices.push(at.map_err(|_| Fault::new("the palette has more than 256 colours"))?);
+/// The samples as the file has them: 16 bits big-endian, few bits together in a byte.
+fn packed(picture: &Picture, depth: BitDepth) -> Cow<'_, [u8]> {
+    let bits = depth as usize;
+    match depth {
+        BitDepth::Eight => Cow::Borrowed(&picture.samples),
+        BitDepth::Sixteen => {
+            let pairs = picture.samples.chunks_exact(2);
+            pairs
+                .flat_map(|pair| u16::from_ne_bytes([pair[0], pair[1]]).to_be_bytes())
+                .collect()
+        }
+        _ => {
+            let rows = picture.samples.chunks_exact(picture.width as usize);
+            let byte = |pixels: &[u8]| {
+                let places = pixels.iter().enumerate();
+                places.fold(0u8, |byte, (at, pixel)| {
+                    byte | (pixel & ((1 << bits) - 1)) << (8 - bits - at * bits)
+                })
+            };
+            rows.flat_map(|row| row.chunks(8 / bits).map(byte))
+                .collect()
+        }
     }
-    Ok((indices, colours))
-}
-
-fn packed(pixels: &[u8]) -> u8 {
-    let bits = pixels.iter().enumerate();
-    bits.fold(0, |byte, (at, pixel)| byte | (pixel >> 7) << (7 - at))
 }
