@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from dispatcher.errors import CallFailed, SanderlingError
+from dispatcher.offers import WASM
 from dispatcher.profiles import Profiles
 from dispatcher.registry import NodeState, Registry, ToolEntry
 from dispatcher.requests import PlacementRecord
@@ -78,14 +79,15 @@ class Account:
         node = self._registry.node(record.node)
         if node is None:
             return
-        digest = entry.module.artifact.sha256
+        offer = entry.offer(record.backend)
+        warm = offer.warm in node.warm if offer.backend == WASM else not record.cold
         self._profiles.learn_start(
-            entry.server, node.name, warm=digest in node.warm, start_ms=record.start_ms
+            offer.key(entry.server), node.name, warm=warm, start_ms=record.start_ms
         )
-        node.warm.add(digest)
+        node.warm.add(offer.warm)
         if not is_error:
             self._profiles.learn_exec(
-                entry.key,
+                offer.key(entry.key),
                 node.name,
                 node.speed,
                 input_kib=task.input_kib,

@@ -138,6 +138,15 @@ def node_json(node: NodeState) -> dict[str, Any]:
         "isa": node.isa,
         "features": sorted(node.features),
         "backends": sorted(node.backends),
+        "servers": [
+            {
+                "name": one.server,
+                "backend": one.backend,
+                "tools": len(one.tools),
+                "error": one.error,
+            }
+            for _, one in sorted(node.servers.items())
+        ],
         "mounts": [
             {"path": path, "readonly": path in node.readonly_mounts} for path in node.mounts
         ],

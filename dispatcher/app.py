@@ -124,7 +124,7 @@ class App:
         return [
             module_of(server.name, server.artifact.sha256, server.artifact.size_bytes)
             for server in self.registry.servers()
-            if server.backend == "wasm"
+            if server.artifact is not None
         ]
 
 

@@ -180,9 +180,11 @@ class Calls:
         call.id = next(self._ids)
         call.server = entry.server
         call.tool = entry.name
-        call.backend = entry.module.backend
-        artifact = entry.module.artifact
-        call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
+        offer = self._scheduler.offer(task, placed.node)
+        call.backend = offer.backend
+        artifact = offer.module.artifact if offer.module is not None else None
+        if artifact is not None:
+            call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
         call.arguments.CopyFrom(payload_of(body))
         call.limits.wall_ms = max(int(min(limits.wall_ms or WALL_MS, left_ms)), 1)
         call.limits.memory_mib = limits.memory_mib or 0

@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -175,6 +176,43 @@ class SecretConfig(_Table):
         return self
 
 
+class ServerLimitsConfig(_Table):
+    """What the kernel lets each process of a tool server take. Absent: no limit."""
+
+    memory_mib: Annotated[int, Field(gt=0)] | None = None
+    open_files: Annotated[int, Field(gt=0)] | None = None
+    cpu_s: Annotated[int, Field(gt=0)] | None = None
+
+
+class ServerConfig(_Table):
+    """A tool server that an agent runs by itself: a command, a URL, an image or a rootfs.
+
+    Absent keys are the agent's own choice, and it checks what fits together.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    backend: Literal["process", "container", "remote"] | None = None
+    command: list[Word] = []
+    env: dict[str, str] = {}
+    pass_env: list[Word] = []
+    cwd: DirectoryPath | None = None
+    url: Word | None = None
+    bearer_env: Word | None = None
+    bearer_file: DirectoryPath | None = None
+    image: Word | None = None
+    rootfs: DirectoryPath | None = None
+    network: bool | None = None
+    idle_s: Annotated[float, Field(ge=0, strict=False)] | None = None
+    start_s: Annotated[float, Field(gt=0, strict=False)] | None = None
+    limits: ServerLimitsConfig = ServerLimitsConfig()
+
+
+class SharedServerConfig(ServerConfig):
+    """``[[servers]]``: a tool server of several agents; ``agents`` absent is all of them."""
+
+    agents: list[NodeName] | None = None
+
+
 class AgentConfig(_Table):
     """``[[agents]]``: a node that ``sanderling up`` starts.
 
@@ -195,6 +233,7 @@ class AgentConfig(_Table):
     egress_limits: EgressLimitsConfig = EgressLimitsConfig()
     egress_audit: DirectoryPath | None = None
     secrets: list[SecretConfig] = []
+    servers: list[ServerConfig] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -260,6 +299,7 @@ class Config(_Table):
     dispatcher: DispatcherConfig = Field(default_factory=DispatcherConfig)
     policy: PolicyConfig = PolicyConfig()
     agents: list[AgentConfig] = []
+    servers: list[SharedServerConfig] = []
     links: list[LinkConfig] = []
 
     @field_validator("agents")
@@ -269,6 +309,37 @@ class Config(_Table):
         if twice is not None:
             raise ValueError(f"two agents are called {twice!r}; a node's name must be unique")
         return values
+
+    @field_validator("servers")
+    @classmethod
+    def _of_known_agents(
+        cls, values: list[SharedServerConfig], info: ValidationInfo
+    ) -> list[SharedServerConfig]:
+        known = [agent.name for agent in info.data.get("agents", [])]
+        for server in values:
+            for name in server.agents or []:
+                if known and name not in known:
+                    mend = nearest(name, known, "the agents are")
+                    raise ValueError(f"{server.name!r} is for {name!r}, which is no agent; {mend}")
+        return values
+
+    def local_agents(self) -> list[AgentConfig]:
+        """The agents to start, each with the servers that it shares beside its own."""
+        return [
+            agent.model_copy(
+                update={
+                    "servers": [
+                        *agent.servers,
+                        *(
+                            one
+                            for one in self.servers
+                            if agent.name in (one.agents or [agent.name])
+                        ),
+                    ]
+                }
+            )
+            for agent in self.agents
+        ]
 
     @field_validator("links")
     @classmethod
@@ -346,10 +417,14 @@ def _anchor(values: dict[str, Any], folder: Path) -> None:
         if not isinstance(agent, dict):
             continue
         tables.append(agent)
-        for inner in (agent.get("mounts"), agent.get("secrets")):
+        for inner in (agent.get("mounts"), agent.get("secrets"), agent.get("servers")):
             tables += inner if isinstance(inner, list) else []
+    servers = values.get("servers")
+    tables += servers if isinstance(servers, list) else []
     for table in tables:
-        for key in ("state", "directory", "egress_audit", "file"):
+        if isinstance(table, dict) and isinstance(table.get("command"), list):
+            table.setdefault("cwd", ".")
+        for key in ("state", "directory", "egress_audit", "file", "cwd", "bearer_file", "rootfs"):
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = folder.absolute() / Path(table[key]).expanduser()
 

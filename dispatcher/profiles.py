@@ -91,12 +91,14 @@ class Profiles:
         weight = own.count / (own.count + OWN_WEIGHT)
         return weight * own.at(input_kib) + (1.0 - weight) * guess
 
-    def start_ms(self, server: str, node: str, *, warm: bool) -> float:
-        """The predicted start time of a server's module on a node."""
+    def start_ms(
+        self, server: str, node: str, *, warm: bool, cold_ms: float = PRIOR_COLD_MS
+    ) -> float:
+        """The predicted start time of a server on a node; ``cold_ms`` before one was seen."""
         kind = "warm" if warm else "cold"
         fit = self._fits.get((kind, server, node)) or self._fits.get((kind, server, ANYWHERE))
         if fit is None:
-            return PRIOR_WARM_MS if warm else PRIOR_COLD_MS
+            return PRIOR_WARM_MS if warm else cold_ms
         return fit.at(0.0)
 
     def output_kib(self, tool: str) -> float:

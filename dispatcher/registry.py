@@ -12,12 +12,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.config import NODE_NAME, nearest
 from dispatcher.errors import UnknownTool
+from dispatcher.offers import Catalogue, Offer, catalogues, merged
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, parse_hint
 from dispatcher.store.base import NodeRow, Store
@@ -35,11 +36,14 @@ _NODE = re.compile(NODE_NAME)
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """A tool server as one module. ``definitions`` are its MCP tool objects."""
+    """A tool server: one module, or (without an artifact) what some nodes run by themselves.
+
+    ``definitions`` are its MCP tool objects.
+    """
 
     name: str
     version: str
-    artifact: Artifact
+    artifact: Artifact | None
     definitions: Sequence[Mapping[str, Any]]
     backend: str = "wasm"
 
@@ -57,6 +61,7 @@ class ToolEntry:
     read_only: bool
     idempotent: bool
     module: ServerEntry
+    offers: tuple[Offer, ...] = ()
 
     @property
     def key(self) -> str:
@@ -73,6 +78,10 @@ class ToolEntry:
     def repeatable(self) -> bool:
         """Whether running it twice does no more than running it once."""
         return self.read_only or self.idempotent
+
+    def offer(self, backend: str) -> Offer:
+        """The offer of a backend; the first where the backend is not known."""
+        return next((one for one in self.offers if one.backend == backend), self.offers[0])
 
 
 @dataclass(slots=True)
@@ -107,6 +116,12 @@ class NodeState:
     labels: dict[str, str] = field(default_factory=dict)
     warm: set[str] = field(default_factory=set)
     described: bytes = b""  # its last edge.v1.Capabilities, serialised
+    servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The names of the offers that it can run, among them the backend of modules."""
+        return self.backends | self.servers.keys()
 
 
 class NodeObserver(Protocol):
@@ -133,6 +148,7 @@ class Registry:
         self._tools: dict[str, ToolEntry] = {}
         self._aliases: dict[str, ToolEntry] = {}
         self._nodes: dict[str, NodeState] = {}
+        self._offering: list[NodeState] = []  # nodes that came since this process began
         self._observers: list[NodeObserver] = []
 
     # ---- tools
@@ -141,12 +157,22 @@ class Registry:
         """Make servers known; one of a known name replaces it."""
         for server in servers:
             self._servers[server.name] = server
-            self._artifacts.add(server.artifact)
+            if server.artifact is not None:
+                self._artifacts.add(server.artifact)
         self._name_tools()
 
     def servers(self) -> list[ServerEntry]:
         """All tool servers, by name."""
         return [self._servers[name] for name in sorted(self._servers)]
+
+    def offered(self) -> list[ServerEntry]:
+        """The servers that nodes run by themselves; of one name and backend the first node's."""
+        found: dict[str, ServerEntry] = {}
+        for node in self._offering:
+            for name, one in node.servers.items():
+                if name not in found and one.tools:
+                    found[name] = ServerEntry(one.server, one.version, None, one.tools, one.backend)
+        return [found[name] for name in sorted(found)]
 
     def tools(self) -> list[ToolEntry]:
         """All tools, by public name."""
@@ -172,7 +198,10 @@ class Registry:
         return f"the tools are {', '.join(self._tools) or 'none'}"
 
     def _name_tools(self) -> None:
-        found = [entry for server in self.servers() for entry in _tools_of(server)]
+        by_server: dict[str, list[ToolEntry]] = {}
+        for server in [*self.servers(), *self.offered()]:
+            by_server.setdefault(server.name, []).extend(_tools_of(server))
+        found = [entry for name in sorted(by_server) for entry in merged(by_server[name])]
         count = Counter(entry.name for entry in found)
         named = [entry if count[entry.name] == 1 else _qualified(entry) for entry in found]
         self._tools = {entry.public_name: entry for entry in sorted(named, key=_by_public_name)}
@@ -220,7 +249,9 @@ class Registry:
         node.agent_version = register.agent_version
         node.connected = node.placeable = True
         node.warm = set()
-        _describe(node, register.capabilities)
+        if node not in self._offering:
+            self._offering.append(node)
+        self._describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib
         if register.HasField("load"):
             _load(node, register.load)
@@ -241,7 +272,7 @@ class Registry:
             except ValueError as error:
                 log.warning("node %s: ignored changed capabilities: %s", node.name, error)
             else:
-                _describe(node, beat.changed)
+                self._describe(node, beat.changed)
                 self._described(node)
         for observer in self._observers:
             observer.node_loaded(node)
@@ -271,6 +302,12 @@ class Registry:
     def _save(self, node: NodeState) -> None:
         row = NodeRow(node.name, node.described, node.agent_version, node.last_seen)
         self._store.save_node(row)
+
+    def _describe(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+        before = node.servers
+        _describe(node, capabilities)
+        if node.servers != before:
+            self._name_tools()
 
     def _described(self, node: NodeState) -> None:
         node.last_seen = time.time()
@@ -325,6 +362,7 @@ def _tools_of(server: ServerEntry) -> list[ToolEntry]:
                 read_only=notes.get("readOnlyHint") is True,
                 idempotent=notes.get("idempotentHint") is True,
                 module=server,
+                offers=(Offer(server.name, server.backend, server),),
             )
         )
     return entries
@@ -339,17 +377,8 @@ def _data_arguments(value: object) -> tuple[str, ...] | None:
 
 
 def _qualified(entry: ToolEntry) -> ToolEntry:
-    return ToolEntry(
-        public_name=entry.key,
-        server=entry.server,
-        name=entry.name,
-        definition={**entry.definition, "name": entry.key},
-        data_arguments=entry.data_arguments,
-        hint=entry.hint,
-        read_only=entry.read_only,
-        idempotent=entry.idempotent,
-        module=entry.module,
-    )
+    definition = {**entry.definition, "name": entry.key}
+    return replace(entry, public_name=entry.key, definition=definition)
 
 
 def _by_public_name(entry: ToolEntry) -> str:
@@ -372,6 +401,7 @@ def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
     node.speed = capabilities.speed
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
+    node.servers = catalogues(capabilities.servers)
     node.described = capabilities.SerializeToString()
 
 
@@ -381,4 +411,5 @@ def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
     node.memory_free_mib = beat.memory_free_mib
     node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
     node.cpu_percent = beat.cpu_percent
-    node.warm.update(beat.warm)
+    # A server that was running may have ended; a module in memory stays there.
+    node.warm = {one for one in node.warm if "/" not in one} | set(beat.warm)

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,7 @@ log = logging.getLogger("sanderling")
 #: Where the endpoint listens when nobody says, so that clients can be configured once.
 DEFAULT_PORT: Final = 7333
 AGENTS_TIMEOUT_S: Final = 60.0
+SERVERS_S: Final = 5.0
 _PATIENCE_S: Final = 2.0
 
 
@@ -63,7 +64,7 @@ async def running(
         ConfigError: a port, directory or agent's configuration cannot be used.
         SanderlingError: an agent did not register in time.
     """
-    agents = list(config.agents) if local_agents else []
+    agents = config.local_agents() if local_agents else []
     _check_mounts(agents)
     async with AsyncExitStack() as stack:
         listening = _listen(config) if http else None
@@ -132,12 +133,22 @@ async def _registered(app: App, supervisor: Supervisor, names: Sequence[str]) ->
         if hopeless.done():
             await hopeless
         await waiting
+        await _asked(app, names)
     except TimeoutError as error:
         raise SanderlingError(f"agents: {error}; the log above has their own words") from None
     finally:
         waiting.cancel()
         hopeless.cancel()
         await asyncio.gather(waiting, hopeless, return_exceptions=True)
+
+
+async def _asked(app: App, names: Sequence[str]) -> None:
+    """Wait a moment for agents that ask their own tool servers for the first time."""
+    nodes = [node for node in app.registry.nodes() if node.name in names]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SERVERS_S):
+            while any(one.pending for node in nodes for one in node.servers.values()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 def _missing(app: App, names: Sequence[str]) -> str:

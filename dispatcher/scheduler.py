@@ -21,6 +21,7 @@ from dispatcher.config import Config
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
+from dispatcher.offers import Offer, cheapest, cost
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, Policy, constraints_asked
 from dispatcher.profiles import Profiles
@@ -63,7 +64,7 @@ class Scheduler:
         self._registry = registry
         self._profiles = profiles
         self._policy = Policy(config.policy)
-        self._costs: dict[tuple[str, int], Profile] = {}
+        self._costs: dict[str, dict[tuple[int, tuple[Offer, ...]], Profile]] = {}  # by tool
         self._tools: dict[str, ToolEntry] = {}  # those with costs in the table, by key
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, dict[str, int]] = {}
@@ -86,8 +87,7 @@ class Scheduler:
         self.table.add(_solver_node(node))
         self._loads.setdefault(node.name, Load()).described(node)
         self.topology.joined(node.name)
-        for key, size in self._costs:
-            self._learn_cost(self._tools[key], size, node)
+        self._learn_costs(node)
         self._update(node)
         if not node.placeable:
             self.table.remove(node.name)
@@ -100,8 +100,7 @@ class Scheduler:
             self._update(node)
             if load.warm != node.warm:
                 load.warm = set(node.warm)
-                for key, size in self._costs:
-                    self._learn_cost(self._tools[key], size, node)
+                self._learn_costs(node)
 
     def node_left(self, node: NodeState) -> None:
         """Take it out of the table."""
@@ -128,16 +127,14 @@ class Scheduler:
         origin = asked.origin or self._holder(paths) or self.default_origin()
         self._know(origin)
         allow, deny = self._permitted(constraints)
-        backend = {entry.module.backend}
-        if constraints.backend is not None:
-            backend &= constraints.backend
+        offers = _permitted_offers(entry, constraints)
         spec = CallSpec(
             origin=origin,
-            profile=self._profile(entry, input_kib),
+            profile=self._profile(entry, input_kib, offers),
             input_kib=input_kib,
             output_kib=self._profiles.output_kib(entry.key),
             memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
-            backend=tuple(sorted(backend)),
+            backend=tuple(offer.name for offer in offers),
             requires=tuple(sorted(constraints.requires)),
             privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
             data=resolved(paths, self._base(origin)),
@@ -213,9 +210,18 @@ class Scheduler:
 
     def learned(self, entry: ToolEntry, node: NodeState) -> None:
         """The profiles of a tool on a node have changed."""
-        for size in range(_SIZES):
-            if (entry.key, size) in self._costs:
-                self._learn_cost(entry, size, node)
+        if entry.key in self._costs:
+            self._learn_cost(self._tools[entry.key], node)
+
+    def offer(self, task: Task, node: str) -> Offer:
+        """The way to run a call on the node that it was placed on."""
+        offers = _permitted_offers(task.entry, task.constraints)
+        state = self._registry.node(node)
+        if len(offers) > 1 and state is not None:
+            best = cheapest(task.entry, offers, state, self._profiles, task.input_kib)
+            if best is not None:
+                return best.offer
+        return offers[0] if offers else task.entry.offers[0]
 
     # ---- within
 
@@ -279,25 +285,43 @@ class Scheduler:
             self._permits.clear()
             self._rejected.clear()
 
-    def _profile(self, entry: ToolEntry, input_kib: float) -> Profile:
+    def _profile(self, entry: ToolEntry, input_kib: float, offers: tuple[Offer, ...]) -> Profile:
         size = min((int(input_kib).bit_length() + 1) // 2, _SIZES - 1)
-        profile = self._costs.get((entry.key, size))
-        if profile is None or self._tools[entry.key] is not entry:
+        if self._tools.get(entry.key) is not entry:
             self._tools[entry.key] = entry
-            profile = self._costs[entry.key, size] = Profile(self.table)
+            self._costs[entry.key] = {}
+        known = self._costs[entry.key]
+        profile = known.get((size, offers))
+        if profile is None:
+            profile = known[size, offers] = Profile(self.table)
             for node in self._registry.nodes():
-                self._learn_cost(entry, size, node)
+                self._learn_one(profile, entry, size, offers, node)
         return profile
 
-    def _learn_cost(self, entry: ToolEntry, size: int, node: NodeState) -> None:
+    def _learn_costs(self, node: NodeState) -> None:
+        for key in self._costs:
+            self._learn_cost(self._tools[key], node)
+
+    def _learn_cost(self, entry: ToolEntry, node: NodeState) -> None:
+        if node.name in self.table.index:
+            for (size, offers), profile in self._costs[entry.key].items():
+                self._learn_one(profile, entry, size, offers, node)
+
+    def _learn_one(
+        self,
+        profile: Profile,
+        entry: ToolEntry,
+        size: int,
+        offers: tuple[Offer, ...],
+        node: NodeState,
+    ) -> None:
         if node.name not in self.table.index:
             return
-        warm = entry.module.artifact.sha256 in node.warm
-        self._costs[entry.key, size].learn(
-            node.name,
-            exec_ms=self._profiles.exec_ms(entry.key, node.name, node.speed, _TYPICAL_KIB[size]),
-            start_ms=self._profiles.start_ms(entry.server, node.name, warm=warm),
-        )
+        kib = _TYPICAL_KIB[size]
+        best = cheapest(entry, offers, node, self._profiles, kib)
+        if best is None:  # it is refused for that, and not for want of a profile
+            best = cost(entry, entry.offers[0], node, self._profiles, kib)
+        profile.learn(node.name, exec_ms=best.exec_ms, start_ms=best.start_ms)
 
     def _update(self, node: NodeState | None) -> None:
         if node is None:
@@ -313,6 +337,14 @@ _NOTHING_ASKED: Final = Requirements()
 _TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size in range(_SIZES))
 
 
+def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:
+    """The ways to run a tool that policy and caller leave."""
+    wanted = constraints.backend
+    if wanted is None:
+        return entry.offers
+    return tuple(offer for offer in entry.offers if offer.backend in wanted)
+
+
 def _solver_node(node: NodeState) -> Node:
     return Node(
         id=node.name,
@@ -322,6 +354,6 @@ def _solver_node(node: NodeState) -> Node:
         site=node.site or None,
         isa=node.isa or None,
         features=node.features,
-        backends=node.backends,
+        backends=node.offers,
         mounts=node.mounts,
     )

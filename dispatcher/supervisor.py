@@ -198,10 +198,10 @@ def command(
 
 
 def settings(agent: AgentConfig) -> str:
-    """What an agent is told by a file, as TOML: labels, and all about egress."""
+    """What an agent is told by a file, as TOML: labels, its servers, and all about egress."""
     said = agent.model_dump(
         mode="json",
-        include={"labels", "egress", "egress_limits", "egress_audit", "secrets"},
+        include={"labels", "egress", "egress_limits", "egress_audit", "secrets", "servers"},
         exclude_none=True,
     )
     return "".join(f"{key} = {_toml(value)}\n" for key, value in said.items() if value)

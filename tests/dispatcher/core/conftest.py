@@ -188,7 +188,7 @@ class FakeAgent:
                 result=edge_pb2.Payload(inline=inline, size_bytes=len(body)),
                 timings=edge_pb2.Timings(queue_ms=0.01, start_ms=0.02, exec_ms=0.05),
                 cold=True,
-                backend="wasm",
+                backend=call.backend,
             )
         )
         if not inline:
