@@ -37,6 +37,13 @@ npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @model
 make_npm() { npm install --silent --no-audit --no-fund --prefix "$cache" $npm_packages; }
 once npm "$npm_packages" make_npm
 
+# The git oracle calls the git binary. Its own environment, since it pins GitPython.
+git_packages="mcp-server-git==2026.10.19 GitPython==3.2.1"
+# shellcheck disable=SC2086  # a list of words
+make_git() { python3 -m venv "$cache/git" && "$cache/git/bin/python" -m pip install --quiet $git_packages; }
+command -v git >/dev/null || say "no git: the tests of the git server will skip"
+once git "$git_packages" make_git
+
 if ! command -v mmdebstrap >/dev/null && ! rustup target list --installed 2>/dev/null | grep -q wasm32-wasip1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt_get() { apt-get update -qq && apt-get install -y -qq mmdebstrap; }

@@ -1,0 +1,228 @@
+//! A repository's configuration: the file format of git-config(1).
+//!
+//! Only the repository's own files are read: a module sees no home directory and no /etc.
+
+use crate::failure::{Failure, Outcome};
+use crate::files;
+
+/// All values in the order of the files; keys as `section.sub.name`, section and name in
+/// lower case.
+#[derive(Debug, Default)]
+pub struct Config(Vec<(String, Option<String>)>);
+
+const MAX_INCLUDES: usize = 10;
+
+impl Config {
+    /// The files that exist, later ones winning.
+    pub fn load(paths: &[String]) -> Outcome<Self> {
+        let mut config = Config::default();
+        for path in paths {
+            config.add_file(path, 0)?;
+        }
+        Ok(config)
+    }
+
+    fn add_file(&mut self, path: &str, depth: usize) -> Outcome<()> {
+        let Some(text) = files::text(path)? else {
+            return Ok(());
+        };
+        for (key, value) in parse(&text)
+            .map_err(|line| Failure::new(format!("bad config line {line} in file {path}")))?
+        {
+            let included = (key == "include.path").then(|| value.clone()).flatten();
+            self.0.push((key, value));
+            // What lies in a home directory can't be seen from here.
+            if let Some(other) = included.filter(|other| !other.starts_with('~')) {
+                if depth >= MAX_INCLUDES {
+                    return Err(Failure::new(format!("{path}: includes go too deep")));
+                }
+                self.add_file(&files::join(files::parent(path), &other), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last value of a key; a key without `=` has the value "true".
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(name, _)| name == key)?;
+        Some(found.1.as_deref().unwrap_or("true"))
+    }
+
+    /// A truth value.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        match self.get(key)?.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(true),
+            "false" | "no" | "off" | "" => Some(false),
+            number => number.parse::<i64>().ok().map(|number| number != 0),
+        }
+    }
+
+    /// A whole number.
+    pub fn number(&self, key: &str) -> Option<i64> {
+        let text = self.get(key)?.to_ascii_lowercase();
+        let (digits, unit) = match text.char_indices().last()? {
+            (at, 'k') => (&text[..at], 1 << 10),
+            (at, 'm') => (&text[..at], 1 << 20),
+            (at, 'g') => (&text[..at], 1 << 30),
+            _ => (text.as_str(), 1),
+        };
+        digits.parse::<i64>().ok()?.checked_mul(unit)
+    }
+
+    /// Keys and values.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_deref().unwrap_or("true")))
+    }
+}
+
+type Pairs = Vec<(String, Option<String>)>;
+
+/// The pairs of one file, or the number of the line that is wrong.
+fn parse(text: &str) -> Result<Pairs, usize> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = Reader {
+        rest: text.chars().peekable(),
+        line: 1,
+    };
+    let mut section = String::new();
+    let mut pairs = Vec::new();
+    while let Some(next) = reader.peek() {
+        match next {
+            '\n' | ' ' | '\t' | '\r' => drop(reader.next()),
+            '#' | ';' => reader.skip_line(),
+            '[' => section = reader.section().ok_or(reader.line)?,
+            letter if letter.is_ascii_alphabetic() && !section.is_empty() => {
+                let (name, value) = reader.pair().ok_or(reader.line)?;
+                pairs.push((format!("{section}.{name}"), value));
+            }
+            _ => return Err(reader.line),
+        }
+    }
+    Ok(pairs)
+}
+
+struct Reader<'a> {
+    rest: std::iter::Peekable<std::str::Chars<'a>>,
+    line: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&mut self) -> Option<char> {
+        self.rest.peek().copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let next = self.rest.next();
+        self.line += usize::from(next == Some('\n'));
+        next
+    }
+
+    fn skip_line(&mut self) {
+        while self.peek().is_some_and(|next| next != '\n') {
+            self.next();
+        }
+    }
+
+    /// `[section]`, `[section "sub"]` or the old `[section.sub]`.
+    fn section(&mut self) -> Option<String> {
+        self.next();
+        let mut name = String::new();
+        loop {
+            match self.next()? {
+                ']' => return Some(name),
+                ' ' | '\t' => break,
+                letter if letter.is_ascii_alphanumeric() || "-.".contains(letter) => {
+                    name.push(letter.to_ascii_lowercase());
+                }
+                _ => return None,
+            }
+        }
+        while matches!(self.peek(), Some(' ' | '\t')) {
+            self.next();
+        }
+        if self.next()? != '"' {
+            return None;
+        }
+        name.push('.');
+        loop {
+            match self.next()? {
+                '"' => break,
+                '\n' => return None,
+                '\\' => name.push(self.next()?),
+                letter => name.push(letter),
+            }
+        }
+        (self.next()? == ']').then_some(name)
+    }
+
+    fn pair(&mut self) -> Option<(String, Option<String>)> {
+        let mut name = String::new();
+        while let Some(letter) = self
+            .peek()
+            .filter(|next| next.is_ascii_alphanumeric() || *next == '-')
+        {
+            name.push(letter.to_ascii_lowercase());
+            self.next();
+        }
+        while matches!(self.peek(), Some(' ' | '\t' | '\r')) {
+            self.next();
+        }
+        match self.peek() {
+            None | Some('\n' | '#' | ';') => Some((name, None)),
+            Some('=') => {
+                self.next();
+                Some((name, Some(self.value()?)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Quotes, escapes, comments and continued lines; blanks at the ends don't count.
+    fn value(&mut self) -> Option<String> {
+        let mut value = String::new();
+        let mut kept = 0;
+        let mut quoted = false;
+        loop {
+            match self.next() {
+                None | Some('\n') if !quoted => break,
+                None | Some('\n') => return None,
+                Some('#' | ';') if !quoted => {
+                    self.skip_line();
+                    break;
+                }
+                Some('"') => {
+                    quoted = !quoted;
+                    kept = value.len();
+                }
+                Some('\\') => {
+                    match self.next()? {
+                        '\n' => continue,
+                        '\r' => {
+                            self.next();
+                            continue;
+                        }
+                        'n' => value.push('\n'),
+                        't' => value.push('\t'),
+                        'b' => value.push('\u{8}'),
+                        same @ ('\\' | '"') => value.push(same),
+                        _ => return None,
+                    }
+                    kept = value.len();
+                }
+                Some(blank @ (' ' | '\t' | '\r')) if !quoted => {
+                    if !value.is_empty() {
+                        value.push(blank);
+                    }
+                }
+                Some(letter) => {
+                    value.push(letter);
+                    kept = value.len();
+                }
+            }
+        }
+        value.truncate(kept);
+        Some(value)
+    }
+}

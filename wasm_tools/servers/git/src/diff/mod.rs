@@ -1,0 +1,11 @@
+//! What changed between two contents, trees, or states of a work tree.
+
+pub mod combined;
+pub mod compact;
+pub mod hunks;
+pub mod lines;
+pub mod myers;
+pub mod pairs;
+pub mod patch;
+pub mod quote;
+pub mod rename;

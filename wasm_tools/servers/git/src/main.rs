@@ -1,0 +1,380 @@
+//! The git server: twelve tools that read and change repositories beneath the mounts.
+//!
+//! Answers as PyPI `mcp-server-git` does, which asks GitPython and the git binary. A module
+//! can start no process, so git itself is here: its formats and its rules, on flate2 for
+//! zlib and sha1-checked for names. gitoxide's crates would carry more of it, but they need
+//! a newer Rust than the canonical toolchain has, and six of them patches for WASI.
+
+mod attributes;
+mod branches;
+mod calendar;
+mod checkout;
+mod commit;
+mod config;
+mod convert;
+mod date;
+mod diff;
+mod failure;
+mod files;
+mod glob;
+mod history;
+mod ignore;
+mod index;
+mod log;
+mod object;
+mod odb;
+mod oid;
+mod pack;
+mod refs;
+mod repo;
+mod revision;
+mod situation;
+mod stage;
+mod status;
+mod status_text;
+mod untracked;
+mod worktree;
+mod zlib;
+
+use wasmmcp::{tool, Path, ToolError};
+
+use diff::pairs::{self, Pair};
+use diff::patch::Printer;
+use failure::{Failure, Outcome};
+use index::Index;
+use object::Kind;
+use repo::Repo;
+use worktree::WorkTree;
+
+type Answered = Result<String, ToolError>;
+
+fn context(lines: i64) -> Outcome<usize> {
+    usize::try_from(lines).map_err(|_| Failure::new("context_lines must not be negative"))
+}
+
+/// The patch of what changed, renames found.
+fn patch(
+    repo: &Repo,
+    index: &Index,
+    tree: &WorkTree,
+    found: Vec<Pair>,
+    style: (i64, (char, char)),
+) -> Outcome<String> {
+    let mut found = pairs::without_unchanged(found);
+    if status::detects_renames(repo, "diff.renames") {
+        let limit = status::rename_limit(repo, "diff.renamelimit");
+        found = diff::rename::detect(repo, Some(tree), found, limit)?;
+    }
+    let printer = Printer::new(repo, Some(tree), context(style.0)?, style.1);
+    let mut text = printer.text(&found, Some(index))?;
+    if text.ends_with(b"\n") {
+        text.pop();
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn diff_unstaged(path: &str, lines: i64) -> Outcome<String> {
+    let repo = Repo::open(path)?;
+    repo.work_dir()?;
+    let index = repo.index()?;
+    let tree = WorkTree::new(&repo, Some(&index));
+    let found = pairs::index_to_worktree(&index, &tree)?;
+    patch(&repo, &index, &tree, found, (lines, ('i', 'w')))
+}
+
+fn diff_staged(path: &str, lines: i64) -> Outcome<String> {
+    let repo = Repo::open(path)?;
+    let index = repo.index()?;
+    let tree = WorkTree::new(&repo, Some(&index));
+    let found = pairs::tree_to_index(&repo, repo.head_tree()?, &index)?;
+    let printed = Index::default();
+    patch(&repo, &printed, &tree, found, (lines, ('c', 'i')))
+}
+
+fn diff_target(path: &str, target: &str, lines: i64) -> Outcome<String> {
+    if target.starts_with('-') {
+        return Err(Failure::new(format!(
+            "Invalid target: '{target}' - cannot start with '-'"
+        )));
+    }
+    let repo = Repo::open(path)?;
+    let work_dir = repo.work_dir()?;
+    let oid = revision::resolve(&repo, target)?;
+    if std::fs::symlink_metadata(format!("{work_dir}/{target}")).is_ok() {
+        return Err(Failure::new(format!(
+            "ambiguous argument '{target}': both revision and filename"
+        )));
+    }
+    let oid = repo.peel(oid, Kind::Tree)?;
+    let index = repo.index()?;
+    let tree = WorkTree::new(&repo, Some(&index));
+    let found = pairs::tree_to_worktree(&repo, oid, &index, &tree)?;
+    let printed = Index::default();
+    patch(&repo, &printed, &tree, found, (lines, ('c', 'w')))
+}
+
+/// Show the state of a repository: the branch, what is staged, what is changed, what is in
+/// conflict and what is untracked, as `git status` prints it.
+#[tool(
+    title = "Git Status",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_status(
+    /// The top directory of the repository.
+    repo_path: Path,
+) -> Answered {
+    let text = status_text::describe(&Repo::open(&repo_path)?)?;
+    Ok(format!(
+        "Repository status:\n{}",
+        text.strip_suffix('\n').unwrap_or(&text)
+    ))
+}
+
+/// Show the changes of the work tree that are not staged yet, as a patch.
+#[tool(
+    title = "Git Diff Unstaged",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_diff_unstaged(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// Lines of context around each change.
+    #[default(3)]
+    context_lines: i64,
+) -> Answered {
+    Ok(format!(
+        "Unstaged changes:\n{}",
+        diff_unstaged(&repo_path, context_lines)?
+    ))
+}
+
+/// Show the changes that are staged for the next commit, as a patch.
+#[tool(
+    title = "Git Diff Staged",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_diff_staged(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// Lines of context around each change.
+    #[default(3)]
+    context_lines: i64,
+) -> Answered {
+    Ok(format!(
+        "Staged changes:\n{}",
+        diff_staged(&repo_path, context_lines)?
+    ))
+}
+
+/// Show how the work tree differs from a branch, tag or commit, as a patch.
+#[tool(
+    title = "Git Diff",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_diff(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// The branch, tag or commit to compare with.
+    target: String,
+    /// Lines of context around each change.
+    #[default(3)]
+    context_lines: i64,
+) -> Answered {
+    let text = diff_target(&repo_path, &target, context_lines)?;
+    Ok(format!("Diff with {target}:\n{text}"))
+}
+
+/// Record what is staged as a commit on the current branch. Author and committer are those
+/// of the repository's configuration (user.name, user.email). Hooks are not run.
+#[tool(
+    title = "Git Commit",
+    read_only = false,
+    destructive = false,
+    idempotent = false,
+    open_world = false
+)]
+fn git_commit(
+    /// The top directory of the repository.
+    repo_path: Path,
+    message: String,
+) -> Answered {
+    let repo = Repo::open(&repo_path)?;
+    repo.work_dir()?;
+    Ok(commit::commit(&repo, &message)?)
+}
+
+/// Stage files for the next commit: new, changed and deleted ones. Directories stand for all
+/// beneath them, '.' for everything.
+#[tool(
+    title = "Git Add",
+    read_only = false,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_add(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// Paths from there, or patterns.
+    #[min_items(1)]
+    files: Vec<String>,
+) -> Answered {
+    Ok(stage::add(&Repo::open(&repo_path)?, &files)?)
+}
+
+/// Unstage everything that is staged. The work tree stays as it is.
+#[tool(
+    title = "Git Reset",
+    read_only = false,
+    destructive,
+    idempotent,
+    open_world = false
+)]
+fn git_reset(
+    /// The top directory of the repository.
+    repo_path: Path,
+) -> Answered {
+    Ok(stage::reset(&Repo::open(&repo_path)?)?)
+}
+
+/// Show the youngest commits of the current branch: hash, author, date and message.
+#[tool(
+    title = "Git Log",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_log(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// How many commits at most.
+    #[default(10)]
+    max_count: i64,
+    /// Only commits since then: '2024-01-15T14:30:25', '2024-01-15', '2 weeks ago', 'yesterday'.
+    start_timestamp: Option<String>,
+    /// Only commits until then, in the same forms.
+    end_timestamp: Option<String>,
+) -> Answered {
+    let repo = Repo::open(&repo_path)?;
+    let (since, until) = (start_timestamp.as_deref(), end_timestamp.as_deref());
+    Ok(format!(
+        "Commit history:\n{}",
+        log::log(&repo, max_count, since, until)?
+    ))
+}
+
+/// Create a branch at another branch or tag, or at the current branch. It is not checked out.
+#[tool(
+    title = "Git Create Branch",
+    read_only = false,
+    destructive = false,
+    idempotent = false,
+    open_world = false
+)]
+fn git_create_branch(
+    /// The top directory of the repository.
+    repo_path: Path,
+    branch_name: String,
+    /// The branch or tag to start from; left out: the current branch.
+    base_branch: Option<String>,
+) -> Answered {
+    let repo = Repo::open(&repo_path)?;
+    Ok(branches::create(
+        &repo,
+        &branch_name,
+        base_branch.as_deref(),
+    )?)
+}
+
+/// Switch to a branch, or detach HEAD at a tag or commit. Refused where local changes or
+/// untracked files would be lost.
+#[tool(
+    title = "Git Checkout",
+    read_only = false,
+    destructive = false,
+    idempotent = false,
+    open_world = false
+)]
+fn git_checkout(
+    /// The top directory of the repository.
+    repo_path: Path,
+    branch_name: String,
+) -> Answered {
+    Ok(checkout::checkout(&Repo::open(&repo_path)?, &branch_name)?)
+}
+
+/// Show a commit with its changes; or, given as <revision>:<path>, a file's text or the
+/// names in a directory.
+#[tool(
+    title = "Git Show",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_show(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// A branch, tag or commit, or <revision>:<path>.
+    revision: String,
+) -> Answered {
+    Ok(log::show(&Repo::open(&repo_path)?, &revision)?)
+}
+
+/// List branches; the current one is marked with a star.
+#[tool(
+    title = "Git Branch",
+    read_only,
+    destructive = false,
+    idempotent,
+    open_world = false
+)]
+fn git_branch(
+    /// The top directory of the repository.
+    repo_path: Path,
+    /// 'local', 'remote' or 'all'.
+    branch_type: String,
+    /// Only branches that contain this commit.
+    contains: Option<String>,
+    /// Only branches that don't contain this commit.
+    not_contains: Option<String>,
+) -> Answered {
+    let repo = Repo::open(&repo_path)?;
+    Ok(branches::list(
+        &repo,
+        &branch_type,
+        contains.as_deref(),
+        not_contains.as_deref(),
+    )?)
+}
+
+wasmmcp::server! {
+    name: "git",
+    tools: [
+        git_status,
+        git_diff_unstaged,
+        git_diff_staged,
+        git_diff,
+        git_commit,
+        git_add,
+        git_reset,
+        git_log,
+        git_create_branch,
+        git_checkout,
+        git_show,
+        git_branch,
+    ],
+}

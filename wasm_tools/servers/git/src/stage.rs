@@ -1,0 +1,287 @@
+//! Files go into the index, or come out of it again.
+
+use std::fs;
+
+use crate::failure::{Failure, Outcome};
+use crate::files::{self, shown, Lock};
+use crate::glob::{self, Rules};
+use crate::ignore::Ignore;
+use crate::index::{is_safe, Entry, Index};
+use crate::object::{mode, Kind};
+use crate::repo::Repo;
+use crate::untracked::{self, Detail};
+use crate::worktree::{stat_of, State, WorkTree};
+
+/// One of the paths that a caller gave.
+struct Spec {
+    given: String,
+    /// From the top of the work tree; empty: everything.
+    path: Vec<u8>,
+}
+
+impl Spec {
+    fn read(repo: &Repo, given: &str) -> Outcome<Self> {
+        let root = repo.work_dir()?;
+        if given.is_empty() || given.contains('\0') {
+            return Err(Failure::new(format!("Invalid path: '{given}'")));
+        }
+        if given.starts_with(':') {
+            return Err(Failure::new(format!(
+                "{given}: pathspec magic is not supported; give a path or a pattern"
+            )));
+        }
+        let whole = files::join(root, given);
+        let inside = match whole.strip_prefix(root) {
+            Some("") => "",
+            Some(inside) if inside.starts_with('/') => &inside[1..],
+            _ => {
+                return Err(Failure::new(format!(
+                    "Path '{given}' is outside the repository '{root}'"
+                )))
+            }
+        };
+        if !inside.is_empty() && !is_safe(inside.as_bytes()) {
+            return Err(Failure::new(format!("Invalid path: '{given}'")));
+        }
+        Ok(Spec {
+            given: given.to_owned(),
+            path: inside.as_bytes().to_vec(),
+        })
+    }
+
+    fn covers(&self, path: &[u8]) -> bool {
+        let beneath = path.strip_prefix(self.path.as_slice());
+        self.path.is_empty()
+            || beneath.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+            || (glob::is_pattern(&self.path) && glob::matches(&self.path, path, Rules::default()))
+    }
+}
+
+/// Stages files, deletions included, and tells whether that changed anything.
+pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
+    if given.is_empty() {
+        return Err(Failure::new(
+            "No files provided to stage. Pass one or more paths, or ['.'] to stage everything.",
+        ));
+    }
+    let specs = given
+        .iter()
+        .map(|path| Spec::read(repo, path))
+        .collect::<Outcome<Vec<_>>>()?;
+    let lock = Lock::take(&repo.index_path())?;
+    let before = repo.index()?;
+    let tree = WorkTree::new(repo, Some(&before));
+    for spec in &specs {
+        check(repo, &before, &tree, spec)?;
+    }
+    let mut untracked = untracked::find(repo, &before, Detail::Files)?;
+    untracked.retain(|path| covered(&specs, path));
+    let ignored = ignored(repo, &before, &specs, &untracked)?;
+    let mut index = before.clone();
+    for entry in before
+        .entries
+        .iter()
+        .filter(|entry| covered(&specs, &entry.path))
+    {
+        refresh(repo, &tree, &before, &mut index, entry)?;
+    }
+    for path in &untracked {
+        insert(repo, &tree, &mut index, path)?;
+    }
+    let changed = index.entries != before.entries;
+    if changed {
+        index.store(lock)?;
+    }
+    if !ignored.is_empty() {
+        return Err(Failure::new(format!(
+            "The following paths are ignored by one of your .gitignore files:\n{}",
+            ignored.join("\n")
+        )));
+    }
+    let staged = |index: &Index| -> Vec<_> {
+        let entries = index
+            .entries
+            .iter()
+            .filter(|entry| covered(&specs, &entry.path));
+        entries
+            .map(|entry| (entry.path.clone(), entry.stage, entry.mode, entry.oid))
+            .collect()
+    };
+    Ok(if staged(&index) == staged(&before) {
+        "No changes were staged: the given paths had nothing new to stage. \
+         git_status shows what is modified or untracked."
+    } else {
+        "Files staged successfully"
+    }
+    .to_owned())
+}
+
+fn covered(specs: &[Spec], path: &[u8]) -> bool {
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    specs.iter().any(|spec| spec.covers(path))
+}
+
+/// Refuses paths that lie behind a link or in a submodule.
+fn check(repo: &Repo, index: &Index, tree: &WorkTree, spec: &Spec) -> Outcome<()> {
+    let given = &spec.given;
+    if glob::is_pattern(&spec.path) && fs::symlink_metadata(repo.place(&spec.path)?).is_err() {
+        return Ok(());
+    }
+    if tree.is_behind_link(&spec.path)? {
+        return Err(Failure::new(format!(
+            "pathspec '{given}' is beyond a symbolic link"
+        )));
+    }
+    for (at, _) in spec
+        .path
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'/')
+    {
+        let above = index.get(&spec.path[..at]);
+        if above.is_some_and(|entry| entry.mode == mode::COMMIT) {
+            let module = shown(&spec.path[..at]);
+            return Err(Failure::new(format!(
+                "Pathspec '{given}' is in submodule '{module}'"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The ignored paths that were given by name; a path that matches nothing is an error.
+fn ignored(
+    repo: &Repo,
+    index: &Index,
+    specs: &[Spec],
+    untracked: &[Vec<u8>],
+) -> Outcome<Vec<String>> {
+    let mut ignored = Vec::new();
+    for spec in specs.iter().filter(|spec| !spec.path.is_empty()) {
+        let tracked = index.entries.iter().any(|entry| spec.covers(&entry.path));
+        let new = untracked
+            .iter()
+            .any(|path| spec.covers(path.strip_suffix(b"/").unwrap_or(path)));
+        if tracked || new {
+            continue;
+        }
+        let Ok(found) = fs::symlink_metadata(repo.place(&spec.path)?) else {
+            return Err(Failure::new(format!(
+                "pathspec '{}' did not match any files",
+                spec.given
+            )));
+        };
+        let mut ignore = Ignore::new(repo)?;
+        let ends = spec
+            .path
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'/')
+            .map(|(at, _)| (at, true));
+        for (end, is_dir) in ends.chain([(spec.path.len(), found.is_dir())]) {
+            if ignore.covers(&spec.path[..end], is_dir)? {
+                ignored.push(shown(&spec.path[..end]));
+                break;
+            }
+        }
+    }
+    ignored.sort();
+    ignored.dedup();
+    Ok(ignored)
+}
+
+/// Brings a known path up to what the work tree holds.
+fn refresh(
+    repo: &Repo,
+    tree: &WorkTree,
+    before: &Index,
+    index: &mut Index,
+    entry: &Entry,
+) -> Outcome<()> {
+    if entry.stage == 0 && !entry.intent_to_add {
+        return match tree.state(before, entry)? {
+            State::Same => Ok(()),
+            State::Absent => {
+                index.remove(&entry.path);
+                Ok(())
+            }
+            State::Submodule { head, .. } => {
+                index.put(Entry {
+                    oid: head,
+                    ..entry.clone()
+                });
+                Ok(())
+            }
+            State::Changed { .. } => insert(repo, tree, index, &entry.path),
+        };
+    }
+    let there =
+        !tree.is_behind_link(&entry.path)? && tree.file_mode(&entry.path, entry.mode)?.is_some();
+    if there {
+        insert(repo, tree, index, &entry.path)
+    } else {
+        index.remove(&entry.path);
+        Ok(())
+    }
+}
+
+/// Stores a file and its entry; a path that ends in a slash is a repository of its own.
+fn insert(repo: &Repo, tree: &WorkTree, index: &mut Index, path: &[u8]) -> Outcome<()> {
+    let place = repo.place(path.strip_suffix(b"/").unwrap_or(path))?;
+    if let Some(module) = path.strip_suffix(b"/") {
+        let head = Repo::find(&place)?.map(|inner| inner.head()).transpose()?;
+        let Some(commit) = head.and_then(|head| head.commit()) else {
+            return Err(Failure::new(format!(
+                "'{}' does not have a commit checked out",
+                shown(path)
+            )));
+        };
+        index.put(Entry::new(module.to_vec(), mode::COMMIT, commit));
+        return Ok(());
+    }
+    tree.converter().check(path)?;
+    let known = index
+        .get(path)
+        .or_else(|| index.at_stage(path, 2))
+        .map_or(mode::FILE, |entry| entry.mode);
+    let Some(mode) = tree.file_mode(path, known)? else {
+        return Ok(());
+    };
+    let found = fs::symlink_metadata(&place).map_err(|error| Failure::system(&error, &place))?;
+    // Taken before the content is read: what changes in between will be seen as changed.
+    let stat = stat_of(&place, &found);
+    let oid = repo.odb.write(Kind::Blob, &tree.content(path, mode)?)?;
+    index.put(Entry {
+        stat,
+        ..Entry::new(path.to_vec(), mode, oid)
+    });
+    Ok(())
+}
+
+/// Makes the index what HEAD holds. The work tree stays as it is.
+pub fn reset(repo: &Repo) -> Outcome<String> {
+    repo.work_dir()?;
+    let Some(tree) = repo.head_tree()? else {
+        return Err(Failure::new(
+            "Failed to resolve 'HEAD' as a valid revision: there is no commit yet",
+        ));
+    };
+    let lock = Lock::take(&repo.index_path())?;
+    let before = repo.index()?;
+    let files = crate::diff::pairs::files_of(repo, Some(tree))?;
+    let entries = files.into_iter().map(|(path, (mode, oid))| {
+        let known = before
+            .get(&path)
+            .filter(|known| known.mode == mode && known.oid == oid);
+        match known.filter(|known| !known.intent_to_add) {
+            Some(known) => known.clone(),
+            None => Entry::new(path, mode, oid),
+        }
+    });
+    Index {
+        entries: entries.collect(),
+        written: (0, 0),
+    }
+    .store(lock)?;
+    Ok("All staged changes reset".to_owned())
+}

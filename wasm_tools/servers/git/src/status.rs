@@ -1,0 +1,105 @@
+//! What differs between HEAD, the index and the work tree.
+
+use crate::diff::pairs::{index_to_worktree, tree_to_index, Pair};
+use crate::diff::rename;
+use crate::failure::Outcome;
+use crate::index::Index;
+use crate::repo::Repo;
+use crate::untracked::{self, Detail};
+use crate::worktree::WorkTree;
+
+/// What changed within a submodule since its last commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dirty {
+    pub modified: bool,
+    pub untracked: bool,
+}
+
+/// All differences.
+pub struct Status {
+    /// HEAD to index, conflicts left out.
+    pub staged: Vec<Pair>,
+    /// Index to work tree, conflicts left out.
+    pub changed: Vec<Pair>,
+    /// Paths in conflict, with a bit for each stage that exists.
+    pub unmerged: Vec<(Vec<u8>, u8)>,
+    /// `None` where the configuration says not to look.
+    pub untracked: Option<Vec<Vec<u8>>>,
+}
+
+/// The state of a repository's work tree.
+pub fn collect(repo: &Repo) -> Outcome<Status> {
+    let index = repo.index()?;
+    let tree = WorkTree::new(repo, Some(&index));
+    let mut staged = tree_to_index(repo, repo.head_tree()?, &index)?;
+    let mut changed = index_to_worktree(&index, &tree)?;
+    staged.retain(|pair| !pair.unmerged);
+    changed.retain(|pair| !pair.unmerged && !index.at_stage(pair.path(), 2).is_some());
+    if detects_renames(repo, "status.renames") {
+        let limit = rename_limit(repo, "status.renamelimit");
+        staged = rename::detect(repo, Some(&tree), staged, limit)?;
+        changed = rename::detect(repo, Some(&tree), changed, limit)?;
+    }
+    let detail = match repo.config.get("status.showuntrackedfiles") {
+        Some("no" | "false") => None,
+        Some("all") => Some(Detail::Files),
+        _ => Some(Detail::Directories),
+    };
+    Ok(Status {
+        staged,
+        changed,
+        unmerged: unmerged(&index),
+        untracked: detail
+            .map(|detail| untracked::find(repo, &index, detail))
+            .transpose()?,
+    })
+}
+
+fn unmerged(index: &Index) -> Vec<(Vec<u8>, u8)> {
+    let conflicts = index
+        .entries
+        .chunk_by(|a, b| a.path == b.path)
+        .filter(|stages| stages[0].stage > 0);
+    conflicts
+        .map(|stages| {
+            let mask = stages
+                .iter()
+                .fold(0, |mask, entry| mask | 1 << (entry.stage - 1));
+            (stages[0].path.clone(), mask)
+        })
+        .collect()
+}
+
+/// Whether the configuration asks for renames, which it does by default.
+pub fn detects_renames(repo: &Repo, key: &str) -> bool {
+    let value = repo
+        .config
+        .get(key)
+        .or_else(|| repo.config.get("diff.renames"));
+    !matches!(value, Some("false" | "no" | "off" | "0"))
+}
+
+/// How many files are compared in search of renames, where the configuration says.
+pub fn rename_limit(repo: &Repo, key: &str) -> Option<i64> {
+    repo.config
+        .number(key)
+        .or_else(|| repo.config.number("diff.renamelimit"))
+}
+
+/// Whether a submodule has changes of its own.
+pub fn dirty(repo: &Repo) -> Outcome<Dirty> {
+    let index = repo.index()?;
+    let tree = WorkTree::new(repo, Some(&index));
+    let staged = tree_to_index(repo, repo.head_tree()?, &index)?;
+    let changed = index_to_worktree(&index, &tree)?;
+    // What is untracked in a submodule of the submodule counts as that here.
+    let only_untracked = |pair: &Pair| {
+        let (old, new) = (&pair.old, &pair.new);
+        old.mode == new.mode && old.oid == new.oid && new.dirty.untracked && !new.dirty.modified
+    };
+    let untracked = untracked::find(repo, &index, Detail::Directories)?;
+    Ok(Dirty {
+        modified: !staged.is_empty() || changed.iter().any(|pair| !only_untracked(pair)),
+        untracked: !untracked.is_empty() || changed.iter().any(only_untracked),
+    })
+}
