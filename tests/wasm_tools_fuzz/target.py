@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from tests.wasm_tools_fuzz.messages import mutations
 from wasm_tools import manifest
 
 LIMITS = Limits(wall_ms=20_000, memory_mib=512)
+TIDY_EVERY = 200
 _SHOWN = 300
 
 
@@ -37,11 +39,16 @@ class Target:
         self.tools = manifest.tool_definitions(name)
         self._engine = engine
         self._module, _ = engine.modules.get(server.sha256, server.module.path.read_bytes)
-        data = folder / f"data-{name}"
-        (data / "sub").mkdir(parents=True, exist_ok=True)
-        (data / "a.txt").write_text("some text\n" * 3)
-        (data / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(64)))
-        self._mounts = (Mount("/data", str(data)),)
+        self._data = folder / f"data-{name}"
+        self._mounts = (Mount("/data", str(self._data)),)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Put the directory back as it was: tools that write let it grow without end."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        (self._data / "sub").mkdir(parents=True)
+        (self._data / "a.txt").write_text("some text\n" * 3)
+        (self._data / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(64)))
 
     def ask(self, message: bytes, session: str = "") -> dict[str, Any] | None:
         """Send a message, and check the answer.
@@ -69,6 +76,8 @@ class Target:
                 break
             self.ask(message)
             sent += 1
+            if sent % TIDY_EVERY == 0:
+                self.tidy()
         return sent
 
 
