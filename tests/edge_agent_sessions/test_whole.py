@@ -53,11 +53,10 @@ async def test_the_stateless_era_keeps_what_the_client_names(up):
 async def test_a_stdio_connection_is_one_session(tmp_path, up, mode):
     own = ["-m", "dispatcher", "mcp", "--agents", "a", "--state", str(tmp_path / "own")]
     proxy = ["-m", "dispatcher", "mcp", "--url", up.url]
-    for argv in (own, proxy):
-        for _ in range(2):
-            server = stdio_client(StdioServerParameters(command=sys.executable, args=argv))
-            async with Client(server, mode=mode) as client:
-                assert [length(await think(client)) for _ in range(3)] == [1, 2, 3], argv
+    for argv in (own, proxy, proxy):  # two connections to one dispatcher are two sessions
+        server = stdio_client(StdioServerParameters(command=sys.executable, args=argv))
+        async with Client(server, mode=mode) as client:
+            assert [length(await think(client)) for _ in range(3)] == [1, 2, 3], argv
 
 
 async def test_a_killed_node_loses_the_session_and_says_so(up):
