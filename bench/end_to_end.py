@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class RawClient:
     """The least a client can do: one kept connection, one request ready to send."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tool: str = "get_current_time", arguments: object = None) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
         self._headers = {
@@ -37,13 +37,14 @@ class RawClient:
             "accept": "application/json, text/event-stream",
             "mcp-protocol-version": VERSION,
             "mcp-method": "tools/call",
-            "mcp-name": "get_current_time",
+            "mcp-name": tool,
         }
         meta = {
             "io.modelcontextprotocol/protocolVersion": VERSION,
             "io.modelcontextprotocol/clientCapabilities": {},
         }
-        params = {"name": "get_current_time", "arguments": {"timezone": "UTC"}, "_meta": meta}
+        arguments = {"timezone": "UTC"} if arguments is None else arguments
+        params = {"name": tool, "arguments": arguments, "_meta": meta}
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         self._body = json.dumps(request).encode()
 

@@ -17,6 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dispatcher.config import Config
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
@@ -69,7 +72,8 @@ class Scheduler:
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, dict[str, int]] = {}
         self._default_origin: str | None = None
-        self._version = -1  # of the table, at which the three above were filled
+        self._rank: NDArray[np.int64] | None = None
+        self._version = -1  # of the table, at which the four above were filled
         self._loads: dict[str, Load] = {}
         for node in registry.nodes():
             self.node_described(node)
@@ -250,11 +254,24 @@ class Scheduler:
         held = self.table.serving(whole[0]).copy()
         for path in whole[1:]:
             held &= self.table.serving(path)
-        names = [self.table.ids[int(i)] for i in held.nonzero()[0]]
         default = self.default_origin()
-        if default in names:
+        position = self.table.index.get(default)
+        if position is not None and held[position]:
             return default
-        return min(names, key=lambda name: (name not in self.table, name), default=None)
+        if not held.any():
+            return None
+        here = held & self.table.alive
+        among = here if here.any() else held
+        return self.table.ids[int(np.where(among, self._ranks(), len(self.table)).argmin())]
+
+    def _ranks(self) -> NDArray[np.int64]:
+        """Per node its place among all by name."""
+        self._drop_stale()
+        if self._rank is None:
+            self._rank = np.empty(len(self.table), np.int64)
+            by_name = sorted(range(len(self.table)), key=self.table.ids.__getitem__)
+            self._rank[by_name] = np.arange(len(self.table))
+        return self._rank
 
     def _base(self, origin: str) -> str:
         """The folder of relative paths: the origin's first mount."""
@@ -282,6 +299,7 @@ class Scheduler:
         if self._version != self.table.version:
             self._version = self.table.version
             self._default_origin = None
+            self._rank = None
             self._permits.clear()
             self._rejected.clear()
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from bench.scenarios.page import DOCS, write
 from bench.scenarios.runs import all_runs
+from bench.scenarios.simulated import section
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     if chosen.json:
         print(json.dumps([asdict(run) for run in runs], indent=1))
         return
-    for path in write(runs):
+    for path in write(runs, f"\n{section()}"):
         print(f"wrote {path.relative_to(DOCS.parent)}")
 
 

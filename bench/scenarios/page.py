@@ -29,16 +29,16 @@ MARGIN: Final = 1.0005  # nearer than this is the same
 Cells = Mapping[tuple[Reading, str, str], Run]
 
 
-def files(runs: Sequence[Run]) -> dict[str, str]:
-    """Path under docs/ -> text; the same runs give the same bytes."""
+def files(runs: Sequence[Run], more: str = "") -> dict[str, str]:
+    """Path under docs/ -> text, ``more`` at the page's end; the same runs give the same bytes."""
     cells = {(run.reading, run.scenario, run.scheduler): run for run in runs}
-    return {PAGE: _page(cells), PLOT: _plot(cells)}
+    return {PAGE: _page(cells) + more, PLOT: _plot(cells)}
 
 
-def write(runs: Sequence[Run]) -> list[Path]:
+def write(runs: Sequence[Run], more: str) -> list[Path]:
     """Write the files; returns where."""
     found = []
-    for name, text in files(runs).items():
+    for name, text in files(runs, more).items():
         path = DOCS / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
@@ -162,8 +162,9 @@ def _comparison(cells: Cells) -> list[str]:
 
 _INTRODUCTION: Final = """# Results: four scenarios, every scheduler
 
-`python -m bench.scenarios` makes this page and its plot anew; nothing in it is typed by hand. It
-needs no network, and the same code gives the same bytes.
+`python -m bench.scenarios` makes this page and its plot anew in about a minute; nothing in it is
+typed by hand. It needs no network, and the same code gives the same bytes, the times in the last
+column of the last table apart.
 
 Tools, their times and sizes, and the links are those that the authors of EdgeAgent (ddps-lab,
 2025) measured on a Raspberry Pi (device), a NUC (edge) and a cloud machine

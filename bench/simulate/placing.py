@@ -90,7 +90,7 @@ class Dispatcher:
     def place(self, call: Arrival, lost_on: frozenset[str], now_ms: float) -> Placed | Held | None:
         """Where a call goes; or that it is held; None where nothing may run it."""
         began = time.perf_counter()
-        task = self._task(call)
+        task = self.task(call)
         try:
             if not lost_on:
                 return self.backlog.offer(task, now_ms)
@@ -155,7 +155,8 @@ class Dispatcher:
             self._profiles.learn_output(entry.key, kind.output_kib)
         self._profiles.learn_start(_SERVER.name, node.id, warm=True, start_ms=START_MS)
 
-    def _task(self, call: Arrival) -> Task:
+    def task(self, call: Arrival) -> Task:
+        """What binds a call."""
         kind = call.kind
         path = f"/data/{self._sites[call.origin]}/file" if kind.local else ""
         arguments = {FILE: path} if path else {}

@@ -9,8 +9,10 @@ import pytest
 
 from bench.scenarios.__main__ import main
 from bench.scenarios.chains import READINGS, SCENARIOS, TIERS, problem_of
-from bench.scenarios.page import DOCS, PLOT, files
+from bench.scenarios.page import DOCS, PAGE, PLOT, files
 from bench.scenarios.runs import CP_SAT, NAIVE, all_runs, floor_ms, latency_ms, violations
+from bench.scenarios.simulated import HEADING, section
+from dispatcher.schedulers import BUILT_IN
 from solver import place
 
 
@@ -67,8 +69,25 @@ def test_the_judge_and_the_solver_tell_the_same_latency(scenario):
 
 def test_the_page_in_docs_is_what_the_command_makes(runs):
     for name, text in files(runs).items():
-        assert (DOCS / name).read_text() == text, f"{name}: run python -m bench.scenarios"
+        made = (DOCS / name).read_text().partition(f"\n{HEADING}")[0]
+        assert made == text, f"{name}: run python -m bench.scenarios"
     ET.fromstring((DOCS / PLOT).read_text())  # noqa: S314 - our own
+
+
+def test_the_simulated_part_tells_every_scheduler_and_no_violation():
+    page = (DOCS / PAGE).read_text()
+    assert HEADING in page
+    rows = [
+        line.split("|")
+        for line in page.partition(HEADING)[2].splitlines()
+        if line.startswith("| `")
+    ]
+    assert [row[1].strip(" `") for row in rows] == list(BUILT_IN)
+    assert {row[8].strip() for row in rows} == {"0"}
+    first, _, *made = section(("exact", "random"), 200).splitlines()
+    assert first == HEADING
+    assert "| 1.00x |" in made[-2]
+    assert made[-1].startswith("| `random` |")
 
 
 def test_json_has_every_figure(runs, capsys):
