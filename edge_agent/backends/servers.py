@@ -152,7 +152,12 @@ class Servers:
         def process(client: Client, over: Callable[[], None]) -> Ending:
             return LineChannel(self._keeper, command_of(table), client, over)
 
-        return process
+        def remote(client: Client, over: Callable[[], None]) -> Ending:
+            from edge_agent.backends.streams import StreamChannel
+
+            return StreamChannel(table, client, over)
+
+        return remote if table.backend == "remote" else process
 
     def _tend(self) -> None:
         """Survey what is due and end what is idle, until the agent stops."""
