@@ -1,7 +1,6 @@
 //! New sizes and resampling, as Pillow computes them.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image_resample::{resample, resample_wide, Source};
 
 use crate::fault::{room, Fault, Outcome};
 use crate::header::Mode;
@@ -106,7 +105,7 @@ pub fn thumbnail(
         }
         Mode::GreyAlpha | Mode::Rgba => {
             let reduced = reduce(&premultiplied(picture), x_times, y_times);
-            let small = convolve(reduced, extent, width, height, false)?;
+            let small = convolve(reduced, extent, width, height)?;
             Ok(unmultiplied(small))
         }
         Mode::Grey16 => Err(Fault::new(
@@ -146,49 +145,47 @@ fn resize_from(picture: Picture, extent: (f64, f64), width: u32, height: u32) ->
     }
     match picture.mode {
         Mode::Bilevel | Mode::Palette => nearest_pixels(picture, width, height),
-        Mode::GreyAlpha | Mode::Rgba => convolve(picture, extent, width, height, true),
-        _ => convolve(picture, extent, width, height, false),
+        Mode::GreyAlpha | Mode::Rgba => {
+            let small = convolve(premultiplied(picture), extent, width, height)?;
+            Ok(unmultiplied(small))
+        }
+        _ => convolve(picture, extent, width, height),
     }
 }
 
-/// Resamples with a Lanczos filter, each channel for itself or by its opacity.
-fn convolve(
-    picture: Picture,
-    extent: (f64, f64),
-    width: u32,
-    height: u32,
-    alpha: bool,
-) -> Outcome<Picture> {
-    let pixel = match (picture.mode, picture.mode.channels()) {
-        (Mode::Grey16, _) => PixelType::U16,
-        (_, 1) => PixelType::U8,
-        (_, 2) => PixelType::U8x2,
-        (_, 3) => PixelType::U8x3,
-        _ => PixelType::U8x4,
+/// Resamples each channel for itself.
+fn convolve(picture: Picture, extent: (f64, f64), width: u32, height: u32) -> Outcome<Picture> {
+    check_room(&picture, width, height)?;
+    let from = (picture.width as usize, picture.height as usize);
+    let to = (width as usize, height as usize);
+    let samples = if picture.mode == Mode::Grey16 {
+        let pairs = picture.samples.chunks_exact(2);
+        let wide: Vec<u16> = pairs
+            .map(|pair| u16::from_ne_bytes([pair[0], pair[1]]))
+            .collect();
+        let wide = resample_wide(&wide, from, to);
+        wide.into_iter().flat_map(u16::to_ne_bytes).collect()
+    } else {
+        let source = Source {
+            samples: &picture.samples,
+            width: from.0,
+            height: from.1,
+            channels: picture.mode.channels(),
+            extent,
+        };
+        resample(&source, to.0, to.1)
     };
-    check_room(&picture, width, height, alpha)?;
-    let fail = |reason: String| Fault::new(format!("the image can't be resized: {reason}"));
-    let source = ImageRef::new(picture.width, picture.height, &picture.samples, pixel)
-        .map_err(|error| fail(error.to_string()))?;
-    let mut target = Image::new(width, height, pixel);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .crop(0.0, 0.0, extent.0, extent.1)
-        .use_alpha(alpha);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|error| fail(error.to_string()))?;
     Ok(Picture {
         width,
         height,
-        samples: target.into_vec(),
+        samples,
         ..picture
     })
 }
 
 /// Each pixel is the one of the picture that lies nearest; one byte per pixel.
 fn nearest_pixels(picture: Picture, width: u32, height: u32) -> Outcome<Picture> {
-    check_room(&picture, width, height, false)?;
+    check_room(&picture, width, height)?;
     let places = |from: u32, to: u32| -> Vec<usize> {
         let step = f64::from(from) / f64::from(to);
         // Summed up as Pillow does, whose rounding decides where two are equally near.
@@ -252,15 +249,15 @@ fn reduce(picture: &Picture, x_times: usize, y_times: usize) -> Picture {
     }
 }
 
-/// Room for the result, the rows in between, the weights, and what encoding takes.
-fn check_room(picture: &Picture, width: u32, height: u32, alpha: bool) -> Outcome<()> {
+/// Room for the result, the rows in between and the weights.
+fn check_room(picture: &Picture, width: u32, height: u32) -> Outcome<()> {
     let channels = picture.mode.channels() as u128;
     let [from_width, from_height] = [picture.width, picture.height].map(u128::from);
     let [to_width, to_height] = [width, height].map(u128::from);
-    let premultiplied = if alpha { from_width * from_height } else { 0 };
-    // Six weights and more for each new column and row, two bytes each.
-    let weights = (from_width + from_height) * 14 + (to_width + to_height) * 64;
-    let bytes = channels * (to_width * (from_height + to_height) + premultiplied) + weights;
+    let wide = if picture.mode == Mode::Grey16 { 2 } else { 1 };
+    // Seven weights and more for each new column and row, as two numbers of 12 bytes together.
+    let weights = (from_width + from_height) * 7 * 12 + (to_width + to_height) * 7 * 12;
+    let bytes = channels * to_width * (from_height + to_height) * wide + weights;
     room(
         u64::try_from(bytes).unwrap_or(u64::MAX),
         "the resized image",
