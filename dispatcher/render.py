@@ -29,6 +29,12 @@ _WORDS: Final[Mapping[str, str]] = {
     "privacy": "its data may not go there",
     "link": "no way there from its origin",
     "no_profile": "nobody knows what it costs there",
+    "tenant": "serves other tenants",
+    "egress": "may not send to a host that it needs",
+    "budget": "its budget does not pay for it",
+    "deadline": "cannot answer in time",
+    "anti_affinity": "has a call that it must stand apart from",
+    "spread": "has enough calls of its group",
     "capacity": "no slot is free",
 }
 

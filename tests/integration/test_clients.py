@@ -11,7 +11,8 @@ from mcp.client.stdio import stdio_client
 
 from dispatcher.requests import PLACEMENT_KEY
 
-BUILT_IN = {"time": 2, "filesystem": 14, "log-parser": 5, "data-aggregate": 5}
+from .conftest import BUILT_IN
+
 TIME = {"timezone": "Europe/Berlin"}
 
 
@@ -30,7 +31,7 @@ async def test_the_mcp_client(transport, mode):
     server = transport if isinstance(transport, str) else stdio_client(transport)
     async with Client(server, mode=mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert len(tools) == sum(BUILT_IN.values())
+        assert len(tools) == BUILT_IN
         assert tools["read_text_file"].annotations.read_only_hint is True
         result = await client.call_tool("get_current_time", TIME)
         assert not result.is_error
@@ -52,7 +53,7 @@ async def test_the_fastmcp_client(up, way):
         server = StdioTransport(sys.executable, argv, keep_alive=False)
     async with fastmcp.Client(server) as client:
         names = [tool.name for tool in await client.list_tools()]
-        assert len(names) == len(set(names)) == sum(BUILT_IN.values())
+        assert len(names) == len(set(names)) == BUILT_IN
         result = await client.call_tool("get_current_time", TIME)
         assert result.structured_content["timezone"] == "Europe/Berlin"
         failed = await client.call_tool("read_text_file", {"path": "/x"}, raise_on_error=False)
