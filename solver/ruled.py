@@ -145,7 +145,7 @@ def _keep_rules(model: cp_tied.TiedModel, rules: Rules) -> None:
         model.within(row)
     for c in model.field.calls:
         if math.isfinite(rules.deadline_ms[c]) and model.field.board.order.before[c]:
-            model.in_time(c, rules.latency_ms, float(rules.deadline_ms[c]))
+            model.in_time(c, rules.latency_ms[c], float(rules.deadline_ms[c]))
 
 
 def _in_turn(
