@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.board import Resources
 from solver.bounds import Bounded, bounded
@@ -87,10 +88,12 @@ def _search(
 
     part = resources.only(rest)
     problem = cp_sat.Contention(cost_ms, part.memory_need, part.memory_have, part.slots_have)
-    first = greedy(cost_ms, part).node
+    # A third of the time is enough to find room for what finds none at first.
+    now = time.perf_counter()
+    first = greedy(cost_ms, part, deadline=now + (deadline - now) / 3).node
     most = bool((first >= 0).all())
     name: SolverName = "exact" if most else "cp_sat"
-    if not most:
+    if not most and _time_to_write(np.isfinite(cost_ms), deadline):
         first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
     now = time.perf_counter()
     known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
@@ -119,6 +122,8 @@ def _widening(
         core = known.core(pairs * len(node))
         if 2 * int(core.sum()) > int(keep.sum()):
             break
+        if not _time_to_write(core, deadline):
+            return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
         now = time.perf_counter()
         few = cp_sat.least_cost(problem, node, core, (deadline - now) * share, gap)
         node = few.node
@@ -129,10 +134,16 @@ def _widening(
         if spent - known.bound_ms <= gap * spent:
             return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
         keep[node >= 0, node[node >= 0]] = True
-    limit_s = deadline - time.perf_counter()
-    if int(keep.sum()) * _WRITING_S > limit_s:
+    if not _time_to_write(keep, deadline):
         return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
+    limit_s = deadline - time.perf_counter()
     return cp_sat.least_cost(problem, node, keep, limit_s, gap)
+
+
+def _time_to_write(keep: NDArray[np.bool_], deadline: float) -> bool:
+    """Whether a model of these pairs could be searched for as long as it takes to write it."""
+    left_s = deadline - time.perf_counter()
+    return left_s > 0 and 2 * int(keep.sum()) * _WRITING_S < left_s
 
 
 def _weakest_bound(cost_ms: Floats, first: Ints) -> float:

@@ -98,6 +98,8 @@ def bounded(cost_ms: Floats, resources: Resources, first: Ints, deadline: float)
     """
     count = int((first >= 0).sum())
     best, best_ms = first, total_ms(cost_ms, first)
+    if time.perf_counter() >= deadline:
+        return _unimproved(cost_ms, best, best_ms)
     polish_s = max(deadline - time.perf_counter(), 0.0) * _SHARE_FOR_POLISH
     search = Subgradient(cost_ms, resources, count)
     search.look(can_better(cost_ms, count, best_ms))
@@ -108,7 +110,7 @@ def bounded(cost_ms: Floats, resources: Resources, first: Ints, deadline: float)
             search.look(search.keep)
         if last or k % _REPAIR_EVERY == 0:
             charged = search.charged_ms()
-            found = greedy(cost_ms, resources, charged)
+            found = greedy(cost_ms, resources, charged, deadline)
             found.polish(time.perf_counter() + polish_s)
             found_ms = total_ms(cost_ms, found.node)
             if int((found.node >= 0).sum()) == count and found_ms < best_ms:
@@ -125,6 +127,13 @@ def bounded(cost_ms: Floats, resources: Resources, first: Ints, deadline: float)
         charged_ms=prices.charged_ms(cost_ms, resources),
         earned_ms=prices.earned_ms(resources),
     )
+
+
+def _unimproved(cost_ms: Floats, best: Ints, best_ms: float) -> Bounded:
+    """Without time for anything: every call costs at least what it does on its cheapest node."""
+    least = np.sort(cost_ms.min(axis=1))[: int((best >= 0).sum())]
+    bound = min(float(least.sum()), best_ms)
+    return Bounded(best, bound, np.isfinite(cost_ms), cost_ms, 0.0)
 
 
 def can_better(charged_ms: Floats, count: int, budget_ms: float) -> NDArray[np.bool_]:

@@ -67,6 +67,11 @@ class TiedModel:
         self.ties: list[tuple[int, int, range, Ints, Ints, np.ndarray]] = []
         self.loads: dict[tuple[int, int], tuple[int, int]] = {}
         self._antichains: dict[int, set[tuple[int, ...]]] = {}
+        self._tight = tight_nodes(field)
+        self._at = {
+            c: dict(zip(field.nodes[c].tolist(), literals, strict=True))
+            for c, literals in self.x.items()
+        }
         tied_calls_run_together(self)
         outputs_travel(self)
         nodes_hold_what_runs_at_once(self)
@@ -192,13 +197,12 @@ class TiedModel:
         if antichain in known:
             return False
         known.add(antichain)
-        for node in tight_nodes(self.field):
+        for node in self._tight:
             self.together(group, node, antichain)
         return True
 
     def _literal(self, call: int, node: int) -> int | None:
-        at = np.flatnonzero(self.field.nodes[call] == node)
-        return self.x[call][int(at[0])] if len(at) else None
+        return self._at[call].get(node)
 
     def _forbid_overfull(self, node: Ints) -> bool:
         """Learn the antichains that overfill a node; whether there were any."""

@@ -160,11 +160,16 @@ class Assignment:
         return True
 
 
-def greedy(cost_ms: Floats, resources: Resources, charged_ms: Floats | None = None) -> Assignment:
+def greedy(
+    cost_ms: Floats,
+    resources: Resources,
+    charged_ms: Floats | None = None,
+    deadline: float = math.inf,
+) -> Assignment:
     """Calls with most to lose first, each to the cheapest node that still holds it.
 
     What is cheap and what is lost goes by ``charged_ms``, where that is given. Calls that find
-    no room are squeezed in where moving one other call makes some.
+    no room are squeezed in where moving one other call makes some, until the ``deadline``.
     """
     guide = cost_ms if charged_ms is None else charged_ms
     found = Assignment(cost_ms, resources)
@@ -182,6 +187,6 @@ def greedy(cost_ms: Floats, resources: Resources, charged_ms: Floats | None = No
         node = found.cheapest_open(call, cost_ms[call])
         if node >= 0:
             found.put(call, node)
-        else:
+        elif time.perf_counter() < deadline:
             found.squeeze_in(call)
     return found

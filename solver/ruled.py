@@ -22,7 +22,7 @@ from solver.filters import allowance
 from solver.problem import Objective, Problem
 from solver.rules import Row, rows_of
 from solver.table import Floats, NodeTable
-from solver.tied import affordable, alone_best, place_alone_first, place_tied
+from solver.tied import affordable, alone_best, place_alone_first, place_tied, time_to_write
 from solver.units import Ints
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: 
     )
     count = int((first >= 0).sum())
     # Nothing known: no call is placed, and whether any could be is to be proven.
-    if time.perf_counter() >= deadline or not groups:
+    if not groups or not time_to_write(board, groups, deadline):
         return Outcome(first, not groups, 0.0, "cp_sat")
     nodes, whole = affordable(board, groups, alone, math.inf, everyone=False)
     have = (board.resources.memory_have, board.resources.slots_have)

@@ -21,6 +21,8 @@ from solver.units import Ints
 
 # Pairs of nodes per model: beyond this only each call's most promising nodes are looked at.
 _MOST_PAIRS = 200_000
+# What it takes to write a pair into a model.
+_WRITING_S = 5e-6
 # So many nodes are tried for a call when a first answer has to keep rules.
 _TRIES = 64
 
@@ -240,6 +242,10 @@ def _search(
         return _search_singles(board, groups, deadline, gap)
     if first is None:
         first = greedy_groups(board, groups, alone)
+    if not time_to_write(board, groups, deadline):
+        everyone = bool(all(first[group[0]] >= 0 for group in groups))
+        floor = math.fsum(best.bound_ms for best in alone.values()) if everyone else 0.0
+        return Outcome(first, False, min(floor, board.total_ms(first)), "cp_sat")
     asked = sum(len(group) for group in groups)
     have = (board.resources.memory_have, board.resources.slots_have)
     most = bool(all(first[group[0]] >= 0 for group in groups))
@@ -272,6 +278,16 @@ def _search(
     proven = found.proven and most and whole
     total = board.total_ms(node)
     return Outcome(node, proven, total if proven else min(bound, total), "cp_sat")
+
+
+def time_to_write(board: Board, groups: Sequence[tuple[int, ...]], deadline: float) -> bool:
+    """Whether a model of these groups could be searched for as long as it takes to write it."""
+    nodes = np.isfinite(board.alone_ms).sum(axis=1)
+    calls = [c for group in groups for c in group]
+    pairs = int(nodes[calls].sum())
+    ties = sum(int(nodes[p]) * int(nodes[c]) for c in calls for p in board.order.before[c])
+    left_s = deadline - time.perf_counter()
+    return left_s > 0 and 2 * (pairs + min(ties, _MOST_PAIRS)) * _WRITING_S < left_s
 
 
 def _search_singles(
