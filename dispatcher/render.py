@@ -35,12 +35,6 @@ _WORDS: Final[Mapping[str, str]] = {
     "deadline": "cannot answer in time",
     "anti_affinity": "has a call that it must stand apart from",
     "spread": "has enough calls of its group",
-    "tenant": "serves other tenants only",
-    "egress": "may not reach a host that it needs",
-    "budget": "would spend more than there is",
-    "deadline": "takes longer than it may",
-    "anti_affinity": "runs what it must stay apart from",
-    "spread": "has its share of such calls",
     "capacity": "no slot is free",
 }
 
