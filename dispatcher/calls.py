@@ -84,6 +84,13 @@ class Calls:
         async with self._sessions.turn(entry.server, request.session) as pin:
             return await self._call(request, entry, pin)
 
+    async def relay(self, entry: ToolEntry, request: CallRequest) -> CallReply:
+        """Send what is no tool call to the best node that has its server.
+
+        Raises as :meth:`call` does. The reply's result has the server's ``result`` or ``error``.
+        """
+        return await self._call(request, entry, None)
+
     async def _call(self, request: CallRequest, entry: ToolEntry, pin: Pin | None) -> CallReply:
         began_s = time.perf_counter()
         task, body = self._prepare(entry, request)
@@ -182,6 +189,7 @@ class Calls:
         call.tool = entry.name
         offer = self._scheduler.offer(task, placed.node)
         call.backend = offer.backend
+        call.method = entry.method
         artifact = offer.module.artifact if offer.module is not None else None
         if artifact is not None:
             call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,15 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, SERVER_INFO_META_KEY, CallToolRequestParams
+from mcp_types import (
+    INVALID_PARAMS,
+    SERVER_INFO_META_KEY,
+    CallToolRequestParams,
+    CompleteRequestParams,
+    GetPromptRequestParams,
+    ReadResourceRequestParams,
+    ServerCapabilities,
+)
 from mcp_types import PaginatedRequestParams as ListParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
@@ -33,6 +41,7 @@ from dispatcher.errors import (
     SanderlingError,
     UnknownTool,
 )
+from dispatcher.proxied import COMPLETE, GET, LISTS, READ, Proxied
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
 from dispatcher.sessions import session_of
 
@@ -50,6 +59,15 @@ _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text;
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
 
+_FAILED: Final = -32603
+_NO_RESOURCE: Final = -32002  # of the handshake era
+_PROXIED: Final[Mapping[str, type[Any]]] = {
+    **dict.fromkeys(LISTS, ListParams),
+    READ: ReadResourceRequestParams,
+    GET: GetPromptRequestParams,
+    COMPLETE: CompleteRequestParams,
+}
+
 Context = ServerRequestContext[Any, Any]
 
 
@@ -65,7 +83,8 @@ class Gateway:
         self._connection = secrets.token_hex(8)
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
-        self.server: Server[Any] = _DispatcherServer(
+        self.proxied = Proxied(app.registry)
+        self.server = _DispatcherServer(
             "sanderling",
             version=__version__,
             title="Sanderling",
@@ -76,6 +95,9 @@ class Gateway:
         # The SDK derives the capabilities from what is registered; the middleware answers first.
         self.server.add_request_handler("tools/list", ListParams, self._list_handler)
         self.server.add_request_handler("tools/call", CallToolRequestParams, self._call_handler)
+        for method, params in _PROXIED.items():
+            self.server.add_request_handler(method, params, self._proxied_handler)
+        self.server.offers = self.proxied.offers
         self.server.middleware = [self._intercept]
 
     # ---- the way of a request
@@ -87,6 +109,8 @@ class Gateway:
                 return self._stamped(ctx, await self.call_tool(ctx))
             if ctx.method == "tools/list":
                 return self._stamped(ctx, self.list_tools(ctx))
+            if ctx.method in _PROXIED:
+                return self._stamped(ctx, await self.ask_proxied(ctx))
         if ctx.method == "notifications/initialized":
             self.changes.remember(ctx)
         return await call_next(ctx)
@@ -96,6 +120,9 @@ class Gateway:
 
     async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
         return await self.call_tool(ctx)
+
+    async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
+        return await self.ask_proxied(ctx)
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
         """The `tools/list` result: definitions as the servers gave them, on one page."""
@@ -137,6 +164,37 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
 
+    async def ask_proxied(self, ctx: Context) -> dict[str, Any]:
+        """The result of a method about resources, prompts or completion, from whoever has them.
+
+        Raises:
+            MCPError: nobody does, or the server or the dispatcher says no.
+        """
+        params = dict(ctx.params) if isinstance(ctx.params, Mapping) else {}
+        meta = params.pop("_meta", None)
+        meta = meta if isinstance(meta, Mapping) else {}
+        if ctx.method in LISTS:
+            if params.get("cursor") is not None:
+                raise MCPError(INVALID_PARAMS, "cursor: unknown; all is on the first page")
+            cache = {"ttlMs": 0, "cacheScope": "private"} if is_modern(ctx) else {}
+            return {**self.proxied.listed(ctx.method), **cache}
+        try:
+            request = CallRequest(
+                tool="",
+                arguments={},
+                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                session=self._session(ctx, meta),
+                progress=_progress_sink(ctx, meta),
+                meta=_tool_meta(meta),
+            )
+            reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
+        except UnknownTool as error:
+            code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
+            raise MCPError(code, str(error)) from None
+        except SanderlingError as error:
+            raise MCPError(_FAILED, str(error)) from None
+        return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+
     def _session(self, ctx: Context, meta: Mapping[str, Any]) -> str:
         headers = getattr(ctx.request, "headers", None)
         return session_of(meta, headers, self._connection, modern=is_modern(ctx))
@@ -159,7 +217,25 @@ class Gateway:
 
 
 class _DispatcherServer(Server[Any]):
-    """The SDK's server, except that the handshake era is told of `listChanged` too."""
+    """The SDK's server, except that the handshake era is told of `listChanged` too.
+
+    ``offers`` tells whether any node has resources, prompts or completions: what none has is not
+    among the capabilities.
+    """
+
+    offers: Callable[[str], bool]
+
+    def get_capabilities(self, *args: Any, **more: Any) -> ServerCapabilities:
+        """What the SDK derives, less what no node offers."""
+        found = super().get_capabilities(*args, **more)
+        kept: dict[str, Any] = {"completions": found.completions}
+        if found.resources is not None:
+            silent = {"subscribe": False, "list_changed": False}
+            kept["resources"] = found.resources.model_copy(update=silent)
+        if found.prompts is not None:
+            kept["prompts"] = found.prompts.model_copy(update={"list_changed": False})
+        absent = {kind: None for kind in kept if not self.offers(kind)}
+        return found.model_copy(update={**kept, **absent})
 
     def create_initialization_options(
         self,
@@ -173,6 +249,27 @@ class _DispatcherServer(Server[Any]):
             experimental_capabilities,
             extensions,
         )
+
+
+def _unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a server's answer; its error as the client's.
+
+    Raises:
+        MCPError: the server's own.
+    """
+    error = answer.get("error")
+    if isinstance(error, Mapping):
+        code = error.get("code")
+        raise MCPError(
+            code if isinstance(code, int) else _FAILED,
+            str(error.get("message", "the server gave no reason")),
+            error.get("data"),
+        )
+    result = answer.get("result")
+    found = dict(result) if isinstance(result, Mapping) else {}
+    own = found.get("_meta")
+    found["_meta"] = {**(own if isinstance(own, Mapping) else {}), **meta}
+    return found
 
 
 def error_result(error: SanderlingError) -> dict[str, Any]:

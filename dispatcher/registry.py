@@ -62,6 +62,7 @@ class ToolEntry:
     idempotent: bool
     module: ServerEntry
     offers: tuple[Offer, ...] = ()
+    method: str = ""  # another MCP method than tools/call
 
     @property
     def key(self) -> str:
@@ -173,6 +174,10 @@ class Registry:
                 if name not in found and one.tools:
                     found[name] = ServerEntry(one.server, one.version, None, one.tools, one.backend)
         return [found[name] for name in sorted(found)]
+
+    def offering(self) -> list[NodeState]:
+        """The nodes that came since this process began, connected or not."""
+        return self._offering
 
     def tools(self) -> list[ToolEntry]:
         """All tools, by public name."""

@@ -102,6 +102,7 @@ def tool_call(call: edge_pb2.Call, arguments: bytes, limits: Limits) -> ToolCall
         session=call.session,
         wants_progress=call.wants_progress,
         id=call.id,
+        method=call.method,
     )
 
 

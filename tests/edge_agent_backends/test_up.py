@@ -6,7 +6,7 @@ import signal
 import sys
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 
 from tests.edge_agent_backends.conftest import PROGRAMS, is_alive, kill, wait_for
 from tests.integration.conftest import command, started
@@ -95,6 +95,32 @@ def test_progress_comes_to_the_client(up):
 
     call(up, "count", {"to": 3, "pause_s": 0.01}, progress_callback=on_progress)
     assert seen == [(1, 3, "at 1"), (2, 3, "at 2"), (3, 3, "at 3")]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_resources_and_prompts_pass_through(up, mode):
+    async def run():
+        async with Client(up.url, mode=mode) as client:
+            listed = [str(one.uri) for one in (await client.list_resources()).resources]
+            templates = (await client.list_resource_templates()).resource_templates
+            prompts = [one.name for one in (await client.list_prompts()).prompts]
+            today = await client.read_resource("note://today")
+            other = await client.read_resource("note://on/friday")
+            prompt = await client.get_prompt("greet", {"name": "Ada"})
+            with pytest.raises(MCPError, match="note://nowhere"):
+                await client.read_resource("note://nowhere")
+            with pytest.raises(MCPError, match="no prompt is called 'insult'"):
+                await client.get_prompt("insult", {})
+            return listed, templates, prompts, today, other, prompt
+
+    listed, templates, prompts, today, other, prompt = asyncio.run(run())
+    assert listed == ["note://today"]
+    assert [one.uri_template for one in templates] == ["note://on/{day}"]
+    assert prompts == ["greet"]
+    assert today.contents[0].text == "buy milk"
+    assert placement(today)["node"] == "device"
+    assert other.contents[0].text == "nothing on friday"
+    assert "Ada" in prompt.messages[0].content.text
 
 
 def test_a_server_killed_in_the_middle_is_an_error_and_the_next_call_works(up):

@@ -55,6 +55,9 @@ class FakeApp:
     def nodes(self):
         return self.known_nodes
 
+    def offering(self):
+        return self.known_nodes
+
     def parse_requirements(self, obj):
         return parse_requirements(obj, self.known_nodes, self.config)
 
