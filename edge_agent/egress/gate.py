@@ -3,13 +3,13 @@
 A module asks with a JSON object and gets one back:
 
     {"url", "method"?, "headers"?: [[name, value], ...], "body"? | "body_base64"?,
-     "redirects"?: number, "timeout_ms"?: number}
+     "redirects"?: number, "timeout_ms"?: number, "text"?: true}
     {"url", "status", "headers": [[name, value], ...], "body" | "body_base64"}
     {"error", "kind"}
 
 ``redirects`` is how many the host follows (none unless asked), each of which is
 judged like a request of its own. ``body`` is text in UTF-8, ``body_base64``
-anything else.
+anything else; with ``text`` it is always ``body``, decoded by its charset.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.egress.audit import Audit, Entry, auditable
+from edge_agent.egress.charset import decode
 from edge_agent.egress.connect import Clock, Resolver, connect, secure, system_resolver
 from edge_agent.egress.limits import EgressLimits
 from edge_agent.egress.refusal import DENIED, Refused
@@ -116,7 +117,7 @@ class CallEgress:
             target, answer = self._follow(request, Clock(running, request.timeout_ms))
         except Refused as refused:
             return refused.as_answer()
-        return self._as_answer(target, answer)
+        return self._as_answer(target, answer, text=request.text)
 
     def _follow(self, request: Request, clock: Clock) -> tuple[Target, Answer]:
         """Send the request, and on from redirect to redirect as often as asked."""
@@ -192,7 +193,7 @@ class CallEgress:
         finally:
             sock.close()
 
-    def _as_answer(self, target: Target, answer: Answer) -> dict[str, Any]:
+    def _as_answer(self, target: Target, answer: Answer, *, text: bool) -> dict[str, Any]:
         secrets = self.egress.secrets
         body = secrets.masked(answer.body)
         told: dict[str, Any] = {
@@ -204,6 +205,9 @@ class CallEgress:
                 if name.lower() not in _NOT_FOR_MODULES
             ],
         }
+        if text:
+            told["body"] = decode(body, answer.header("content-type"))
+            return told
         try:
             told["body"] = body.decode()
         except UnicodeDecodeError:

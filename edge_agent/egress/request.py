@@ -50,6 +50,7 @@ class Request:
     body: bytes
     redirects: int
     timeout_ms: int
+    text: bool = False
 
 
 def parse_request(asked: dict[str, Any], limits: EgressLimits) -> Request:
@@ -70,6 +71,9 @@ def parse_request(asked: dict[str, Any], limits: EgressLimits) -> Request:
         raise Refused("invalid", "redirects: give how many to follow, from 0")
     if type(timeout_ms) is not int or timeout_ms <= 0:
         raise Refused("invalid", "timeout_ms: give milliseconds, from 1")
+    text = asked.get("text", False)
+    if type(text) is not bool:
+        raise Refused("invalid", "text: give true or false")
     return Request(
         target=target,
         method=method,
@@ -77,6 +81,7 @@ def parse_request(asked: dict[str, Any], limits: EgressLimits) -> Request:
         body=body,
         redirects=min(redirects, limits.redirects),
         timeout_ms=min(timeout_ms, limits.total_ms),
+        text=text,
     )
 
 

@@ -37,6 +37,22 @@ def test_bytes_that_are_no_text_come_in_base64(listed, site):
     assert listed(site.url)["body_base64"] == "/wA="
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/html; charset=ISO-8859-1", "Grüße".encode("latin-1"), "Grüße"),
+        ('text/html;CHARSET="shift_jis"', "日本".encode("shift_jis"), "日本"),
+        ("text/html", b"a\xffb", "a\ufffdb"),
+        ("text/html; charset=unknown", "ü".encode(), "ü"),
+        ("text/html; charset=unicode_escape", b"\\ud800", "\\ud800"),
+        ("text/html; charset=utf-16le", b"\x00\xd8", "\ufffd"),
+    ],
+)
+def test_text_is_decoded_by_its_charset(listed, site, content_type, body, text):
+    site.pages["/"] = page_of(body, Content_Type=content_type)
+    assert listed(site.url, text=True)["body"] == text
+
+
 def test_a_body_is_sent(listed, site):
     site.pages["/"] = page_of("ok")
     assert listed(site.url, method="POST", body="täg")["status"] == 200
@@ -254,6 +270,7 @@ def test_headers_of_the_host_are_left_out(listed, site, header):
         {"redirects": True},
         {"timeout_ms": 0},
         {"timeout_ms": "1"},
+        {"text": 1},
     ],
 )
 def test_a_malformed_request_is_refused(listed, site, request_):

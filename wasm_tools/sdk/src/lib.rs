@@ -14,6 +14,8 @@ mod reply;
 mod schema;
 mod server;
 
+#[cfg(feature = "egress")]
+pub mod egress;
 #[cfg(feature = "file-mode")]
 pub mod host;
 
