@@ -16,6 +16,10 @@ from solver.filters import verdicts
 PARTS: Final = ("queue", "start", "exec", "transfer")
 SAME_MS: Final = 5e-4  # nearer than this is the same
 _MOUNTS_NAMED: Final = 3
+# A node has this feature once its configuration says where requests may go.
+EGRESS_MEND: Final = (
+    'list in its configuration where to, as in egress = ["https://example.org:443"]'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ def explained(table: NodeTable, spec: CallSpec, guard: Guard) -> Explanation:
         mend = "start a node: `sanderling up`, or `edge-agent run` with this dispatcher's address"
     elif inner.placed is None:
         mend = _path_to_name(table, spec) or mend
+        if "egress" in mend:
+            mend = f"{mend}: {EGRESS_MEND}"
     return Explanation(
         placed=inner.placed,
         runner_up=inner.runner_up,

@@ -44,6 +44,18 @@ make_git() { python3 -m venv "$cache/git" && "$cache/git/bin/python" -m pip inst
 command -v git >/dev/null || say "no git: the tests of the git server will skip"
 once git "$git_packages" make_git
 
+# The fetch oracle with the Node modules that it would install by itself, at fixed versions.
+fetch_packages="mcp-server-fetch==2026.10.24 readabilipy==0.3.0 markdownify==1.2.3 Protego==0.7.0"
+fetch_modules="@mozilla/readability@0.6.0 jsdom@29.1.1 minimist@1.2.8"
+# shellcheck disable=SC2086  # lists of words
+make_fetch() {
+    python3 -m venv "$cache/fetch" && "$cache/fetch/bin/python" -m pip install --quiet $fetch_packages || return 1
+    for scripts in "$cache"/fetch/lib/python3*/site-packages/readabilipy/javascript; do
+        npm install --silent --no-audit --no-fund --prefix "$scripts" $fetch_modules || return 1
+    done
+}
+once fetch "$fetch_packages $fetch_modules" make_fetch
+
 if ! command -v mmdebstrap >/dev/null && ! rustup target list --installed 2>/dev/null | grep -q wasm32-wasip1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt_get() { apt-get update -qq && apt-get install -y -qq mmdebstrap; }

@@ -14,9 +14,8 @@ store.set_wasi(wasi)
 linker = wasmtime.Linker(engine)
 linker.define_wasi()
 i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
-linker.define_func(
-    "sanderling_host", "file_mode", wasmtime.FuncType([i32, i32], [i64]), lambda *_: 0
-)
+for name in ("file_mode", "http"):
+    linker.define_func("sanderling_host", name, wasmtime.FuncType([i32, i32], [i64]), lambda *_: 0)
 start = linker.instantiate(store, module).exports(store)["_start"]
 assert isinstance(start, wasmtime.Func)
 start(store)

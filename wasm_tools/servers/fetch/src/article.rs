@@ -26,10 +26,16 @@ fn extract(html: &str) -> Option<String> {
     }
     let base = page.root().base_uri().map(|base| base.to_string());
     let base = base.filter(|base| url::Url::parse(base).is_ok());
-    let mut reader = Readability::with_document(page, base.as_deref(), Some(Config::default())).ok()?;
+    let mut reader =
+        Readability::with_document(page, base.as_deref(), Some(Config::default())).ok()?;
     let article = reader.parse().ok()?;
-    let content = Document::fragment(article.content.as_ref());
-    Some(write(content.root()))
+    // The original reads this again with a parser to which a template is an element like any
+    // other; here its content would be out of the tree.
+    let content = article
+        .content
+        .replace("<template", "<x-template")
+        .replace("</template", "</x-template");
+    Some(write(Document::fragment(content).root()))
 }
 
 /// How deep a tree is, found without recursion.

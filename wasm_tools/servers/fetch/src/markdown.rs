@@ -130,7 +130,11 @@ fn collapse(text: &str) -> String {
         rest = run.trim_start_matches(is_html_space);
         let run = &run[..run.len() - rest.len()];
         whole.push_str(before);
-        whole.push(if run.contains(['\n', '\r']) { '\n' } else { ' ' });
+        whole.push(if run.contains(['\n', '\r']) {
+            '\n'
+        } else {
+            ' '
+        });
     }
     whole.push_str(rest);
     whole
@@ -143,8 +147,23 @@ fn trims_inside(node: Option<NodeRef<'_>>) -> bool {
     heading(&name).is_some()
         || matches!(
             &*name,
-            "p" | "blockquote" | "article" | "div" | "section" | "ol" | "ul" | "li" | "dl" | "dt"
-                | "dd" | "table" | "thead" | "tbody" | "tfoot" | "tr" | "td" | "th"
+            "p" | "blockquote"
+                | "article"
+                | "div"
+                | "section"
+                | "ol"
+                | "ul"
+                | "li"
+                | "dl"
+                | "dt"
+                | "dd"
+                | "table"
+                | "thead"
+                | "tbody"
+                | "tfoot"
+                | "tr"
+                | "td"
+                | "th"
         )
 }
 
@@ -311,7 +330,13 @@ fn quote(text: &str, around: Around) -> String {
     }
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| if line.is_empty() { ">".to_owned() } else { format!("> {line}") })
+        .map(|line| {
+            if line.is_empty() {
+                ">".to_owned()
+            } else {
+                format!("> {line}")
+            }
+        })
         .collect();
     format!("\n{}\n\n", lines.join("\n"))
 }
@@ -344,8 +369,8 @@ fn list(node: NodeRef<'_>, text: &str, around: Around) -> String {
     }
     let mut next = node.next_sibling();
     while let Some(sibling) = next {
-        let is_content = sibling.is_element()
-            || (sibling.is_text() && !strip(&sibling.text()).is_empty());
+        let is_content =
+            sibling.is_element() || (sibling.is_text() && !strip(&sibling.text()).is_empty());
         if is_content {
             break;
         }
@@ -363,7 +388,10 @@ fn item(node: NodeRef<'_>, text: &str) -> String {
     let bullet = match node.parent() {
         Some(parent) if parent.has_name("ol") => format!("{}. ", number(node, parent)),
         _ => {
-            let depth = node.ancestors_it(None).filter(|up| up.has_name("ul")).count();
+            let depth = node
+                .ancestors_it(None)
+                .filter(|up| up.has_name("ul"))
+                .count();
             // Without any list the count is one less than none: the last bullet.
             format!("{} ", BULLETS[(depth + BULLETS.len() - 1) % BULLETS.len()])
         }
@@ -389,7 +417,13 @@ fn indented(text: &str, width: usize) -> String {
     let margin = " ".repeat(width);
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| if line.is_empty() { String::new() } else { format!("{margin}{line}") })
+        .map(|line| {
+            if line.is_empty() {
+                String::new()
+            } else {
+                format!("{margin}{line}")
+            }
+        })
         .collect();
     lines.join("\n")
 }
@@ -418,7 +452,9 @@ fn trimmed_pre(text: &str) -> &str {
 fn columns(cell: NodeRef<'_>) -> usize {
     let asked = cell.attr_or("colspan", "");
     let count = if asked.bytes().all(|byte| byte.is_ascii_digit()) {
-        asked.parse().unwrap_or(if asked.is_empty() { 1 } else { MOST_COLUMNS })
+        asked
+            .parse()
+            .unwrap_or(if asked.is_empty() { 1 } else { MOST_COLUMNS })
     } else {
         1
     };
@@ -434,13 +470,15 @@ fn row(node: NodeRef<'_>, text: &str) -> String {
     let within = |name: &str| parent.is_some_and(|parent| parent.has_name(name));
     let first = node.prev_element_sibling().is_none();
     let count_in = |node: NodeRef<'_>, name: &str| {
-        node.descendants_it().filter(|one| one.has_name(name)).count()
+        node.descendants_it()
+            .filter(|one| one.has_name(name))
+            .count()
     };
     let is_head = cells.iter().all(|cell| cell.has_name("th"))
         || parent.is_some_and(|head| within("thead") && count_in(head, "tr") == 1);
     let table = parent.and_then(|parent| parent.parent());
-    let headless = first
-        && (!within("tbody") || table.is_none_or(|table| count_in(table, "thead") == 0));
+    let headless =
+        first && (!within("tbody") || table.is_none_or(|table| count_in(table, "thead") == 0));
     let opens = first
         && (within("table")
             || (within("tbody")

@@ -38,7 +38,9 @@ pub struct Page {
 /// One text that says why there is no page.
 pub fn fetch_page(web: &dyn Web, asked: &str, raw: bool) -> Result<Page, String> {
     let url = Url::parse(asked.trim()).map_err(|error| {
-        format!("1 validation error for fetchArguments\nurl\n  Input should be a valid URL, {error}")
+        format!(
+            "1 validation error for fetchArguments\nurl\n  Input should be a valid URL, {error}"
+        )
     })?;
     check_robots(web, &url)?;
     let response = follow(web, &url)?;

@@ -356,7 +356,8 @@ mod tests {
 
     #[test]
     fn groups_share_their_rules() {
-        let robots = "User-agent: a\nUser-agent: *\nSitemap: s\nDisallow: /x\nUser-agent: b\nDisallow: /y";
+        let robots =
+            "User-agent: a\nUser-agent: *\nSitemap: s\nDisallow: /x\nUser-agent: b\nDisallow: /y";
         assert!(!permits(robots, "/x"));
         assert!(permits(robots, "/y"));
     }
