@@ -75,6 +75,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         config.servers,
         config.state,
         told=lambda: link.describe(replace(report, servers=servers.reports())),
+        mounts=config.mounts,
     )
     closing.callback(servers.close)
     report = describe(

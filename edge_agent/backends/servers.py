@@ -13,6 +13,7 @@ from typing import Final
 from edge_agent.backends.base import ToolCall
 from edge_agent.backends.catalogue import Catalogues
 from edge_agent.backends.client import Client
+from edge_agent.backends.container import Bundles, missing
 from edge_agent.backends.job import ServerJob
 from edge_agent.backends.keeping import Keeper
 from edge_agent.backends.lines import LineChannel
@@ -21,6 +22,7 @@ from edge_agent.backends.served import Ending, Open, Served
 from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import ModuleUnavailable
 from edge_agent.logs import log_unexpected
+from edge_agent.mounts import Mount
 
 SURVEY_AGAIN_S: Final = (5.0, 300.0)
 _SURVEYS_AT_ONCE: Final = 4
@@ -93,9 +95,16 @@ class Servers:
     """Opens, tends and closes servers. ``told`` is called when a catalogue has changed."""
 
     def __init__(
-        self, tables: Sequence[ServerTable], state: Path, told: Callable[[], None]
+        self,
+        tables: Sequence[ServerTable],
+        state: Path,
+        told: Callable[[], None],
+        mounts: Sequence[Mount] = (),
     ) -> None:
+        tables = [table for table in tables if _can_run(table)]
         self._keeper = Keeper()
+        self._bundles = Bundles()
+        self._mounts = tuple(mounts)
         self._told = told
         self._catalogues = Catalogues(state / "servers")
         self._wake = threading.Event()
@@ -147,17 +156,22 @@ class Servers:
             else:
                 channel.end()
         self._keeper.close()
+        self._bundles.close()
 
     def _opener(self, table: ServerTable) -> Open:
         def process(client: Client, over: Callable[[], None]) -> Ending:
             return LineChannel(self._keeper, command_of(table), client, over)
+
+        def container(client: Client, over: Callable[[], None]) -> Ending:
+            command = self._bundles.command_of(table, self._mounts)
+            return LineChannel(self._keeper, command, client, over)
 
         def remote(client: Client, over: Callable[[], None]) -> Ending:
             from edge_agent.backends.streams import StreamChannel
 
             return StreamChannel(table, client, over)
 
-        return remote if table.backend == "remote" else process
+        return {"process": process, "container": container, "remote": remote}[table.backend]
 
     def _tend(self) -> None:
         """Survey what is due and end what is idle, until the agent stops."""
@@ -190,3 +204,11 @@ class Servers:
                 self._catalogues.keep(served.table.digest, served.catalogue)
             self._told()
         self._wake.set()
+
+
+def _can_run(table: ServerTable) -> bool:
+    """Whether this machine has what a server needs; a container without a runtime is left out."""
+    lacking = missing(table) if table.backend == "container" else ""
+    if lacking:
+        _log.warning("server %s is left out: %s", table.name, lacking)
+    return not lacking
