@@ -134,7 +134,7 @@ def minimal_core(refuses: Mask) -> tuple[str, ...]:
         return ()
     sizes = refuses.sum(axis=0)
     least = refuses[:, sizes == sizes.min()]
-    cores = {_names(column) for column in least.T}
+    cores = {_names(column) for column in np.unique(least.T, axis=0)}
     return min(cores, key=lambda core: (core not in _SHARED, _rank(core)))
 
 

@@ -15,6 +15,8 @@ from solver.rules import Row
 from solver.table import Mask, NodeTable
 from solver.units import Ints
 
+Shape = tuple[int, int]
+
 
 def refusals(
     problem: Problem,
@@ -35,16 +37,18 @@ def refusals(
     hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
     group_of = {c: group for group in board.order.groups for c in group}
     found: list[Unplaced] = []
-    for c in left_out:
+    breaks = _broken(left_out, node, rows, (len(REASONS), len(table)))
+    load = board.load(node)
+    for k, c in enumerate(left_out):
         chained = any(other in hopeless for other in group_of[c] if other != c)
         refuses = np.zeros((len(REASONS), len(table)), np.bool_)
         refuses[: len(FILTERS)] = alone[c]
         able = np.logical_not(alone[c].any(axis=0))
-        broken = _broken(c, node, rows, able) if rows else np.zeros_like(refuses)
+        broken = breaks[k] & able
         refuses |= broken
         crowded = able & ~broken.any(axis=0)
         if rows and len(group_of[c]) == 1 and problem.mode == "sum":
-            crowded |= able & ~_room(c, node, board)
+            crowded |= able & ~_room(c, load, board)
         refuses[REASONS.index(CHAIN if chained else CAPACITY)] |= crowded
         found.append(_refusal(problem.calls[c].id, refuses))
     return tuple(found)
@@ -54,22 +58,22 @@ def _refusal(call: str, refuses: Mask) -> Unplaced:
     return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))
 
 
-def _broken(call: int, node: Ints, rows: Sequence[Row], able: Mask) -> Mask:
-    """Per reason and node, whether the call would break such a rule there."""
-    broken = np.zeros((len(REASONS), len(able)), np.bool_)
+def _broken(left_out: Sequence[int], node: Ints, rows: Sequence[Row], shape: Shape) -> Mask:
+    """Per call left out, reason and node, whether the call would break such a rule there."""
+    broken = np.zeros((len(left_out), *shape), np.bool_)
+    place = {c: k for k, c in enumerate(left_out)}
     for row in rows:
-        if call not in row.calls:
-            continue
-        used = row.used(node)
-        for n in row.nodes[able[row.nodes]]:
-            if used + row.adds(call, int(n)) > row.limit:
-                broken[REASONS.index(row.reason), n] = True
+        at = [j for j, c in enumerate(row.calls.tolist()) if c in place]
+        who = np.array([place[c] for c in row.calls[at].tolist()], np.int64)
+        over = row.used(node) + row.weight[at] > row.limit
+        there = np.ix_(who, np.array([REASONS.index(row.reason)]), row.nodes)
+        broken[there] |= over[:, None, :]
     return broken
 
 
-def _room(call: int, node: Ints, board: Board) -> Mask:
+def _room(call: int, load: tuple[Ints, Ints], board: Board) -> Mask:
     """The nodes that could hold an independent call beside those that are placed."""
-    memory, slots = board.load(node)
+    memory, slots = load
     held = board.resources
     room: Mask = (slots < held.slots_have) & (memory + held.memory_need[call] <= held.memory_have)
     return room

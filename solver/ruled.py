@@ -109,7 +109,7 @@ def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: 
             alone[group] = best
     groups = list(alone)
     first = place_alone_first(
-        board, groups, alone, relaxed.node, lambda node: rules.kept(board, node)
+        board, groups, alone, relaxed.node, lambda node: rules.kept(board, node), deadline
     )
     count = int((first >= 0).sum())
     # Nothing known: no call is placed, and whether any could be is to be proven.

@@ -15,7 +15,7 @@ from solver.filters import allowance
 from solver.makespan import Relaxed, place_makespan, relax, with_room
 from solver.ruled import Rules
 from solver.schedule import Schedule, in_order
-from solver.tied import alone_best
+from solver.tied import FIRST_S, alone_best
 from solver.units import Ints
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def makespan_within(
     if not calls:
         return relaxed, Schedule(board)
     bounds = relax(board, calls)
-    known = _first(board, rules, groups, bounds)
+    known = _first(board, rules, groups, bounds, deadline)
     if kept(rules, schedule):
         known = max((known, schedule), key=lambda s: int((s.node >= 0).sum()))
     same = int((known.node >= 0).sum()) == len(calls)
@@ -61,12 +61,19 @@ def _there_ms(schedule: Schedule, call: int) -> float:
 
 
 def _first(
-    board: Board, rules: Rules, groups: Sequence[tuple[int, ...]], bounds: Relaxed
+    board: Board,
+    rules: Rules,
+    groups: Sequence[tuple[int, ...]],
+    bounds: Relaxed,
+    deadline: float,
 ) -> Schedule:
     """Group after group, each call where it ends first among the nodes that rules allow."""
+    until = max(deadline, time.perf_counter() + FIRST_S)
     urgency = {g: min(float(rules.deadline_ms[c]) for c in g) for g in groups}
     schedule, done = Schedule(board), []
     for group in sorted(groups, key=lambda g: (urgency[g], g)):
+        if time.perf_counter() >= until:
+            break
         for call in group:
             if not _put(schedule, rules, call, bounds):
                 break

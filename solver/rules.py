@@ -33,7 +33,10 @@ class Row:
 
     def used(self, node: Ints) -> int:
         """What an assignment (-1: none) adds up to."""
-        return sum(self.adds(int(c), int(node[c])) for c in self.calls)
+        there = node[self.calls]
+        if self.weight.shape[1] == 1:
+            return int(self.weight[np.isin(there, self.nodes), 0].sum())
+        return sum(self.adds(int(c), int(n)) for c, n in zip(self.calls, there, strict=True))
 
     def adds(self, call: int, node: int) -> int:
         """What one call on one node adds."""

@@ -25,6 +25,8 @@ _MOST_PAIRS = 200_000
 _WRITING_S = 5e-6
 # So many nodes are tried for a call when a first answer has to keep rules.
 _TRIES = 64
+# What a first answer may take where there is no time at all.
+FIRST_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def place_tied(board: Board, deadline: float, gap: float) -> Outcome:
 
 def alone_best(board: Board, group: tuple[int, ...], deadline: float) -> tuple[Alone | None, bool]:
     """The group's optimum on empty nodes (None: there is none), and whether that is certain."""
+    if len(group) == 1:
+        n = int(board.alone_ms[group[0]].argmin())
+        cost = float(board.alone_ms[group[0], n])
+        lone = Alone({group[0]: n}, cost, cost, searched=False)
+        return (lone if math.isfinite(cost) else None), True
     nodes = able(board, group)
     tree = Tree.of(board, group)
     bound, where = cheapest_tree(board, tree, nodes)
@@ -147,11 +154,18 @@ def place_alone_first(
     alone: Mapping[tuple[int, ...], Alone],
     wish: Ints,
     allowed: Callable[[Ints], bool],
+    deadline: float,
 ) -> Ints:
-    """A first answer that is allowed: each group as wished, else where it finds room, else out."""
+    """A first answer that is allowed: each group as wished, else where it finds room, else out.
+
+    Groups that nobody has looked at by the deadline (and a moment more) are out too.
+    """
+    until = max(deadline, time.perf_counter() + FIRST_S)
     node = np.full(len(board.alone_ms), -1, np.int64)
     for group in sorted(groups, key=lambda g: (len(g), alone[g].bound_ms)):
         members = list(group)
+        if time.perf_counter() >= until:
+            break
         if wish[members[0]] >= 0:
             node[members] = wish[members]
             if board.hold(node) and allowed(node):
