@@ -24,6 +24,9 @@ from solver.table import Floats
 from solver.tied import alone_best
 from solver.units import Ints
 
+# So few calls are scheduled in no time, whatever the limit.
+_QUICK = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
@@ -62,7 +65,7 @@ def place_makespan(board: Board, deadline: float, gap: float) -> tuple[Outcome, 
         return Outcome(first, sure, 0.0, name), Schedule(board)
     relaxed = relax(board, calls)
     bound = relaxed.last_ms(calls)
-    schedule = _best_list(board, calls, relaxed, first)
+    schedule = _best_list(board, calls, relaxed, first, deadline)
     if schedule.last_ms() <= bound * (1 + max(gap, 1e-12)):
         proven = sure and schedule.last_ms() <= bound * (1 + 1e-12)
         return Outcome(schedule.node, proven, bound if sure else 0.0, name), schedule
@@ -101,14 +104,19 @@ def relax(board: Board, calls: Sequence[int]) -> Relaxed:
     return Relaxed(end, tail, best_from)
 
 
-def _best_list(board: Board, calls: Sequence[int], relaxed: Relaxed, first: Ints) -> Schedule:
-    """The best of three list schedules, long remaining times first."""
+def _best_list(
+    board: Board, calls: Sequence[int], relaxed: Relaxed, first: Ints, deadline: float
+) -> Schedule:
+    """The best of three list schedules, long remaining times first; of one without time for more."""
     urgency = {c: float(np.min(board.run_ms[c] + relaxed.tail_ms[c])) for c in calls}
     rank = {c: k for k, c in enumerate(board.order.forwards)}
     order = sorted(calls, key=lambda c: (-urgency[c], rank[c]))
     order = _respecting(board, order)
-    found = [in_order(board, order, node) for node in (first, _backtrack(board, calls, relaxed))]
-    found.append(_earliest_end(board, order, relaxed))
+    found = [in_order(board, order, first)]
+    if len(calls) <= _QUICK or time.perf_counter() < deadline:
+        found.append(in_order(board, order, _backtrack(board, calls, relaxed)))
+    if len(calls) <= _QUICK or time.perf_counter() < deadline:
+        found.append(_earliest_end(board, order, relaxed))
     usable = [s for s in found if (s.node[list(calls)] >= 0).all() and math.isfinite(s.last_ms())]
     return min(usable, key=lambda s: s.last_ms())
 
