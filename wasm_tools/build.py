@@ -23,7 +23,7 @@ from wasm_tools.manifest import (
 )
 from wasm_tools.toolchain import Choice, Toolchain, choose
 
-_SOURCES = ("Cargo.toml", "Cargo.lock", "sdk", "python-values", "servers")
+_SOURCES = ("Cargo.toml", "Cargo.lock", "componentize", "sdk", "python-values", "servers")
 
 
 def source_names() -> list[str]:
@@ -82,6 +82,8 @@ def _build_one(name: str, toolchain: Toolchain, workspace: Path) -> Server:
     definitions = list_tools(module)
     text = json.dumps(definitions, indent=2, ensure_ascii=False) + "\n"
     write_atomically(tools_path(name), text.encode())
+    component = DIST / f"{name}.component.wasm"
+    write_atomically(component, toolchain.component(workspace, name))
     artifact = Artifact.of(module)
     return Server(
         name=name,
@@ -90,6 +92,7 @@ def _build_one(name: str, toolchain: Toolchain, workspace: Path) -> Server:
         size=artifact.size,
         sha256=artifact.sha256,
         tools=tuple(definition["name"] for definition in definitions),
+        component=Artifact.of(component),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from wasm_tools import chroot
+from wasm_tools import chroot, components
 from wasm_tools.cargo import cargo_environment, cargo_flags, registry_remaps, remaps, run
 from wasm_tools.errors import ToolchainError
 
@@ -33,6 +33,10 @@ class Toolchain(Protocol):
         """The module of one server. Raises BuildError."""
         ...
 
+    def component(self, workspace: Path, server: str) -> bytes:
+        """The component of one server, from the same sources. Raises BuildError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Debian:
@@ -46,7 +50,27 @@ class Debian:
 
     def compile(self, workspace: Path, server: str) -> bytes:
         """Build in the chroot, whose paths are the same everywhere."""
+        return self._build(chroot.Workplace(self.root, workspace), workspace, server)
+
+    def component(self, workspace: Path, server: str) -> bytes:
+        """Build as a component, and wrap it by a program that is built in the chroot too."""
         place = chroot.Workplace(self.root, workspace)
+        core = workspace / f"{server}.core.wasm"
+        core.write_bytes(self._build(place, workspace, server, *components.FEATURES))
+
+        def build() -> Path:
+            place.run([*components.BUILD, *cargo_flags()], {})
+            return place.target / "release" / "componentize"
+
+        # It is linked to the chroot's C library, so it runs there, in the place of the sources.
+        kept = components.program(workspace, json.dumps(self.describe()), build)
+        shutil.copy(kept, workspace / "wrap")
+        place.run(["./wrap", core.name, "component.wasm"], {})
+        return (workspace / "component.wasm").read_bytes()
+
+    def _build(
+        self, place: chroot.Workplace, workspace: Path, server: str, *features: str
+    ) -> bytes:
         # The names of the crates' directories are known once they are there.
         place.run(["cargo", "fetch", "--locked", "--target", TARGET, *cargo_flags()], {})
         flags = [
@@ -54,7 +78,8 @@ class Debian:
             *remaps({"/build/wasm_tools": "/src"}),
             *registry_remaps(place.cargo_home, Path("/build/cargo")),
         ]
-        place.run(_cargo_build(workspace, server), {"RUSTFLAGS": " ".join(flags)})
+        command = [*_cargo_build(workspace, server), *features]
+        place.run(command, {"RUSTFLAGS": " ".join(flags)})
         return _module(place.target, server)
 
 
@@ -69,6 +94,26 @@ class Rustup:
 
     def compile(self, workspace: Path, server: str) -> bytes:
         """Build in a directory beside the copied sources."""
+        return self._build(workspace, server)
+
+    def component(self, workspace: Path, server: str) -> bytes:
+        """Build as a component, and wrap it by a program that is built here too."""
+        core, wrapped = workspace / f"{server}.core.wasm", workspace / "component.wasm"
+        core.write_bytes(self._build(workspace, server, *components.FEATURES))
+        environment = os.environ | cargo_environment()
+        target = workspace.parent / "target"
+
+        def build() -> Path:
+            inside = environment | {"CARGO_TARGET_DIR": str(target)}
+            run("cargo build", list(components.BUILD), cwd=workspace, environment=inside)
+            return target / "release" / "componentize"
+
+        kept = components.program(workspace, json.dumps(self.describe()), build)
+        command = [str(kept), str(core), str(wrapped)]
+        run("componentize", command, cwd=workspace, environment=environment)
+        return wrapped.read_bytes()
+
+    def _build(self, workspace: Path, server: str, *features: str) -> bytes:
         target = workspace.parent / "target"
         home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
         flags = [*remaps({str(workspace): "/src"}), *registry_remaps(home, home)]
@@ -78,7 +123,7 @@ class Rustup:
         }
         run(
             "cargo build",
-            _cargo_build(workspace, server),
+            [*_cargo_build(workspace, server), *features],
             cwd=workspace,
             environment=os.environ | environment,
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wasm_tools.ask import list_tools
@@ -48,26 +48,37 @@ def verify(
     return findings
 
 
-def _rebuilt_digests(wanted: Sequence[Server], toolchain: Choice) -> dict[str, str]:
+def _rebuilt_digests(wanted: Sequence[Server], toolchain: Choice) -> dict[str, dict[str, str]]:
+    """The digests of fresh builds: server -> file -> SHA-256."""
     tools = choose(toolchain)
-    digests = {}
+    digests: dict[str, dict[str, str]] = {}
     with workspace_copy() as workspace:
         for entry in wanted:
-            digests[entry.name] = hashlib.sha256(tools.compile(workspace, entry.name)).hexdigest()
+            built = {entry.file: tools.compile(workspace, entry.name)}
+            if entry.component is not None:
+                built[entry.component.file] = tools.component(workspace, entry.name)
+            digests[entry.name] = {
+                file: hashlib.sha256(data).hexdigest() for file, data in built.items()
+            }
     return digests
 
 
-def _problems(entry: Server, rebuilt_sha256: str | None) -> list[str]:
+def _problems(entry: Server, rebuilt: Mapping[str, str] | None) -> list[str]:
+    if entry.component is None:
+        return ["has no component: run `python -m wasm_tools build`"]
     problems = []
-    for artifact in filter(None, (entry.module, entry.component)):
+    for artifact in (entry.module, entry.component):
         problems += _artifact_problems(artifact)
     if problems:
         return problems
     problems += _tools_problems(entry)
-    if rebuilt_sha256 not in (None, entry.sha256):
-        problems.append(
-            f"a rebuild gives sha256 {rebuilt_sha256}, the manifest says {entry.sha256}"
-        )
+    for artifact in (entry.module, entry.component):
+        found = rebuilt[artifact.file] if rebuilt is not None else artifact.sha256
+        if found != artifact.sha256:
+            problems.append(
+                f"a rebuild of dist/{artifact.file} gives sha256 {found}, "
+                f"the manifest says {artifact.sha256}"
+            )
     return problems
 
 

@@ -81,7 +81,7 @@ pub(crate) fn take_message(ptr: i32, len: i32) -> Option<Vec<u8>> {
 
 /// Whether there is memory to parse the message: tried out, since running out of
 /// memory later would be a trap.
-fn fits(message: &[u8]) -> bool {
+pub(crate) fn fits(message: &[u8]) -> bool {
     if message.len() < SMALL_BYTES {
         return true;
     }
@@ -154,7 +154,7 @@ static STARTED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::n
 /// Runs the C constructors, which find the preopened directories, once: `_start`
 /// does so by itself, but a host that only calls our exports never ran it.
 #[cfg(target_os = "wasi")]
-fn start_once() {
+pub(crate) fn start_once() {
     extern "C" {
         fn __wasm_call_ctors();
     }

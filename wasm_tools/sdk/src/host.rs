@@ -3,7 +3,7 @@
 use crate::abi::take_message;
 use crate::{Map, Value};
 
-#[cfg(target_os = "wasi")]
+#[cfg(all(target_os = "wasi", not(feature = "component")))]
 #[link(wasm_import_module = "sanderling_host")]
 extern "C" {
     #[link_name = "file_mode"]
@@ -68,7 +68,7 @@ fn ask(request: Map) -> Result<Value, String> {
     }
 }
 
-#[cfg(target_os = "wasi")]
+#[cfg(all(target_os = "wasi", not(feature = "component")))]
 fn exchange(request: &[u8]) -> Option<Vec<u8>> {
     // SAFETY: the host reads `request.len()` bytes at the pointer and nothing else;
     // its answer lies in a buffer that it asked `mcp_alloc` for.
@@ -76,9 +76,10 @@ fn exchange(request: &[u8]) -> Option<Vec<u8>> {
     take_message((place >> 32) as i32, place as i32)
 }
 
-#[cfg(not(target_os = "wasi"))]
+#[cfg(any(not(target_os = "wasi"), feature = "component"))]
 fn exchange(_: &[u8]) -> Option<Vec<u8>> {
-    // Native builds exist for tests; there the file system is asked directly.
+    // Native builds exist for tests, where the file system is asked directly; a
+    // component runs where no edge agent is.
     let _ = take_message;
     None
 }

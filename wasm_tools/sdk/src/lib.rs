@@ -8,6 +8,10 @@
 
 mod abi;
 mod answer;
+#[cfg(all(feature = "component", target_os = "wasi"))]
+pub mod component;
+#[cfg(any(feature = "component", not(target_os = "wasi")))]
+pub mod http;
 mod input;
 mod protocol;
 mod reply;
@@ -30,6 +34,26 @@ pub use wasmmcp_macros::{tool, Input, Output};
 /// A JSON object whose keys keep their order.
 pub type Map = JsonMap<String, Value>;
 
+/// The exports of a core module.
+#[cfg(not(all(feature = "component", target_os = "wasi")))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! module_exports {
+    ($server:expr) => {
+        #[cfg(target_os = "wasi")]
+        #[no_mangle]
+        pub extern "C" fn mcp_alloc(len: i32) -> i32 {
+            $crate::alloc(len)
+        }
+
+        #[cfg(target_os = "wasi")]
+        #[no_mangle]
+        pub extern "C" fn mcp_call(ptr: i32, len: i32) -> i64 {
+            $crate::call(&$server, ptr, len)
+        }
+    };
+}
+
 /// Declares the server: its name, its tools, and with them the module's exports.
 ///
 /// ```ignore
@@ -51,17 +75,7 @@ macro_rules! server {
             tools: &[$($tool::TOOL),+],
         };
 
-        #[cfg(target_os = "wasi")]
-        #[no_mangle]
-        pub extern "C" fn mcp_alloc(len: i32) -> i32 {
-            $crate::alloc(len)
-        }
-
-        #[cfg(target_os = "wasi")]
-        #[no_mangle]
-        pub extern "C" fn mcp_call(ptr: i32, len: i32) -> i64 {
-            $crate::call(&SERVER, ptr, len)
-        }
+        $crate::module_exports!(SERVER);
 
         fn main() {
             $crate::serve(&SERVER);
