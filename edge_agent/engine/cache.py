@@ -83,6 +83,10 @@ class ModuleCache:
         self._touch(digest)
         return str(path)
 
+    def has(self, digest: str) -> bool:
+        """Say whether there is a file of that name, trusted or not."""
+        return self._path(digest).exists()
+
     def store(self, digest: str, compiled: bytes | bytearray) -> None:
         """Keep a compiled module; a full or broken disk only costs a compile later."""
         data = bytes(compiled)

@@ -7,6 +7,7 @@ message and the end of file at once, and its answer is the line with the message
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -31,14 +32,18 @@ class Conversation:
         BadAnswer: the message is no JSON-RPC message, so no server could answer.
     """
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, *, handshake: bool = True) -> None:
         parsed = _parse(message)
         self._id = parsed.get("id")
         self.expects_answer = "id" in parsed and "method" in parsed
         # A line break can stand only between tokens, where a space does as well.
         line = message.replace(b"\n", b" ").replace(b"\r", b" ")
-        lines = [line] if _stands_alone(parsed) else [_initialize(self._id), _INITIALIZED, line]
+        is_modern = _is_modern(parsed)
+        stands_alone = is_modern or parsed.get("method") in _ALONE or not handshake
+        lines = [line] if stands_alone else [_initialize(self._id), _INITIALIZED, line]
         self.input = b"\n".join([*lines, b""])
+        # Over HTTP a request of the later era repeats these in its headers.
+        self.headers = _routing(parsed) if is_modern else {}
 
     def is_answer(self, line: bytes) -> bool:
         """Say whether a line is the answer to the message."""
@@ -133,10 +138,30 @@ def _parse(message: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _stands_alone(message: dict[str, Any]) -> bool:
+def _meta(message: dict[str, Any]) -> dict[str, Any]:
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
-    return message.get("method") in _ALONE or (isinstance(meta, dict) and _VERSION_KEY in meta)
+    return meta if isinstance(meta, dict) else {}
+
+
+def _is_modern(message: dict[str, Any]) -> bool:
+    return _VERSION_KEY in _meta(message)
+
+
+def _routing(message: dict[str, Any]) -> dict[str, str]:
+    wanted = {
+        "mcp-protocol-version": _meta(message).get(_VERSION_KEY),
+        "mcp-method": message.get("method"),
+        "mcp-name": message["params"].get("name"),
+    }
+    return {name: _header_text(text) for name, text in wanted.items() if isinstance(text, str)}
+
+
+def _header_text(text: str) -> str:
+    """Write a text as a header may hold it: what is no plain ASCII in base64."""
+    if text.isascii() and text.isprintable() and text == text.strip():
+        return text
+    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 
 def _initialize(taken_id: Any) -> bytes:

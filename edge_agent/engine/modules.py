@@ -8,32 +8,39 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import wasmtime
 
 from edge_agent.engine.abi import Kind, check_module
 from edge_agent.engine.cache import ModuleCache
 from edge_agent.engine.limits import MIB
+from edge_agent.engine.shapes import COMPONENT_MAGIC
 from edge_agent.errors import EdgeAgentError, ModuleRejected
 from edge_agent.logs import log_unexpected
 
 LARGEST_MODULE_BYTES: Final = 64 * MIB
 LOADED_MODULES: Final = 1024
 _MAGIC: Final = b"\0asm\x01\0\0\0"
-_COMPONENT_MAGIC: Final = b"\0asm\x0d\0\x01\0"
+COMPONENT_MARK: Final = "-is-component"
+if TYPE_CHECKING:
+    from edge_agent.engine.components import Components, LoadedComponent
+
 _log = logging.getLogger(__name__)
 
 Source = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedModule:
-    """A compiled module with its imports resolved."""
+class CoreModule:
+    """A compiled core module with its imports resolved."""
 
     digest: str
     pre: wasmtime.InstancePre
     kind: Kind = Kind.REACTOR
+
+
+LoadedModule: TypeAlias = "CoreModule | LoadedComponent"
 
 
 class _Loading:
@@ -58,11 +65,13 @@ class ModuleStore:
         engine: wasmtime.Engine,
         linker: wasmtime.Linker,
         cache: ModuleCache | None,
+        components: Callable[[], Components],
         capacity: int = LOADED_MODULES,
     ) -> None:
         self._engine = engine
         self._linker = linker
         self._cache = cache
+        self._components = components
         self._capacity = capacity
         self._loaded: OrderedDict[str, LoadedModule] = OrderedDict()
         self._loading: dict[str, _Loading] = {}
@@ -127,9 +136,20 @@ class ModuleStore:
         for kind in Kind:
             found = self._from_disk(digest + kind.value)
             if found is not None:
-                return LoadedModule(digest, self._linker.instantiate_pre(found), kind)
-        module, kind = self._compile(digest, source())
-        return LoadedModule(digest, self._linker.instantiate_pre(module), kind)
+                return CoreModule(digest, self._linker.instantiate_pre(found), kind)
+        # A mark tells without the engine of components, which costs to make.
+        if self._cache and self._cache.has(digest + COMPONENT_MARK):
+            component = self._components().from_disk(digest)
+            if component is not None:
+                return component
+        wasm = source()
+        check_bytes(digest, wasm)
+        if wasm[:8] == COMPONENT_MAGIC:
+            if self._cache:
+                self._cache.store(digest + COMPONENT_MARK, b"")
+            return self._components().compile(digest, wasm)
+        module, kind = self._compile(digest, wasm)
+        return CoreModule(digest, self._linker.instantiate_pre(module), kind)
 
     def _from_disk(self, key: str) -> wasmtime.Module | None:
         path = self._cache.find(key) if self._cache else None
@@ -144,7 +164,6 @@ class ModuleStore:
             return None
 
     def _compile(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
-        check_bytes(digest, wasm)
         try:
             module = wasmtime.Module(self._engine, wasm)
         except wasmtime.WasmtimeError as error:
@@ -161,7 +180,7 @@ def check_bytes(digest: str, wasm: bytes) -> None:
     """Check a module's bytes before anything reads into them.
 
     Raises:
-        ModuleRejected: they are too many, of another digest, or no core module.
+        ModuleRejected: they are too many, of another digest, or no WebAssembly.
     """
     if len(wasm) > LARGEST_MODULE_BYTES:
         raise ModuleRejected(
@@ -174,12 +193,7 @@ def check_bytes(digest: str, wasm: bytes) -> None:
             f"module {digest[:12]}: its bytes have digest {found[:12]}; "
             "register the module again with the bytes that are served"
         )
-    if wasm[:8] == _COMPONENT_MAGIC:
-        raise ModuleRejected(
-            f"module {digest[:12]}: a component, and this agent runs core modules; "
-            "use the .wasm of the same server without .component"
-        )
-    if wasm[:8] != _MAGIC:
+    if wasm[:8] not in {_MAGIC, COMPONENT_MAGIC}:
         raise ModuleRejected(f"module {digest[:12]}: not a WebAssembly module")
 
 

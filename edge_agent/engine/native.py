@@ -14,7 +14,8 @@ from __future__ import annotations
 import ctypes
 import importlib
 import itertools
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -239,6 +240,62 @@ def _raise_trap(trap: ctypes.c_void_p) -> None:
     raise wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - the only way to wrap one
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many parts a store may hold; its memories share the limit of the call."""
+
+    instances: int
+    memories: int
+    tables: int
+    table_elements: int
+
+    @classmethod
+    def of_component(cls, memories: int) -> Shape:
+        """Return the bounds of a component with that many memories."""
+        return cls(instances=300, memories=memories, tables=100, table_elements=TABLE_ELEMENTS * 4)
+
+
+# One memory per instance, so that the limit of one is the limit of all.
+CORE_SHAPE: Final = Shape(1, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
+MOST_MEMORIES: Final = 8
+
+
+class _Storelike:
+    """A guest's store as wasmtime-py's public functions take it."""
+
+    def __init__(self, context: int) -> None:
+        self._address = context
+
+    def _context(self) -> Any:
+        return ctypes.cast(self._address, ctypes.POINTER(_ffi.wasmtime_context_t))
+
+
+class _PerThread(threading.local):
+    """The part of a set's interface that ``case_test_cache`` needs, one set per thread."""
+
+    def __init__(self) -> None:
+        self._items: set[type] = set()
+
+    def clear(self) -> None:
+        self._items.clear()
+
+    def add(self, item: type) -> None:
+        self._items.add(item)
+
+    def __iter__(self) -> Iterator[type]:
+        return iter(self._items)
+
+
+def guard_components() -> None:
+    """Make wasmtime-py's component API safe to use from many threads.
+
+    It fills and reads one set while it converts a value: two calls at once would
+    meet each other's. Imported here, since few agents ever run a component.
+    """
+    types: Any = importlib.import_module("wasmtime.component._types")
+    types.case_test_cache = _PerThread()
+
+
 class Guest:
     """A store with one instance in it: what a call runs in.
 
@@ -249,25 +306,38 @@ class Guest:
     have the types of the ABI (:mod:`edge_agent.engine.abi`).
     """
 
-    __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_store")
+    __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_shape", "_store")
 
-    def __init__(self, engine: wasmtime.Engine, running: Running) -> None:
+    def __init__(
+        self, engine: wasmtime.Engine, running: Running, shape: Shape = CORE_SHAPE
+    ) -> None:
         self._store = _store_new(engine.ptr(), None, None)
         self._context = _store_context(self._store)
         self._raw = (_bindings.wasmtime_val_raw_t * 2)()
         self._instance: Any = None
         self._memory: Any = None
+        self._shape = shape
         _set_epoch_callback(self._store, _on_epoch, None, None)
         self._number = next(_numbers)
         self.serve(running)
 
     def serve(self, running: Running) -> None:
         """Make ``running`` the call that the guest works for, with its limits."""
-        # One memory per instance, so that the limit of one is the limit of all.
-        memory_bytes = running.limits.memory_bytes
-        _store_limiter(self._store, memory_bytes, TABLE_ELEMENTS, 1, TABLES_PER_MODULE, 1)
+        shape = self._shape
+        _store_limiter(
+            self._store,
+            running.limits.memory_bytes // shape.memories,
+            shape.table_elements,
+            shape.instances,
+            shape.tables,
+            shape.memories,
+        )
         _set_epoch_deadline(self._context, 1)
         _writers[self._number] = running
+
+    def storelike(self) -> Any:
+        """Return the store as wasmtime-py's public functions take one."""
+        return _Storelike(self._context)
 
     def set_wasi(self, mounts: Sequence[Mount], streams: Streams | None = None) -> None:
         """Give the guest its directories, and its streams where it has any.

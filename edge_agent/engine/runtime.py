@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
 
@@ -19,7 +20,7 @@ from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
 from edge_agent.engine.host import define_host
 from edge_agent.engine.limits import MIB
-from edge_agent.engine.modules import LoadedModule, ModuleStore, one_line
+from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore, one_line
 from edge_agent.engine.polling import define_polling
 from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
 from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
@@ -33,6 +34,9 @@ from edge_agent.errors import (
     ModuleTrapped,
     OutputTooLarge,
 )
+
+if TYPE_CHECKING:
+    from edge_agent.engine.components import Components, LoadedComponent
 
 # Below a thread's stack of 8 MiB with room for the host functions beneath.
 STACK_BYTES: Final = MIB
@@ -64,9 +68,28 @@ class WasmEngine:
         cache = None
         if cache_directory is not None:
             cache = ModuleCache(cache_directory, self.engine_id, cache_bytes)
-        self.modules = ModuleStore(self.wasmtime_engine, linker, cache)
-        self.watchdog = Watchdog(self.wasmtime_engine.increment_epoch)
+        self._components: Components | None = None
+        self._components_lock = threading.Lock()
+        self._cache_directory, self._cache_bytes = cache_directory, cache_bytes
+        self.modules = ModuleStore(self.wasmtime_engine, linker, cache, self.components)
+        self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()
+
+    def components(self) -> Components:
+        """What runs components, made when the first one comes."""
+        from edge_agent.engine.components import Components
+
+        with self._components_lock:
+            if self._components is None:
+                self._components = Components(
+                    self._cache_directory, self.engine_id, self._cache_bytes
+                )
+            return self._components
+
+    def _interrupt(self) -> None:
+        self.wasmtime_engine.increment_epoch()
+        if self._components is not None:
+            self._components.engine.increment_epoch()
 
     @property
     def version(self) -> str:
@@ -90,6 +113,8 @@ class WasmEngine:
         Raises:
             CallFailed: of the kind that says how the guest ended.
         """
+        if not isinstance(module, CoreModule):
+            return self._send_to_component(module, message, running)
         if session and module.kind is Kind.REACTOR:
             return self._send_in_session(module, message, running, (module.digest, session))
         with on_this_thread(running):
@@ -106,7 +131,7 @@ class WasmEngine:
                 guest.close()
 
     def _send_in_session(
-        self, module: LoadedModule, message: bytes, running: Running, key: tuple[str, str]
+        self, module: CoreModule, message: bytes, running: Running, key: tuple[str, str]
     ) -> Answer:
         with self.sessions.turn(key, running) as (held, note), on_this_thread(running):
             running.restart_clock()
@@ -130,6 +155,20 @@ class WasmEngine:
                 if note.fresh or running.stopped is not None:
                     self.sessions.end(held, str(error))
                 raise
+            finally:
+                self.watchdog.release(running)
+
+    def _send_to_component(
+        self, module: LoadedComponent, message: bytes, running: Running
+    ) -> Answer:
+        with on_this_thread(running):
+            self.watchdog.watch(running)
+            try:
+                if running.stopped is not None:
+                    raise _stopped(running)
+                return self.components().send(module, message, running, self.watchdog)
+            except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+                raise _explain_component(error, running) from None
             finally:
                 self.watchdog.release(running)
 
@@ -166,15 +205,13 @@ def _make_config() -> wasmtime.Config:
     return config
 
 
-def _exchange(
-    guest: native.Guest, module: LoadedModule, message: bytes, running: Running
-) -> Answer:
+def _exchange(guest: native.Guest, module: CoreModule, message: bytes, running: Running) -> Answer:
     begun = time.perf_counter()
     _instantiate(guest, module, running)
     return _ask(guest, message, running, begun)
 
 
-def _instantiate(guest: native.Guest, module: LoadedModule, running: Running) -> None:
+def _instantiate(guest: native.Guest, module: CoreModule, running: Running) -> None:
     try:
         guest.set_wasi(running.mounts)
     except OSError as error:
@@ -260,6 +297,24 @@ def _explain(
         reason = code.name.lower().replace("_", " ") if code else one_line(error)
         return ModuleTrapped(f"module trapped: {reason}{_last_words(running)}")
     return ModuleTrapped(f"module failed: {one_line(error)}{_last_words(running)}")
+
+
+def _explain_component(
+    error: wasmtime.WasmtimeError | wasmtime.Trap, running: Running
+) -> CallFailed:
+    """Say in words how a component ended, whose engine tells it at the end of many lines."""
+    if running.stopped is not None:
+        return _stopped(running)
+    if isinstance(error, wasmtime.ExitTrap):
+        return ModuleTrapped(f"module ended itself with exit code {error.code}")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1].partition(": ")[2] or lines[-1] if lines else type(error).__name__
+    if "memory limit" in str(error) or _ALLOCATION_FAILED in running.stderr:
+        return MemoryExceeded(
+            f"ran out of its {running.limits.memory_mib} MiB of memory; "
+            "ask for less or raise memory_mib"
+        )
+    return ModuleTrapped(f"module trapped: {reason[:200]}{_last_words(running)}")
 
 
 def _ran_out_of_memory(

@@ -1,0 +1,383 @@
+"""``wasi:http/types`` for a component that answers HTTP, as far as one request needs it.
+
+The engine's Python API can run such a component but not hand it a request, so the
+requests, responses and bodies here are our own. Their streams are the engine's: a
+request is read from the standard input of the store, and a response is written to
+its standard output. Outgoing HTTP is not offered.
+
+Interface: https://github.com/WebAssembly/wasi-http/blob/v0.2.4/wit/types.wit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import component
+from wasmtime.component import ResourceHost, ResourceType, Variant
+
+from edge_agent.engine.component_host import scene
+from edge_agent.engine.conversation import HANDSHAKE_VERSION, Conversation
+from edge_agent.errors import BadAnswer, ModuleRejected, OutputTooLarge
+
+HTTP_TYPES: Final = "wasi:http/types"
+PATHS: Final = ("/mcp", "/")
+_RESOURCES: Final = (
+    "fields",
+    "incoming-request",
+    "incoming-body",
+    "future-trailers",
+    "outgoing-response",
+    "outgoing-body",
+    "response-outparam",
+)
+_TAGS: Final = {name: 7001 + index for index, name in enumerate(_RESOURCES)}
+_OTHER_TAG: Final = 7000
+# Resources that these interfaces only mention.
+_ELSEWHERE: Final = frozenset({"pollable", "input-stream", "output-stream", "error", "io-error"})
+# What a hostile component may make us hold.
+_MOST_RESOURCES: Final = 256
+_MOST_HEADER_BYTES: Final = 64 * 1024
+_OK: Final = Variant("ok")
+
+
+class WrongPath(Exception):
+    """The component does not serve at this path."""
+
+
+class HttpSink:
+    """Takes the body of a response, up to its limit."""
+
+    def __init__(self, limit: int, done: Callable[[], None]) -> None:
+        self._limit = limit
+        self._done = done
+        self._body = bytearray()
+        self._is_over = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the body."""
+        if self._is_over:
+            return
+        if len(self._body) + len(data) > self._limit:
+            self._is_over = True
+            self._body.clear()
+            self._done()
+            return
+        self._body += data
+
+    def finish(self) -> None:
+        """Note that the component is done with the body."""
+        self._done()
+
+    def result(self) -> bytes:
+        """Return the body.
+
+        Raises:
+            OutputTooLarge: it is over the limit.
+        """
+        if self._is_over:
+            raise OutputTooLarge(
+                f"the module wrote more than its limit of {self._limit} bytes; "
+                "ask for less or raise output_bytes"
+            )
+        return bytes(self._body)
+
+
+class Exchange:
+    """One request to a component and its response. ``path`` is where it is sent."""
+
+    def __init__(self, conversation: Conversation, sink: HttpSink, path: str) -> None:
+        self.path = path
+        self.sink = sink
+        self.status: int | None = None
+        self.headers: list[tuple[str, bytes]] = []
+        self._conversation = conversation
+        self._held: dict[int, Any] = {}
+        self._next = 1
+        self._header_bytes = 0
+
+    def run(self, store: Any, function: component.Func) -> bytes:
+        """Let the component answer, and return its JSON-RPC answer.
+
+        Raises:
+            WrongPath: it answers at another path.
+            BadAnswer, OutputTooLarge: as its response is.
+            wasmtime.WasmtimeError: as the engine says.
+        """
+        request, outparam = self.own("incoming-request", None), self.own("response-outparam", None)
+        try:
+            function(store, request, outparam)
+        except (wasmtime.WasmtimeError, wasmtime.Trap):
+            if self.status is None:
+                raise  # once it has answered, how it ends is its own affair
+        body = self.sink.result()
+        if self.status is None:
+            raise BadAnswer("the component ended without a response")
+        if self.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            answer = _answer_in(body, self._conversation)
+            if answer is None:
+                raise WrongPath
+            return answer
+        answer = _answer_in(body, self._conversation)
+        if answer is None:
+            said = body[:200].decode(errors="replace").strip()
+            raise BadAnswer(f"the component answered HTTP {self.status}: {' '.join(said.split())}")
+        return answer
+
+    def request_headers(self) -> list[tuple[str, bytes]]:
+        """Return the headers of the request."""
+        headers = {
+            "host": "localhost",
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            "content-length": str(len(self._conversation.input)),
+            "mcp-protocol-version": HANDSHAKE_VERSION,
+            **self._conversation.headers,
+        }
+        return [(name, value.encode()) for name, value in headers.items()]
+
+    # ---- what the component holds
+
+    def own(self, kind: str, value: Any) -> ResourceHost:
+        """Return a new resource for the component, which stands for ``value``.
+
+        Raises:
+            wasmtime.WasmtimeError: it holds too many.
+        """
+        if len(self._held) >= _MOST_RESOURCES:
+            raise wasmtime.WasmtimeError("the component holds too many HTTP resources")
+        number, self._next = self._next, self._next + 1
+        self._held[number] = value
+        return ResourceHost.own(number, _TAGS[kind])
+
+    def find(self, store: Any, resource: Any) -> Any:
+        """Return what a resource of the component stands for."""
+        return self._held.get(resource.to_host(store).rep)
+
+    def drop(self, number: int) -> None:
+        """Forget a resource."""
+        self._held.pop(number, None)
+
+    def take(self, store: Any, resource: Any) -> Any:
+        """Return what a resource stands for, which the component has given away."""
+        return self._held.pop(resource.to_host(store).rep, None)
+
+    def count_header(self, name: str, value: bytes) -> None:
+        """Bound what headers may take.
+
+        Raises:
+            wasmtime.WasmtimeError: it is too much.
+        """
+        self._header_bytes += len(name) + len(value) + 32
+        if self._header_bytes > _MOST_HEADER_BYTES:
+            raise wasmtime.WasmtimeError("the component's headers are too large")
+
+
+def define_others(
+    linker: component.Linker, engine: wasmtime.Engine, name: str, imported: Any
+) -> None:
+    """Define what a component imports under a full name.
+
+    Of ``wasi:http/types`` that is the part above. Everything else, such as outgoing
+    HTTP, is there to be linked, and ends the call when it is used.
+
+    Raises:
+        ModuleRejected: it is no interface.
+    """
+    if not isinstance(imported, component.ComponentInstanceType):
+        raise ModuleRejected(f"component imports {name}, which this agent does not offer")
+    functions = _FUNCTIONS if name.startswith(HTTP_TYPES) else {}
+    with linker.root() as root, root.add_instance(name) as instance:
+        for export, found in imported.exports(engine).items():
+            kind = found.ty
+            if isinstance(kind, ResourceType):
+                if export not in _ELSEWHERE:
+                    tag = _TAGS.get(export, _OTHER_TAG)
+                    instance.add_resource(export, ResourceType.host(tag), _drop)
+            elif isinstance(kind, component.FuncType):
+                implementation = functions.get(export)
+                instance.add_func(
+                    export,
+                    _refusing(f"{name}#{export}")
+                    if implementation is None
+                    else _guarded(implementation),
+                )
+
+
+def _refusing(name: str) -> Callable[..., Any]:
+    def call(*_: Any) -> Any:
+        raise wasmtime.WasmtimeError(f"{name} is not offered to components on this node")
+
+    return call
+
+
+def _drop(_: Any, number: int) -> None:
+    try:
+        scene().http.drop(number)
+    except (wasmtime.WasmtimeError, AttributeError):
+        return
+
+
+def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn whatever goes wrong into a trap of this call: other errors reach any thread."""
+
+    def call(store: Any, *arguments: Any) -> Any:
+        exchange = scene().http
+        if exchange is None:
+            raise wasmtime.WasmtimeError("there is no HTTP request")
+        try:
+            return implementation(exchange, store, *arguments)
+        except wasmtime.WasmtimeError:
+            raise
+        except Exception as error:
+            raise wasmtime.WasmtimeError(f"HTTP: {type(error).__name__}") from error
+
+    return call
+
+
+# ---- fields: a list of names in lower case with their values
+
+
+def _new_fields(exchange: Exchange, _: Any) -> Any:
+    return exchange.own("fields", [])
+
+
+def _fields_from_list(exchange: Exchange, _: Any, entries: list[Any]) -> Any:
+    fields = [(name.lower(), bytes(value)) for name, value in entries]
+    for name, value in fields:
+        exchange.count_header(name, value)
+    return exchange.own("fields", fields)
+
+
+def _fields_get(exchange: Exchange, store: Any, fields: Any, name: str) -> list[bytes]:
+    held = exchange.find(store, fields)
+    return [value for known, value in held if known == name.lower()]
+
+
+def _fields_has(exchange: Exchange, store: Any, fields: Any, name: str) -> bool:
+    return bool(_fields_get(exchange, store, fields, name))
+
+
+def _fields_set(
+    exchange: Exchange, store: Any, fields: Any, name: str, values: list[bytes]
+) -> None:
+    _fields_delete(exchange, store, fields, name)
+    for value in values:
+        _fields_append(exchange, store, fields, name, value)
+
+
+def _fields_delete(exchange: Exchange, store: Any, fields: Any, name: str) -> None:
+    held = exchange.find(store, fields)
+    held[:] = [entry for entry in held if entry[0] != name.lower()]
+
+
+def _fields_append(exchange: Exchange, store: Any, fields: Any, name: str, value: bytes) -> None:
+    exchange.count_header(name, value)
+    exchange.find(store, fields).append((name.lower(), bytes(value)))
+
+
+def _fields_entries(exchange: Exchange, store: Any, fields: Any) -> list[tuple[str, bytes]]:
+    return list(exchange.find(store, fields))
+
+
+def _fields_clone(exchange: Exchange, store: Any, fields: Any) -> Any:
+    return _fields_from_list(exchange, store, exchange.find(store, fields))
+
+
+# ---- the request
+
+
+def _request_headers(exchange: Exchange, _: Any, _request: Any) -> Any:
+    return exchange.own("fields", exchange.request_headers())
+
+
+def _body_stream(_exchange: Exchange, store: Any, _body: Any) -> Any:
+    return scene().resource(store, "stdin")
+
+
+def _body_finish(exchange: Exchange, store: Any, body: Any) -> Any:
+    exchange.take(store, body)
+    return exchange.own("future-trailers", None)
+
+
+# ---- the response
+
+
+def _response_new(exchange: Exchange, store: Any, headers: Any) -> Any:
+    fields = exchange.take(store, headers)
+    return exchange.own("outgoing-response", {"status": 200, "headers": fields})
+
+
+def _response_set_status(exchange: Exchange, store: Any, response: Any, status: int) -> Variant:
+    exchange.find(store, response)["status"] = status
+    return _OK
+
+
+def _response_headers(exchange: Exchange, store: Any, response: Any) -> Any:
+    return exchange.own("fields", exchange.find(store, response)["headers"])
+
+
+def _outparam_set(exchange: Exchange, store: Any, outparam: Any, response: Any) -> None:
+    exchange.take(store, outparam)
+    if isinstance(response, Variant):  # an error code
+        exchange.status = int(HTTPStatus.BAD_GATEWAY)
+        return
+    sent = exchange.take(store, response)
+    exchange.status, exchange.headers = sent["status"], sent["headers"]
+
+
+def _outgoing_write(_exchange: Exchange, store: Any, _body: Any) -> Any:
+    return scene().resource(store, "stdout")
+
+
+def _outgoing_finish(exchange: Exchange, store: Any, body: Any, _trailers: Any) -> None:
+    exchange.take(store, body)
+    exchange.sink.finish()
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "[constructor]fields": _new_fields,
+    "[static]fields.from-list": _fields_from_list,
+    "[method]fields.get": _fields_get,
+    "[method]fields.has": _fields_has,
+    "[method]fields.set": _fields_set,
+    "[method]fields.delete": _fields_delete,
+    "[method]fields.append": _fields_append,
+    "[method]fields.entries": _fields_entries,
+    "[method]fields.clone": _fields_clone,
+    "[method]incoming-request.method": lambda *_: Variant("post"),
+    "[method]incoming-request.path-with-query": lambda exchange, *_: exchange.path,
+    "[method]incoming-request.scheme": lambda *_: Variant("HTTP"),
+    "[method]incoming-request.authority": lambda *_: "localhost",
+    "[method]incoming-request.headers": _request_headers,
+    "[method]incoming-request.consume": lambda exchange, *_: exchange.own("incoming-body", None),
+    "[method]incoming-body.stream": _body_stream,
+    "[static]incoming-body.finish": _body_finish,
+    "[method]future-trailers.subscribe": lambda _, store, *__: scene().resource(store, "sleep", 0),
+    "[method]future-trailers.get": lambda *_: Variant("ok", None),
+    "[constructor]outgoing-response": _response_new,
+    "[method]outgoing-response.status-code": lambda exchange, store, response: exchange.find(
+        store, response
+    )["status"],
+    "[method]outgoing-response.set-status-code": _response_set_status,
+    "[method]outgoing-response.headers": _response_headers,
+    "[method]outgoing-response.body": lambda exchange, *_: exchange.own("outgoing-body", None),
+    "[method]outgoing-body.write": _outgoing_write,
+    "[static]outgoing-body.finish": _outgoing_finish,
+    "[static]response-outparam.set": _outparam_set,
+    "http-error-code": lambda *_: None,
+}
+
+
+def _answer_in(body: bytes, conversation: Conversation) -> bytes | None:
+    """Find the answer in a body of JSON, or of events whose data is JSON."""
+    if conversation.is_answer(body):
+        return body
+    for event in body.replace(b"\r\n", b"\n").split(b"\n\n"):
+        lines = [line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:")]
+        data = b"\n".join(lines)
+        if data and conversation.is_answer(data):
+            return data
+    return None
