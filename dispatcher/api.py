@@ -7,6 +7,8 @@ send without asking first, and nothing here answers such a question.
     GET  /api/tools     {"tools": [MCP tool object + "server"]}
     GET  /api/agents    {"agents": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
+    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"} -> {"server"}
+    POST /api/tools/remove  {"name"} -> {"server"}
     POST /api/explain   {"tool", "arguments", "requirements"} -> a dry run
     POST /api/call      the same -> an MCP result object
     errors              {"error": {"kind", "message"}} with status 4xx or 500
@@ -27,6 +29,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from dispatcher import __version__
+from dispatcher.added import Offer
 from dispatcher.errors import RequestError, SanderlingError
 from dispatcher.gateway import error_result, internal_error
 from dispatcher.registry import NodeState
@@ -52,6 +55,8 @@ class Api:
             ("GET", "/api/tools"): self._tools,
             ("GET", "/api/agents"): self._agents,
             ("GET", "/api/calls"): self._calls,
+            ("POST", "/api/tools/add"): self._add,
+            ("POST", "/api/tools/remove"): self._remove,
             ("POST", "/api/explain"): self._explain,
             ("POST", "/api/call"): self._call,
         }
@@ -101,6 +106,16 @@ class Api:
     async def _calls(self, _: Mapping[str, Any]) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._app.store.calls, RECENT_CALLS)
         return {"calls": [asdict(row) for row in rows]}
+
+    async def _add(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        offer = await asyncio.to_thread(Offer.from_json, body)
+        self._app.add_server(offer)
+        return {"server": offer.name}
+
+    async def _remove(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(body.get("name", ""))
+        self._app.remove_server(name)
+        return {"server": name}
 
     async def _explain(self, body: Mapping[str, Any]) -> dict[str, Any]:
         explanation = self._app.calls.explain(self._request(body))

@@ -13,11 +13,12 @@ from typing import IO
 
 from dispatcher.access import is_loopback
 from dispatcher.account import Account
+from dispatcher.added import AddedTools, Offer
 from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.batching import Batches
 from dispatcher.calls import Calls
 from dispatcher.config import Config
-from dispatcher.errors import ConfigError
+from dispatcher.errors import ConfigError, RequestError
 from dispatcher.links import Links, module_of
 from dispatcher.policy import parse_requirements
 from dispatcher.profiles import Profiles
@@ -67,6 +68,7 @@ class App:
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
+        self._added = AddedTools(self.state)
         self._lock: IO[str] | None = None
 
     async def start(self) -> None:
@@ -85,6 +87,7 @@ class App:
             self.registry.restore_nodes()
             self.profiles.restore()
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
+            self._add_kept()
             self.links.prefetch = self._modules
             self.grpc_port = await self.service.start(host, port, self.token)
             self.links.start()
@@ -119,6 +122,39 @@ class App:
     def parse_requirements(self, obj: object) -> Requirements:
         """A caller's requirements; see :func:`dispatcher.policy.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
+
+    def add_server(self, offer: Offer) -> None:
+        """Keep a tool server in the state directory and make its tools callable.
+
+        Raises:
+            RequestError: another server has its name.
+            ConfigError: the state directory cannot be written.
+        """
+        if self._is_taken(offer.name):
+            raise RequestError(f"a server {offer.name!r} is there already; give another --name")
+        self.registry.add_servers([self._added.add(offer)])
+
+    def remove_server(self, name: str) -> None:
+        """Forget a tool server that was added.
+
+        Raises:
+            RequestError: none of that name was.
+        """
+        if not self._added.remove(name):
+            raise RequestError(f"no server {name!r} was added; `sanderling tools` lists all")
+        self.registry.remove_server(name)
+
+    def _add_kept(self) -> None:
+        for server in self._added.servers():
+            if self._is_taken(server.name):
+                log.warning("added tools: %s is left out: its name is taken", server.name)
+            else:
+                self.registry.add_servers([server])
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether a server that was not added has this name."""
+        known = {server.name for server in self.registry.servers()}
+        return name in known and name not in self._added.names()
 
     def _modules(self) -> list[edge_pb2.Module]:
         return [

@@ -69,6 +69,14 @@ class DispatcherClient:
         """The last calls, newest first."""
         return list(self._ask("GET", "/api/calls")["calls"])
 
+    def add_server(self, offer: Mapping[str, Any]) -> None:
+        """Register a tool server; see :class:`dispatcher.added.Offer`."""
+        self._ask("POST", "/api/tools/add", offer)
+
+    def remove_server(self, name: str) -> None:
+        """Forget a tool server that was added."""
+        self._ask("POST", "/api/tools/remove", {"name": name})
+
     def explain(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """A dry run of ``{"tool", "arguments", "requirements"}``."""
         return self._ask("POST", "/api/explain", question)

@@ -162,6 +162,15 @@ class Registry:
                 self._artifacts.add(server.artifact)
         self._name_tools()
 
+    def remove_server(self, name: str) -> None:
+        """Forget a server and its tools; an unknown name is none."""
+        server = self._servers.pop(name, None)
+        if server is None:
+            return
+        if all(other.artifact.sha256 != server.artifact.sha256 for other in self.servers()):
+            self._artifacts.remove(server.artifact.sha256)
+        self._name_tools()
+
     def servers(self) -> list[ServerEntry]:
         """All tool servers, by name."""
         return [self._servers[name] for name in sorted(self._servers)]

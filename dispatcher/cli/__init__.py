@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from dispatcher import __version__
-from dispatcher.cli import ask, serve, top
+from dispatcher.cli import ask, serve, tools, top
 from dispatcher.cli.common import DONE, FAILED, USAGE, ExamplesGroup
 from dispatcher.errors import ConfigError, SanderlingError
 
@@ -34,7 +34,7 @@ def cli() -> None:
     """Run MCP tools where they belong: on the node that each call fits best."""
 
 
-for command in (*serve.COMMANDS, *ask.COMMANDS, top.top):
+for command in (*serve.COMMANDS, *ask.COMMANDS, tools.tools, top.top):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that ask a dispatcher: `call`, `explain`, `tools`, `agents`."""
+"""The commands that ask a dispatcher: `call`, `explain`, `agents`."""
 
 from __future__ import annotations
 
@@ -125,28 +125,6 @@ def explain(
 @click.command(
     cls=Examples,
     epilog="""
-    sanderling tools
-    sanderling tools --json | jq -r '.[].name'
-    """,
-)
-@JSON
-@ask_options
-def tools(*, as_json: bool, **where: Any) -> int:
-    """List the tools that can be called."""
-    with connection(where, agents=False) as client, told_to_wait("asking for the tools"):
-        found = client.tools()
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        from dispatcher import render
-
-        render.tools(found)
-    return DONE
-
-
-@click.command(
-    cls=Examples,
-    epilog="""
     sanderling agents
     sanderling agents --json
     """,
@@ -205,4 +183,4 @@ def connection(where: dict[str, Any], *, agents: bool = True) -> Iterator[Dispat
         yield client
 
 
-COMMANDS: Final = (call, explain, tools, agents)
+COMMANDS: Final = (call, explain, agents)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import wasmtime
 from wasmtime import component
-from wasmtime.component import ResourceHost, ResourceType, Variant
+from wasmtime.component import ResourceAny, ResourceHost, ResourceType, Variant
 
 from edge_agent.engine.component_host import scene
 from edge_agent.engine.conversation import HANDSHAKE_VERSION, Conversation
@@ -34,6 +34,7 @@ _RESOURCES: Final = (
     "response-outparam",
 )
 _TAGS: Final = {name: 7001 + index for index, name in enumerate(_RESOURCES)}
+_TAGS["headers"] = _TAGS["trailers"] = _TAGS["fields"]
 _OTHER_TAG: Final = 7000
 # Resources that these interfaces only mention.
 _ELSEWHERE: Final = frozenset({"pollable", "input-stream", "output-stream", "error", "io-error"})
@@ -93,6 +94,7 @@ class Exchange:
         self.sink = sink
         self.status: int | None = None
         self.headers: list[tuple[str, bytes]] = []
+        self.store: Any = None  # of the host function that runs now
         self._conversation = conversation
         self._held: dict[int, Any] = {}
         self._next = 1
@@ -152,17 +154,17 @@ class Exchange:
         self._held[number] = value
         return ResourceHost.own(number, _TAGS[kind])
 
-    def find(self, store: Any, resource: Any) -> Any:
+    def find(self, number: int) -> Any:
         """Return what a resource of the component stands for."""
-        return self._held.get(resource.to_host(store).rep)
+        return self._held.get(number)
 
     def drop(self, number: int) -> None:
         """Forget a resource."""
         self._held.pop(number, None)
 
-    def take(self, store: Any, resource: Any) -> Any:
+    def take(self, number: int) -> Any:
         """Return what a resource stands for, which the component has given away."""
-        return self._held.pop(resource.to_host(store).rep, None)
+        return self._held.pop(number, None)
 
     def count_header(self, name: str, value: bytes) -> None:
         """Bound what headers may take.
@@ -228,7 +230,10 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
         if exchange is None:
             raise wasmtime.WasmtimeError("there is no HTTP request")
         try:
-            return implementation(exchange, store, *arguments)
+            # Also of those that nobody asks about: what was lent is so given back.
+            held = [_number_of(store, argument) for argument in arguments]
+            exchange.store = store
+            return implementation(exchange, *held)
         except wasmtime.WasmtimeError:
             raise
         except Exception as error:
@@ -237,103 +242,106 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _number_of(store: Any, argument: Any) -> Any:
+    """Return the number that a resource goes by; any other argument as it is."""
+    return argument.to_host(store).rep if isinstance(argument, ResourceAny) else argument
+
+
 # ---- fields: a list of names in lower case with their values
 
 
-def _new_fields(exchange: Exchange, _: Any) -> Any:
+def _new_fields(exchange: Exchange) -> Any:
     return exchange.own("fields", [])
 
 
-def _fields_from_list(exchange: Exchange, _: Any, entries: list[Any]) -> Any:
+def _fields_from_list(exchange: Exchange, entries: list[Any]) -> Any:
     fields = [(name.lower(), bytes(value)) for name, value in entries]
     for name, value in fields:
         exchange.count_header(name, value)
     return exchange.own("fields", fields)
 
 
-def _fields_get(exchange: Exchange, store: Any, fields: Any, name: str) -> list[bytes]:
-    held = exchange.find(store, fields)
+def _fields_get(exchange: Exchange, fields: Any, name: str) -> list[bytes]:
+    held = exchange.find(fields)
     return [value for known, value in held if known == name.lower()]
 
 
-def _fields_has(exchange: Exchange, store: Any, fields: Any, name: str) -> bool:
-    return bool(_fields_get(exchange, store, fields, name))
+def _fields_has(exchange: Exchange, fields: Any, name: str) -> bool:
+    return bool(_fields_get(exchange, fields, name))
 
 
-def _fields_set(
-    exchange: Exchange, store: Any, fields: Any, name: str, values: list[bytes]
-) -> None:
-    _fields_delete(exchange, store, fields, name)
+def _fields_set(exchange: Exchange, fields: Any, name: str, values: list[bytes]) -> None:
+    _fields_delete(exchange, fields, name)
     for value in values:
-        _fields_append(exchange, store, fields, name, value)
+        _fields_append(exchange, fields, name, value)
 
 
-def _fields_delete(exchange: Exchange, store: Any, fields: Any, name: str) -> None:
-    held = exchange.find(store, fields)
+def _fields_delete(exchange: Exchange, fields: Any, name: str) -> None:
+    held = exchange.find(fields)
     held[:] = [entry for entry in held if entry[0] != name.lower()]
 
 
-def _fields_append(exchange: Exchange, store: Any, fields: Any, name: str, value: bytes) -> None:
+def _fields_append(exchange: Exchange, fields: Any, name: str, value: bytes) -> None:
     exchange.count_header(name, value)
-    exchange.find(store, fields).append((name.lower(), bytes(value)))
+    exchange.find(fields).append((name.lower(), bytes(value)))
 
 
-def _fields_entries(exchange: Exchange, store: Any, fields: Any) -> list[tuple[str, bytes]]:
-    return list(exchange.find(store, fields))
+def _fields_entries(exchange: Exchange, fields: Any) -> list[tuple[str, bytes]]:
+    return list(exchange.find(fields))
 
 
-def _fields_clone(exchange: Exchange, store: Any, fields: Any) -> Any:
-    return _fields_from_list(exchange, store, exchange.find(store, fields))
+def _fields_clone(exchange: Exchange, fields: Any) -> Any:
+    return _fields_from_list(exchange, exchange.find(fields))
 
 
 # ---- the request
 
 
-def _request_headers(exchange: Exchange, _: Any, _request: Any) -> Any:
+def _request_headers(exchange: Exchange, _request: Any) -> Any:
     return exchange.own("fields", exchange.request_headers())
 
 
-def _body_stream(_exchange: Exchange, store: Any, _body: Any) -> Any:
-    return scene().resource(store, "stdin")
+def _body_stream(exchange: Exchange, _body: Any) -> Any:
+    return scene().resource(exchange.store, "stdin")
 
 
-def _body_finish(exchange: Exchange, store: Any, body: Any) -> Any:
-    exchange.take(store, body)
+def _body_finish(exchange: Exchange, body: Any) -> Any:
+    exchange.take(body)
     return exchange.own("future-trailers", None)
 
 
 # ---- the response
 
 
-def _response_new(exchange: Exchange, store: Any, headers: Any) -> Any:
-    fields = exchange.take(store, headers)
+def _response_new(exchange: Exchange, headers: Any) -> Any:
+    fields = exchange.take(headers)
     return exchange.own("outgoing-response", {"status": 200, "headers": fields})
 
 
-def _response_set_status(exchange: Exchange, store: Any, response: Any, status: int) -> Variant:
-    exchange.find(store, response)["status"] = status
+def _response_set_status(exchange: Exchange, response: Any, status: int) -> Variant:
+    exchange.find(response)["status"] = status
     return _OK
 
 
-def _response_headers(exchange: Exchange, store: Any, response: Any) -> Any:
-    return exchange.own("fields", exchange.find(store, response)["headers"])
+def _response_headers(exchange: Exchange, response: Any) -> Any:
+    return exchange.own("fields", exchange.find(response)["headers"])
 
 
-def _outparam_set(exchange: Exchange, store: Any, outparam: Any, response: Any) -> None:
-    exchange.take(store, outparam)
+def _outparam_set(exchange: Exchange, outparam: Any, response: Any) -> None:
+    exchange.take(outparam)
     if isinstance(response, Variant):  # an error code
         exchange.status = int(HTTPStatus.BAD_GATEWAY)
         return
-    sent = exchange.take(store, response)
+    sent = exchange.take(response)
     exchange.status, exchange.headers = sent["status"], sent["headers"]
 
 
-def _outgoing_write(_exchange: Exchange, store: Any, _body: Any) -> Any:
-    return scene().resource(store, "stdout")
+def _outgoing_write(exchange: Exchange, _body: Any) -> Any:
+    return scene().resource(exchange.store, "stdout")
 
 
-def _outgoing_finish(exchange: Exchange, store: Any, body: Any, _trailers: Any) -> None:
-    exchange.take(store, body)
+def _outgoing_finish(exchange: Exchange, body: Any, _trailers: Any) -> None:
+    exchange.take(body)
     exchange.sink.finish()
 
 
@@ -355,12 +363,14 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "[method]incoming-request.consume": lambda exchange, *_: exchange.own("incoming-body", None),
     "[method]incoming-body.stream": _body_stream,
     "[static]incoming-body.finish": _body_finish,
-    "[method]future-trailers.subscribe": lambda _, store, *__: scene().resource(store, "sleep", 0),
+    "[method]future-trailers.subscribe": lambda exchange, *_: scene().resource(
+        exchange.store, "sleep", 0
+    ),
     "[method]future-trailers.get": lambda *_: Variant("ok", None),
     "[constructor]outgoing-response": _response_new,
-    "[method]outgoing-response.status-code": lambda exchange, store, response: exchange.find(
-        store, response
-    )["status"],
+    "[method]outgoing-response.status-code": lambda exchange, response: exchange.find(response)[
+        "status"
+    ],
     "[method]outgoing-response.set-status-code": _response_set_status,
     "[method]outgoing-response.headers": _response_headers,
     "[method]outgoing-response.body": lambda exchange, *_: exchange.own("outgoing-body", None),

@@ -126,6 +126,10 @@ class WasmEngine:
                 return _exchange(guest, module, message, running)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise _explain(error, guest, running) from None
+            except BadAnswer:
+                if running.stopped is not None:  # woken from a sleep, it ended by itself
+                    raise _stopped(running) from None
+                raise
             finally:
                 self.watchdog.release(running)
                 guest.close()
@@ -169,6 +173,10 @@ class WasmEngine:
                 return self.components().send(module, message, running, self.watchdog)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise _explain_component(error, running) from None
+            except BadAnswer:
+                if running.stopped is not None:  # woken from a sleep, it ended by itself
+                    raise _stopped(running) from None
+                raise
             finally:
                 self.watchdog.release(running)
 

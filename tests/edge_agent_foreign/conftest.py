@@ -1,4 +1,7 @@
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,10 @@ from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
 from tests.edge_agent_foreign.serving import AGENT
 
+TOOLS = (
+    Path(os.environ.get("SANDERLING_CACHE") or Path.home() / ".cache/sanderling").expanduser()
+    / "tools"
+)
 MESSAGE = make_call("t", b"{}")
 
 
@@ -44,3 +51,12 @@ def send(engine):
         return engine.send(loaded, message, Running(Limits(**limits), mounts))
 
     return send
+
+
+@pytest.fixture
+def componentize_py():
+    """The command that builds Python components; `tests/prepare-all.sh` installs it."""
+    found = shutil.which("componentize-py", path=f"{TOOLS}/venv/bin:{os.environ['PATH']}")
+    if found is None:
+        pytest.skip("componentize-py is not installed")
+    return found

@@ -120,7 +120,7 @@ def test_an_echo_is_no_answer(send):
 )
 def test_a_hostile_program_is_contained_and_the_next_call_works(send, module, error):
     with pytest.raises(error):
-        send(module, wall_ms=1500, output_bytes=65536)
+        send(module, wall_ms=4000, output_bytes=65536)
     assert text(send(programs.saying())) == "hello"
 
 

@@ -1,0 +1,205 @@
+"""`sanderling tools`: list them, add a module's, remove them, begin a new one."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from dispatcher.cli.ask import ask_options, connection
+from dispatcher.cli.common import (
+    DONE,
+    JSON,
+    STATE,
+    URL,
+    Examples,
+    ExamplesGroup,
+    told_to_wait,
+)
+from dispatcher.errors import ConfigError, SanderlingError
+from dispatcher.state import default_directory
+
+if TYPE_CHECKING:
+    from dispatcher.client import DispatcherClient
+
+_INSPECT_S: Final = 180.0  # the compiler takes its time over a large module
+_ASKS: Final = {
+    "files": "files, of those directories that the node mounts",
+    "egress": "HTTP requests, to where the node's egress rules allow",
+    "file modes": "the permission bits of those files",
+    "sockets": "sockets, which no node gives",
+}
+_MOST_IMPORTS: Final = 12
+
+
+@click.group(
+    cls=ExamplesGroup,
+    invoke_without_command=True,
+    epilog="""
+    sanderling tools
+    sanderling tools --json | jq -r '.[].name'
+    sanderling tools add ./words.wasm
+    sanderling tools remove words
+    """,
+)
+@JSON
+@ask_options
+@click.pass_context
+def tools(context: click.Context, /, *, as_json: bool, **where: Any) -> int:
+    """List the tools that can be called; add or remove those of a module."""
+    if context.invoked_subcommand is not None:
+        return DONE
+    with connection(where, agents=False) as client, told_to_wait("asking for the tools"):
+        found = client.tools()
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        from dispatcher import render
+
+        render.tools(found)
+    return DONE
+
+
+@tools.command(
+    cls=Examples,
+    epilog="""
+    sanderling tools add ./words.wasm
+    sanderling tools add https://example.org/words.wasm --digest 3f1c... --yes
+    """,
+)
+@click.argument("source", metavar="FILE|URL")
+@click.option("--digest", metavar="SHA256", help="What the module's SHA-256 must be.")
+@click.option("--name", help="What to call the server.  [its own name]")
+@click.option("--yes", is_flag=True, help="Add it without asking.")
+@JSON
+@URL
+@STATE
+def add(
+    source: str,
+    digest: str | None,
+    name: str | None,
+    *,
+    yes: bool,
+    as_json: bool,
+    url: str | None,
+    state: Path | None,
+) -> int:
+    """Make the tools of a module callable: of any that speaks MCP.
+
+    A core module or a component, over stdin and stdout or HTTP. Shows what the module offers
+    and asks for, and registers it in the dispatcher that runs, else in the state directory.
+    """
+    from dispatcher.added import Offer, check
+    from dispatcher.sources import read_module
+
+    wasm = read_module(source, digest)
+    with told_to_wait("looking at the module"):
+        found = _inspect(wasm, source)
+    offer = Offer(name or _name_of(found, source), found["version"], wasm, found["tools"])
+    check(offer)
+    if not as_json:
+        _show(offer, found)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError("nobody can be asked here; look at the above and add --yes")
+        click.confirm(f"Add {offer.name}?", abort=True)
+    _register(offer, url, state)
+    if as_json:
+        names = [tool["name"] for tool in offer.tools]
+        click.echo(json.dumps({"server": offer.name, "sha256": offer.sha256, "tools": names}))
+    else:
+        click.echo(f"added {offer.name}")
+    return DONE
+
+
+@tools.command(cls=Examples, epilog="sanderling tools remove words")
+@click.argument("name")
+@URL
+@STATE
+def remove(name: str, url: str | None, state: Path | None) -> int:
+    """Forget the server NAME that was added, with its tools."""
+    client = _client(url, state)
+    if client is not None:
+        client.remove_server(name)
+    else:
+        from dispatcher.added import AddedTools
+
+        if not AddedTools(_directory(state)).remove(name):
+            raise SanderlingError(f"no server {name!r} was added; `sanderling tools` lists all")
+    click.echo(f"removed {name}")
+    return DONE
+
+
+def _inspect(wasm: bytes, source: str) -> dict[str, Any]:
+    """What the module says of itself, told by an agent in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="sanderling-") as directory:
+        file = Path(directory) / "module.wasm"
+        file.write_bytes(wasm)
+        command = [sys.executable, "-m", "edge_agent", "inspect", str(file)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=_INSPECT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise SanderlingError(f"{source}: could not be looked at in time") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise SanderlingError(f"{source}: {said.removeprefix('edge-agent: ')}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _name_of(found: dict[str, Any], source: str) -> str:
+    """The server's own name, else the file's, as a server may be called."""
+    own = found["server"] or Path(source.partition("?")[0]).name.partition(".")[0]
+    return re.sub(r"[^a-z0-9_-]+", "-", own.lower()).strip("-_")[:63]
+
+
+def _show(offer: Any, found: dict[str, Any]) -> None:
+    click.echo(f"{offer.name} {offer.version}".rstrip())
+    click.echo(f"  kind      {found['kind']}, {len(offer.wasm) / 1024:.0f} KiB")
+    click.echo(f"  sha256    {offer.sha256}")
+    for index, tool in enumerate(offer.tools):
+        about = str(tool.get("description") or "").strip().partition("\n")[0][:80]
+        about = "".join(char for char in about if char.isprintable())
+        click.echo(f"  {'tools' if index == 0 else '':<10}{tool['name']}: {about}")
+    asks = [_ASKS[ask] for ask in found["asks"]] or ["nothing but to compute"]
+    for index, ask in enumerate(asks):
+        click.echo(f"  {'asks for' if index == 0 else '':<10}{ask}")
+    imports = found["imports"]
+    more = f" and {len(imports) - _MOST_IMPORTS} more" if len(imports) > _MOST_IMPORTS else ""
+    click.echo(f"  imports   {', '.join(imports[:_MOST_IMPORTS])}{more}")
+
+
+def _register(offer: Any, url: str | None, state: Path | None) -> None:
+    client = _client(url, state)
+    if client is not None:
+        client.add_server(offer.to_json())
+        return
+    from dispatcher.added import AddedTools
+    from wasm_tools import manifest
+
+    if offer.name in {server.name for server in manifest.servers()}:
+        raise SanderlingError(f"{offer.name}: a built-in server has that name; give another --name")
+    AddedTools(_directory(state)).add(offer)
+
+
+def _client(url: str | None, state: Path | None) -> DispatcherClient | None:
+    """The dispatcher that is meant, None where none runs on the state directory."""
+    import os
+
+    from dispatcher.client import TOKEN_VARIABLE, DispatcherClient, running_client
+
+    if url:
+        return DispatcherClient(url, os.environ.get(TOKEN_VARIABLE, ""))
+    return running_client(_directory(state))
+
+
+def _directory(state: Path | None) -> Path:
+    return (state or default_directory()).absolute()

@@ -1,0 +1,149 @@
+"""Components in WAT and from the built-in servers: well-behaved and hostile ones."""
+
+from __future__ import annotations
+
+import wasmtime
+
+from tests.edge_agent.modules import Module
+from tests.edge_agent_foreign.programs import ANSWER
+from wasm_tools import manifest
+
+_STREAMS = """
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type $output (sub resource)))
+    (alias outer 1 $error (type $e)) (export "error" (type $e2 (eq $e)))
+    (type $variant (variant (case "last-operation-failed" (own $e2)) (case "closed")))
+    (export "stream-error" (type $failure (eq $variant)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $output)) (param "contents" (list u8))
+        (result (result (error $failure)))))))
+  (alias export $streams "output-stream" (type $output))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $output (type $o)) (export "output-stream" (type $o2 (eq $o)))
+    (export "get-stdout" (func (result (own $o2))))))
+  (core module $memory (memory (export "memory") 2))
+  (core instance $memory (instantiate $memory))
+  (alias core export $memory "memory" (core memory $mem))
+  (core func $write (canon lower
+    (func $streams "[method]output-stream.blocking-write-and-flush")
+    (memory $mem)))
+  (core func $stdout (canon lower (func $stdout "get-stdout")))
+"""
+_CLOCK = """
+  (import "wasi:io/poll@0.2.0" (instance $poll
+    (export "pollable" (type $pollable (sub resource)))
+    (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
+  (alias export $poll "pollable" (type $pollable))
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+    (alias outer 1 $pollable (type $p)) (export "pollable" (type $p2 (eq $p)))
+    (export "now" (func (result u64)))
+    (export "subscribe-instant" (func (param "when" u64) (result (own $p2))))
+    (export "subscribe-duration" (func (param "when" u64) (result (own $p2))))))
+  (core func $block (canon lower (func $poll "[method]pollable.block")))
+  (core func $now (canon lower (func $clock "now")))
+  (core func $instant (canon lower (func $clock "subscribe-instant")))
+  (core func $duration (canon lower (func $clock "subscribe-duration")))
+"""
+_PARTS = """
+  (core instance $host
+    (export "memory" (memory $mem))
+    (export "write" (func $write)) (export "stdout" (func $stdout)))
+"""
+_CORE_IMPORTS = """
+  (import "host" "memory" (memory 2))
+  (import "host" "write" (func $write (param i32 i32 i32 i32)))
+  (import "host" "stdout" (func $stdout (result i32)))
+"""
+
+
+def _assemble(imports, arguments, core, export, lift):
+    wat = f"""(component {imports}
+      (core module $m {core})
+      (core instance $i (instantiate $m {arguments}))
+      {lift}
+      (export "{export}" (instance $x)))"""
+    return Module(bytes(wasmtime.wat2wasm(wat)))
+
+
+_LIFT_RUN = """(func $run (result (result)) (canon lift (core func $i "run")))
+      (instance $x (export "run" (func $run)))"""
+
+
+def running(body, extra=""):
+    """A component whose ``wasi:cli/run`` is ``body``, with a memory of its own."""
+    core = f'(memory (export "memory") 1) {extra} (func (export "run") (result i32) {body})'
+    return _assemble("", "", core, "wasi:cli/run@0.2.0", _LIFT_RUN)
+
+
+def writing(body, data=ANSWER):
+    """A component whose run has ``$say``, which writes ``data`` on standard output."""
+    escaped = "".join(f"\\{byte:02x}" for byte in data)
+    core = f"""{_CORE_IMPORTS}
+      (data (i32.const 4096) "{escaped}")
+      (func $say (call $write (call $stdout) (i32.const 4096) (i32.const {len(data)})
+                              (i32.const 1024)))
+      (func (export "run") (result i32) {body})"""
+    return _assemble(
+        _STREAMS + _PARTS, '(with "host" (instance $host))', core, "wasi:cli/run@0.2.0", _LIFT_RUN
+    )
+
+
+def saying(data=ANSWER, then=""):
+    return writing(f"(call $say) {then} (i32.const 0)", data)
+
+
+def flooding():
+    return writing("(loop $more (call $say) (br $more)) (i32.const 0)", b"x" * 4096)
+
+
+def sleeping(seconds):
+    """A component that sleeps, once for a duration and once until an instant."""
+    nanoseconds = int(seconds * 1e9)
+    core = f"""
+      (import "clock" "block" (func $block (param i32)))
+      (import "clock" "now" (func $now (result i64)))
+      (import "clock" "instant" (func $instant (param i64) (result i32)))
+      (import "clock" "duration" (func $duration (param i64) (result i32)))
+      (func (export "run") (result i32)
+        (call $block (call $duration (i64.const {nanoseconds})))
+        (call $block (call $instant (i64.add (call $now) (i64.const {nanoseconds}))))
+        (i32.const 0))"""
+    parts = """(core instance $functions
+      (export "block" (func $block)) (export "now" (func $now))
+      (export "instant" (func $instant)) (export "duration" (func $duration)))"""
+    return _assemble(
+        _CLOCK + parts,
+        '(with "clock" (instance $functions))',
+        core,
+        "wasi:cli/run@0.2.0",
+        _LIFT_RUN,
+    )
+
+
+def hoarding(memories):
+    """A component of several memories, each grown for as long as it goes."""
+    modules = "".join(
+        f'(core module $m{n} (memory (export "memory") 1)'
+        ' (func (export "grow") (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16))'
+        " (i32.const -1))))))"
+        f"(core instance $i{n} (instantiate $m{n}))"
+        for n in range(memories)
+    )
+    imports = "".join(f'(import "i{n}" "grow" (func $grow{n}))' for n in range(memories))
+    calls = "".join(f"(call $grow{n})" for n in range(memories))
+    arguments = "".join(f'(with "i{n}" (instance $i{n}))' for n in range(memories))
+    core = f'{imports} (func (export "run") (result i32) {calls} unreachable)'
+    return _assemble(modules, arguments, core, "wasi:cli/run@0.2.0", _LIFT_RUN)
+
+
+def built_in(name):
+    """The component of a built-in server, as it is."""
+    return Module(manifest.component_path(name).read_bytes())
+
+
+def built_in_for_http(name):
+    """The same, of which only the handler of HTTP can be found."""
+    wasm = manifest.component_path(name).read_bytes()
+    return Module(wasm.replace(b"wasi:cli/run@", b"test:cli/run@"))

@@ -1,0 +1,208 @@
+"""Components: `wasi:cli/run`, `wasi:http/incoming-handler`, and what hostile ones get."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from edge_agent.engine.limits import MIB, Limits
+from edge_agent.engine.running import Running
+from edge_agent.engine.runtime import WasmEngine
+from edge_agent.engine.shapes import memories_of
+from edge_agent.errors import (
+    BadAnswer,
+    CallFailed,
+    CallTimeout,
+    ModuleRejected,
+    ModuleTrapped,
+    OutputTooLarge,
+)
+from edge_agent.jsonrpc import make_call
+from edge_agent.mounts import make_mount
+from tests.edge_agent.modules import Module
+from tests.edge_agent_foreign import components
+from tests.edge_agent_foreign.serving import MODERN_META
+
+MESSAGE = make_call("t", b"{}")
+UTC = make_call("get_current_time", b'{"timezone": "UTC"}')
+KINDS = pytest.mark.parametrize(
+    "made", [components.built_in, components.built_in_for_http], ids=["run", "http"]
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """One disk cache for all tests, so that each component is compiled once."""
+    return tmp_path_factory.mktemp("state") / "cache"
+
+
+@pytest.fixture
+def engine(cache):
+    engine = WasmEngine(cache, concurrency=4)
+    yield engine
+    engine.close()
+
+
+def text(answer):
+    return json.loads(answer.data)["result"]["content"][0]["text"]
+
+
+@KINDS
+def test_a_component_answers(send, made):
+    assert json.loads(text(send(made("time"), UTC)))["timezone"] == "UTC"
+
+
+@KINDS
+def test_both_eras_reach_a_component(send, made):
+    params = {"_meta": MODERN_META, "name": "get_current_time", "arguments": {"timezone": "UTC"}}
+    message = {"jsonrpc": "2.0", "id": "ä", "method": "tools/call", "params": params}
+    answer = json.loads(send(made("time"), json.dumps(message).encode()).data)
+    assert answer["id"] == "ä"
+    assert answer["result"]["resultType"] == "complete"
+    message = {"jsonrpc": "2.0", "id": 5, "method": "tools/nothing", "params": {}}
+    answer = json.loads(send(made("time"), json.dumps(message).encode()).data)
+    assert answer["error"]["code"] == -32601
+
+
+@KINDS
+def test_a_component_sees_its_mounts_and_no_more(send, made, tmp_path):
+    (tmp_path / "a.txt").write_text("in a mount")
+    mount = make_mount("/data", tmp_path)
+    module = made("filesystem")
+    read = make_call("read_text_file", b'{"path": "/data/a.txt"}')
+    assert text(send(module, read, mounts=[mount])) == "in a mount"
+    outside = json.loads(send(module, make_call("read_text_file", b'{"path": "/etc/passwd"}')).data)
+    assert outside["result"]["isError"] is True
+
+
+@KINDS
+def test_components_run_side_by_side(send, made):
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: text(send(made("time"), UTC)), range(24)))
+    assert all(json.loads(one)["timezone"] == "UTC" for one in answers)
+
+
+def test_a_component_is_compiled_once_and_kept(tmp_path):
+    module = components.saying()
+    for source in (lambda: module.wasm, pytest.fail):
+        engine = WasmEngine(tmp_path / "kept", concurrency=1)
+        loaded, _ = engine.modules.get(module.digest, source)
+        assert text(engine.send(loaded, MESSAGE, Running())) == "hello"
+        engine.close()
+
+
+def test_an_agent_without_components_makes_no_engine_for_them():
+    code = (
+        "import sys; from edge_agent.engine.runtime import WasmEngine; WasmEngine(None, 1)\n"
+        "print('wasmtime.component' in sys.modules, 'edge_agent.engine.components' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("module", "error"),
+    [
+        (components.running("(i32.const 0)"), BadAnswer),
+        (components.running("unreachable"), ModuleTrapped),
+        (components.running("(loop $l (br $l)) (i32.const 0)"), CallTimeout),
+        (components.running("(i32.const 0)", "(func $s (loop $l (br $l))) (start $s)"), CallTimeout),
+        (components.running("(call $f)", "(func $f (result i32) (i32.add (call $f) (i32.const 1)))"), ModuleTrapped),
+        (components.sleeping(3600), CallTimeout),
+        (components.flooding(), OutputTooLarge),
+        (components.saying(b"no JSON\n"), BadAnswer),
+        (components.hoarding(4), CallFailed),
+    ],
+)  # fmt: skip
+def test_a_hostile_component_is_contained_and_the_next_call_works(send, module, error):
+    with pytest.raises(error):
+        send(module, wall_ms=1000, output_bytes=65536, memory_mib=64)
+    assert text(send(components.saying())) == "hello"
+
+
+def test_the_answer_counts_whatever_comes_after_it(send):
+    for then in ("unreachable", "(loop $l (br $l))"):
+        assert text(send(components.saying(then=then))) == "hello"
+
+
+def test_the_memories_of_a_component_share_its_limit(send):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    module = components.hoarding(4)
+    assert memories_of(module.wasm) == 4
+    before = resident()
+    with pytest.raises(CallFailed):
+        send(module, memory_mib=64)
+    assert resident() - before < 80 * MIB
+    with pytest.raises(ModuleRejected, match="memories"):
+        send(components.hoarding(9))
+
+
+def test_a_looping_component_is_cancelled_and_others_go_on(engine, send):
+    module = components.running("(loop $l (br $l)) (i32.const 0)")
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    running = Running(Limits(wall_ms=60_000))
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(engine.send, loaded, MESSAGE, running)
+        threading.Timer(0.2, engine.cancel, [running]).start()
+        while not outcome.done():
+            assert text(send(components.saying())) == "hello"
+            time.sleep(0.01)
+        with pytest.raises(CallFailed):
+            outcome.result()
+
+
+@pytest.mark.parametrize(
+    ("wasm", "words"),
+    [
+        (b"\0asm\x0d\0\x01\0", "exports neither"),
+        (b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\x0f", "not a valid component"),
+        (b"\0asm\x0d\0\x01\0\x63\x00", "not a valid component"),
+        (b"\0asm\x07\0\x01\0", "not a WebAssembly module"),
+    ],
+)
+def test_what_is_no_tool_server_is_refused(send, wasm, words):
+    with pytest.raises(ModuleRejected, match=words):
+        send(Module(wasm))
+
+
+PYTHON_SERVER = """
+import json
+import sys
+
+class Run:
+    def run(self):
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "id" not in message:
+                continue
+            text = "hello from Python " + sys.version.split()[0]
+            result = {"content": [{"type": "text", "text": text}]}
+            answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+            print(json.dumps(answer), flush=True)
+"""
+WORLD = """
+package local:server;
+package wasi:cli@0.2.0 { interface run { run: func() -> result; } }
+world server { export wasi:cli/run@0.2.0; }
+"""
+
+
+@pytest.mark.extended
+def test_a_python_server_of_componentize_py_runs(send, tmp_path, componentize_py):
+    (tmp_path / "wit").mkdir()
+    (tmp_path / "wit/world.wit").write_text(WORLD)
+    (tmp_path / "app.py").write_text(PYTHON_SERVER)
+    command = [componentize_py, "-d", "wit", "-w", "server", "componentize", "app", "-o", "a.wasm"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=110, capture_output=True)
+    module = Module((tmp_path / "a.wasm").read_bytes())
+    assert text(send(module)).startswith("hello from Python 3")
+    with pytest.raises(CallFailed, match="memory"):
+        send(module, memory_mib=8)
