@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -46,6 +46,7 @@ _MOST_IMPORTS: Final = 12
     sanderling tools --json | jq -r '.[].name'
     sanderling tools add ./words.wasm
     sanderling tools remove words
+    sanderling tools new words --lang python
     """,
 )
 @JSON
@@ -133,6 +134,32 @@ def remove(name: str, url: str | None, state: Path | None) -> int:
         if not AddedTools(_directory(state)).remove(name):
             raise SanderlingError(f"no server {name!r} was added; `sanderling tools` lists all")
     click.echo(f"removed {name}")
+    return DONE
+
+
+@tools.command(
+    cls=Examples,
+    epilog="""
+    sanderling tools new words
+    sanderling tools new words --lang python
+    """,
+)
+@click.argument("name")
+@click.option("--lang", type=click.Choice(["rust", "python"]), default="rust", show_default=True)
+@click.option("--directory", type=click.Path(path_type=Path), help="Where to write it.  [./NAME]")
+def new(name: str, lang: Literal["rust", "python"], directory: Path | None) -> int:
+    """Begin a tool server NAME: a project that builds and tests on its own."""
+    from wasm_tools.errors import WasmToolsError
+    from wasm_tools.new import new_project
+
+    target = directory or Path(name)
+    try:
+        new_project(name, lang, target)
+    except WasmToolsError as error:
+        raise ConfigError(str(error)) from None
+    except OSError as error:
+        raise ConfigError(f"{target}: {(error.strerror or 'cannot be written').lower()}") from None
+    click.echo(f"wrote {target}; {target / 'README.md'} says how to build and test it")
     return DONE
 
 
