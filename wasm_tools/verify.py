@@ -64,15 +64,14 @@ def _rebuilt_digests(wanted: Sequence[Server], toolchain: Choice) -> dict[str, d
 
 
 def _problems(entry: Server, rebuilt: Mapping[str, str] | None) -> list[str]:
-    if entry.component is None:
-        return ["has no component: run `python -m wasm_tools build`"]
+    artifacts = [one for one in (entry.module, entry.component) if one is not None]
     problems = []
-    for artifact in (entry.module, entry.component):
+    for artifact in artifacts:
         problems += _artifact_problems(artifact)
     if problems:
         return problems
     problems += _tools_problems(entry)
-    for artifact in (entry.module, entry.component):
+    for artifact in artifacts:
         found = rebuilt[artifact.file] if rebuilt is not None else artifact.sha256
         if found != artifact.sha256:
             problems.append(
