@@ -69,7 +69,7 @@ def _git(place: Path) -> Case:
         who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"]
         subprocess.run(["git", *who, "-C", str(repository), *words], check=True)
     call = Call("git_log", {"repo_path": str(repository), "max_count": 1})
-    return Case("git", call, _cached("mcp-server-git"), "mcp-server-git (PyPI)")
+    return Case("git", call, _cached("git", "mcp-server-git"), "mcp-server-git (PyPI)")
 
 
 def _thinking(_: Path) -> Case:
@@ -95,13 +95,13 @@ def _image_resize(place: Path) -> Case:
     size = (2).to_bytes(4, "little") * 2 + b"\x01\x00\x18\x00" + bytes(24)
     pixels = (b"\x00\x00\xff\xff\x00\x00" + bytes(2)) * 2
     (place / "dot.bmp").write_bytes(head + (40).to_bytes(4, "little") + size + pixels)
-    return Case(
-        "image-resize", Call("get_image_info", {"image_path": str(place / "dot.bmp")}), None
-    )
+    call = Call("get_image_info", {"image_path": str(place / "dot.bmp")})
+    command, what = _plain("image-resize")
+    return Case("image-resize", call, command, f"{what}, and pillow (PyPI)")
 
 
-def _cached(program: str) -> list[str] | None:
-    found = oracle.cache() / "venv/bin" / program
+def _cached(environment: str, program: str) -> list[str] | None:
+    found = oracle.cache() / environment / "bin" / program
     return [str(found)] if found.exists() else None
 
 

@@ -1,10 +1,10 @@
 """A tool server as one would write it in Python today: a function behind the MCP SDK, over stdio.
 
-    python -m bench.plain_server log-parser | data-aggregate
+    python -m bench.plain_server log-parser | data-aggregate | image-resize
 
-The originals of these two are in no registry, so this stands for them in the benchmarks of
-start and memory. The functions are the readings of the originals that the tests compare with;
-a server with more imports starts later and is larger.
+The originals of these are in no registry, so this stands for them in the benchmarks of
+start and memory. The functions of the first two are the readings of the originals that the
+tests compare with; a server with more imports starts later and is larger.
 """
 
 from __future__ import annotations
@@ -31,7 +31,18 @@ def tools_of(name: str) -> dict[str, Callable[..., Any]]:
         from tests.wasm_tools_vectors import reference_data as data
 
         return {"aggregate_list": data.aggregate_list, "deduplicate": data.deduplicate}
-    raise SystemExit(f"no plain server {name!r}; there are log-parser and data-aggregate")
+    if name == "image-resize":
+        from PIL import Image
+
+        def get_image_info(image_path: str) -> dict[str, Any]:
+            with Image.open(image_path) as image:
+                width, height = image.size
+                return {"width": width, "height": height, "format": image.format}
+
+        return {"get_image_info": get_image_info}
+    raise SystemExit(
+        f"no plain server {name!r}; there are log-parser, data-aggregate, image-resize"
+    )
 
 
 async def serve(name: str) -> None:
