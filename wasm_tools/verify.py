@@ -64,8 +64,10 @@ def _rebuilt_digests(wanted: Sequence[Server], toolchain: Choice) -> dict[str, d
 
 
 def _problems(entry: Server, rebuilt: Mapping[str, str] | None) -> list[str]:
-    artifacts = [one for one in (entry.module, entry.component) if one is not None]
-    problems = []
+    if entry.component is None:
+        return ["has no component: run `python -m wasm_tools build`"]
+    artifacts = (entry.module, entry.component)
+    problems: list[str] = []
     for artifact in artifacts:
         problems += _artifact_problems(artifact)
     if problems:
