@@ -225,9 +225,10 @@ class Calls:
         The scheduler counts the call already; it is told here that the call has ended.
         """
         loop = asyncio.get_running_loop()
-        relay = None if request.progress is None else ProgressRelay(request.progress)
-        if relay is not None:
-            flight.on_progress = relay.put
+        relay = None
+        if request.progress is not None or request.log is not None:
+            relay = ProgressRelay(request.progress, request.log)
+            flight.on_news = relay.put
         wait_ms = _wait_ms(flight, placed, left_ms)
         alarm = loop.call_later(wait_ms / 1000, _expire, flight, task, wait_ms)
         sent_s = time.perf_counter()

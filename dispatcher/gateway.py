@@ -23,9 +23,11 @@ from mcp_types import (
     SERVER_INFO_META_KEY,
     CallToolRequestParams,
     CompleteRequestParams,
+    EmptyResult,
     GetPromptRequestParams,
     ReadResourceRequestParams,
     ServerCapabilities,
+    SetLevelRequestParams,
 )
 from mcp_types import PaginatedRequestParams as ListParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -41,6 +43,7 @@ from dispatcher.errors import (
     SanderlingError,
     UnknownTool,
 )
+from dispatcher.logs import LogLevels
 from dispatcher.proxied import COMPLETE, GET, LISTS, READ, Proxied
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
 from dispatcher.sessions import session_of
@@ -84,6 +87,7 @@ class Gateway:
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.proxied = Proxied(app.registry)
+        self._logs = LogLevels()
         self.server = _DispatcherServer(
             "sanderling",
             version=__version__,
@@ -97,6 +101,7 @@ class Gateway:
         self.server.add_request_handler("tools/call", CallToolRequestParams, self._call_handler)
         for method, params in _PROXIED.items():
             self.server.add_request_handler(method, params, self._proxied_handler)
+        self.server.add_request_handler("logging/setLevel", SetLevelRequestParams, self._set_level)
         self.server.offers = self.proxied.offers
         self.server.middleware = [self._intercept]
 
@@ -120,6 +125,10 @@ class Gateway:
 
     async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
         return await self.call_tool(ctx)
+
+    async def _set_level(self, ctx: Context, params: SetLevelRequestParams) -> HandlerResult:
+        self._logs.set(ctx, params.level)
+        return EmptyResult()
 
     async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
         return await self.ask_proxied(ctx)
@@ -152,6 +161,7 @@ class Gateway:
                 requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
                 session=self._session(ctx, meta),
                 progress=_progress_sink(ctx, meta),
+                log=self._logs.sink(ctx),
                 meta=_tool_meta(meta),
             )
             return (await self._app.calls.call(request)).result
@@ -185,6 +195,7 @@ class Gateway:
                 requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
                 session=self._session(ctx, meta),
                 progress=_progress_sink(ctx, meta),
+                log=self._logs.sink(ctx),
                 meta=_tool_meta(meta),
             )
             reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
@@ -228,7 +239,7 @@ class _DispatcherServer(Server[Any]):
     def get_capabilities(self, *args: Any, **more: Any) -> ServerCapabilities:
         """What the SDK derives, less what no node offers."""
         found = super().get_capabilities(*args, **more)
-        kept: dict[str, Any] = {"completions": found.completions}
+        kept: dict[str, Any] = {"completions": found.completions, "logging": found.logging}
         if found.resources is not None:
             silent = {"subscribe": False, "list_changed": False}
             kept["resources"] = found.resources.model_copy(update=silent)

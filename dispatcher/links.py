@@ -152,9 +152,10 @@ class Links:
         elif kind == "heartbeat":
             self._on_heartbeat(link, message.heartbeat)
         elif kind == "progress":
-            self._on_progress(link, message.progress)
+            self._on_news(link, message.progress)
         elif kind == "log":
             _on_log(link, message.log)
+            self._on_news(link, message.log)
         elif kind == "draining":
             self._on_draining(link, message.draining)
 
@@ -192,10 +193,10 @@ class Links:
         if not link.node.placeable and not link.draining:
             self._registry.resume(link.node)
 
-    def _on_progress(self, link: Link, progress: edge_pb2.Progress) -> None:
-        flight = self._flights.get(progress.call_id)
-        if flight is not None and flight.node == link.node.name and flight.on_progress is not None:
-            flight.on_progress(progress)
+    def _on_news(self, link: Link, news: edge_pb2.Progress | edge_pb2.Log) -> None:
+        flight = self._flights.get(news.call_id)
+        if flight is not None and flight.node == link.node.name and flight.on_news is not None:
+            flight.on_news(news)
 
     def _on_draining(self, link: Link, draining: edge_pb2.Draining) -> None:
         log.info("node %s drains: %s", link.node.name, draining.reason or "no reason given")

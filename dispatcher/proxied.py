@@ -49,12 +49,14 @@ class Proxied:
         self._templates: dict[str, Item] = {}
         self._prompts: dict[str, Item] = {}
         self._completes: set[str] = set()
+        self._servers: set[str] = set()
         self._entries: dict[tuple[str, str, tuple[Offer, ...]], ToolEntry] = {}
 
     def offers(self, kind: str) -> bool:
-        """Whether any node has ``resources``, ``prompts`` or ``completions``."""
+        """Whether any node has ``resources``, ``prompts``, ``completions``, or servers that log."""
         self._follow()
-        found = {
+        found: Mapping[str, Any] = {
+            "logging": self._servers,
             "resources": self._resources or self._templates,
             "prompts": self._prompts,
             "completions": self._completes,
@@ -143,6 +145,7 @@ class Proxied:
         self._templates = _by_name(told, "templates", "uriTemplate")
         self._prompts = _by_name(told, "prompts", "name", qualify=True)
         self._completes = {one.server for _, one in told if one.completions}
+        self._servers = {one.server for _, one in told}
         self._entries.clear()
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 #: ``progress(done, total, message)``: called on the event loop, in order.
 ProgressSink = Callable[[float, float | None, str], Awaitable[None]]
+#: ``log(level, logger, message)``: the same, for the lines that a server logs of the call.
+LogSink = Callable[[str, str, str], Awaitable[None]]
 
 REQUIREMENTS_KEY = "dev.sanderling/requirements"
 PLACEMENT_KEY = "dev.sanderling/placement"
@@ -49,6 +51,7 @@ class CallRequest:
     session: str = ""
     deadline_ms: float | None = None
     progress: ProgressSink | None = None
+    log: LogSink | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 

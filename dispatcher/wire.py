@@ -47,7 +47,7 @@ class Flight:
     instance: str
     repeatable: bool
     done: asyncio.Future[Outcome]
-    on_progress: Callable[[edge_pb2.Progress], None] | None = None
+    on_news: Callable[[edge_pb2.Progress | edge_pb2.Log], None] | None = None
     result_max: int = RESULT_MAX
     sent: bool = False
     _result: edge_pb2.Result | None = None

@@ -204,19 +204,22 @@ class Keeper:
             _signal_group(pid, signal.SIGTERM)
         begun = time.monotonic()
         while time.monotonic() - begun < _LAST_S:
-            with contextlib.suppress(ChildProcessError):
-                while (pid := os.waitpid(-1, os.WNOHANG)[0]) > 0:
-                    if pid in self._ids:
-                        del self._pids[self._ids.pop(pid)]
-                        _signal_group(pid, signal.SIGKILL)
-            children = _children()
-            if not children:
+            # Only the kernel knows that nobody is left: whoever dies hands its children to us
+            # before it can be reaped, while a look at /proc may miss both.
+            try:
+                pid = os.waitpid(-1, os.WNOHANG)[0]
+            except ChildProcessError:
                 return
-            if time.monotonic() - begun > FAREWELL_S or not self._ids:
-                for pid in children:
+            if pid:
+                if pid in self._ids:
+                    del self._pids[self._ids.pop(pid)]
                     _signal_group(pid, signal.SIGKILL)
+                continue
+            if time.monotonic() - begun > FAREWELL_S or not self._ids:
+                for child in _children():
+                    _signal_group(child, signal.SIGKILL)
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(child, signal.SIGKILL)
             time.sleep(0.01)
 
 

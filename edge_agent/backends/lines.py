@@ -87,7 +87,18 @@ class LineChannel:
                 poll.register(self.child.stdin, select.POLLOUT)
                 poll.poll(_POLL_MS)
             except OSError:
-                raise NotSent(f"{self._client.name}: has ended") from None
+                self._await_reason()
+                raise NotSent(f"{self._client.name}: {self._client.gone or 'has ended'}") from None
+
+    def _await_reason(self) -> None:
+        """Let the reader find out why it has ended."""
+        until_s = time.monotonic() + END_S
+        while (
+            self._client.gone is None
+            and threading.current_thread() is not self._reader
+            and time.monotonic() < until_s
+        ):
+            time.sleep(0.01)
 
     def abandon(self, ask: Ask) -> None:
         """Do nothing: the pipe goes on."""

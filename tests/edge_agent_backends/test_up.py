@@ -97,6 +97,26 @@ def test_progress_comes_to_the_client(up):
     assert seen == [(1, 3, "at 1"), (2, 3, "at 2"), (3, 3, "at 3")]
 
 
+@pytest.mark.filterwarnings("ignore:The logging capability is deprecated")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_log_lines_come_to_a_client_that_asked(up, mode):
+    heard = []
+
+    async def on_log(params):
+        heard.append((params.level, params.logger, params.data))
+
+    async def run():
+        async with Client(up.url, mode=mode, logging_callback=on_log) as client:
+            await client.call_tool("note", {"text": "before"})
+            if mode == "legacy":
+                await client.set_logging_level("warning")
+            asked = {"io.modelcontextprotocol/logLevel": "info"} if mode == "auto" else None
+            await client.call_tool("note", {"text": "after"}, meta=asked)
+
+    asyncio.run(run())
+    assert heard == [("warning", "notes", "after")]
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_resources_and_prompts_pass_through(up, mode):
     async def run():

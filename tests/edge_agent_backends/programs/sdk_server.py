@@ -69,6 +69,13 @@ async def count(to: int, pause_s: float, ctx: Context) -> str:
     return "done"
 
 
+@server.tool()
+async def note(text: str, ctx: Context) -> str:
+    """Log a line."""
+    await ctx.session.send_log_message("warning", text, "notes")
+    return "noted"
+
+
 @server.resource("note://today")
 def today() -> str:
     """A note."""
