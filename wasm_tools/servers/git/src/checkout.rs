@@ -303,18 +303,25 @@ impl Check<'_> {
         self.obstacles.changed.insert(shown(path));
     }
 
-    /// A file that will be replaced or removed must be as the index has it.
+    /// A file that will be replaced or removed must be as the index has it, or be gone.
     fn unchanged(&mut self, entry: &Entry) -> Outcome<()> {
-        match self.tree.state(self.index, entry)? {
-            // A submodule's own directory is never touched.
-            State::Same | State::Absent | State::Submodule { .. } => {}
-            State::Changed { .. } => self.reject(&entry.path),
+        let path = &entry.path;
+        // Something else where its directory was is no deletion: git doesn't know that thing.
+        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            match fs::symlink_metadata(self.repo.place(&path[..at])?) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => {
+                    self.reject(path);
+                    return Ok(());
+                }
+                Err(_) => break,
+            }
         }
-        // A directory in the file's place may hold what nobody knows.
-        let place = self.repo.place(&entry.path)?;
-        let is_dir = fs::symlink_metadata(&place).is_ok_and(|found| found.is_dir());
-        if is_dir && entry.mode != mode::COMMIT {
-            self.directory(&entry.path)?;
+        match self.tree.state(self.index, entry)? {
+            State::Absent if fs::symlink_metadata(self.repo.place(path)?).is_err() => {}
+            // A submodule's own directory is never touched.
+            State::Same | State::Submodule { .. } => {}
+            State::Absent | State::Changed { .. } => self.reject(path),
         }
         Ok(())
     }

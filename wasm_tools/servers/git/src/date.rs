@@ -400,10 +400,9 @@ fn guess_word(text: &[u8], fields: &mut Fields, pending: &mut i64, now: i64) {
             .skip(1)
             .position(|name| agreement(text, name) == name.len());
         let last = (agreement(text, "last") == 4).then_some(0);
-        if let Some(at) = named.or(last) {
-            *pending = at as i64 + 1;
-            return;
-        }
+        // Units and weekdays mean nothing without a number.
+        *pending = named.or(last).map_or(0, |at| at as i64 + 1);
+        return;
     }
     for (unit, seconds) in UNITS {
         if agreement(text, unit) >= unit.len() - 1 {

@@ -265,6 +265,9 @@ fn read(bytes: &[u8]) -> Outcome<Vec<Entry>> {
         entries.push(entry);
     }
     check_extensions(&mut reader)?;
+    if entries.iter().any(|entry| entry.path.is_empty()) {
+        return Err(broken());
+    }
     let key = |entry: &Entry| (entry.path.clone(), entry.stage);
     if entries
         .windows(2)
@@ -347,7 +350,8 @@ impl<'a> Reader<'a> {
             group,
             size,
         };
-        (!path.is_empty() && is_safe(&path)).then_some(Entry {
+        // Only entries of a split index have no path; what says so comes after them.
+        (path.is_empty() || is_safe(&path)).then_some(Entry {
             path,
             stage: (flags >> 12 & 3) as u8,
             mode: if mode::is_file(mode) && mode & 0o100 != 0 {

@@ -18,6 +18,8 @@ pub struct Odb {
     dirs: Vec<String>,
     packs: OnceCell<Vec<Pack>>,
     commits: RefCell<HashMap<Oid, Commit>>,
+    /// Loose objects by the first byte of their names, as far as they were listed.
+    loose: RefCell<HashMap<u8, Vec<Oid>>>,
 }
 
 impl Odb {
@@ -41,6 +43,7 @@ impl Odb {
             dirs,
             packs: OnceCell::new(),
             commits: RefCell::default(),
+            loose: RefCell::default(),
         }
     }
 
@@ -146,9 +149,8 @@ impl Odb {
         let dir = &self.dirs[0];
         let path = loose_path(dir, &oid);
         let parent = files::parent(&path);
-        fs::create_dir_all(parent).map_err(|error| Failure::system(&error, parent))?;
         let beside = format!("{parent}/tmp_obj_{}", files::random_name());
-        let written = fs::write(&beside, packed).and_then(|()| {
+        let written = write_in(parent, &beside, &packed).and_then(|()| {
             files::set_mode(&beside, 0o444);
             fs::rename(&beside, &path)
         });
@@ -159,19 +161,32 @@ impl Odb {
         Ok(oid)
     }
 
+    /// The loose objects whose names begin with a byte, as they were when first asked for.
+    fn loose_with(&self, first: u8) -> Vec<Oid> {
+        let list = || {
+            let hex = format!("{first:02x}");
+            let names = self
+                .dirs
+                .iter()
+                .flat_map(|dir| files::names_in(&format!("{dir}/{hex}")));
+            names
+                .filter_map(|name| Oid::from_hex(format!("{hex}{name}").as_bytes()))
+                .collect()
+        };
+        self.loose
+            .borrow_mut()
+            .entry(first)
+            .or_insert_with(list)
+            .clone()
+    }
+
     /// The objects whose names begin so (at least two digits).
     pub fn starting_with(&self, prefix: &str) -> Vec<Oid> {
         let prefix = prefix.to_ascii_lowercase();
         let (Some(low), Some(high)) = (padded(&prefix, '0'), padded(&prefix, 'f')) else {
             return Vec::new();
         };
-        let mut found: Vec<Oid> = Vec::new();
-        for dir in &self.dirs {
-            let (first, _) = prefix.split_at(2);
-            for name in files::names_in(&format!("{dir}/{first}")) {
-                found.extend(Oid::from_hex(format!("{first}{name}").as_bytes()));
-            }
-        }
+        let mut found = self.loose_with(low.0[0]);
         found.retain(|oid| *oid >= low && *oid <= high);
         for pack in self.packs() {
             found.extend(pack.between(&low, &high));
@@ -194,6 +209,17 @@ fn padded(prefix: &str, digit: char) -> Option<Oid> {
 fn loose_path(dir: &str, oid: &Oid) -> String {
     let hex = oid.hex();
     format!("{dir}/{}/{}", &hex[..2], &hex[2..])
+}
+
+/// Writes a file, in a directory that is made where it's missing.
+fn write_in(parent: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
+    match fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(parent)?;
+            fs::write(path, bytes)
+        }
+        done => done,
+    }
 }
 
 fn read_loose(file: fs::File, oid: &Oid) -> Outcome<Object> {

@@ -1,0 +1,72 @@
+"""Where the module keeps what the public server would break."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.wasm_tools.module import Instance, Module
+from tests.wasm_tools_git import soundness
+from tests.wasm_tools_git.scenarios import bare_start, changes, history
+from tests.wasm_tools_git.workshop import Repository
+
+GUEST = "/mounted"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, compiled: Module) -> Repository:
+    base = tmp_path / "base"
+    base.mkdir()
+    compiled.mounts = {GUEST: base}
+    return Repository(base / "repo")
+
+
+def test_a_branch_at_a_tag_is_at_its_commit(repository: Repository, compiled: Module) -> None:
+    history(repository.root)
+    asked = {"repo_path": f"{GUEST}/repo", "branch_name": "at-tag", "base_branch": "v1.0"}
+    result = compiled.call("git_create_branch", asked)
+    assert result["content"][0]["text"] == "Created branch 'at-tag' from 'v1.0'"
+    assert repository.git("cat-file", "-t", "refs/heads/at-tag") == "commit\n"
+
+
+@pytest.mark.parametrize("name", ["@", "HEAD", "side/x", "a/../b", ".x", "x.", "a//b", "x\ny"])
+def test_branches_that_git_has_no_room_for(
+    name: str, repository: Repository, compiled: Module
+) -> None:
+    history(repository.root)
+    before = soundness.look(repository.root)
+    asked = {"repo_path": f"{GUEST}/repo", "branch_name": name}
+    assert compiled.call("git_create_branch", asked)["isError"]
+    assert soundness.look(repository.root) == before
+
+
+def test_a_reset_before_the_first_commit_changes_nothing(
+    repository: Repository, compiled: Module
+) -> None:
+    bare_start(repository.root)
+    before = soundness.look(repository.root)
+    assert compiled.call("git_reset", {"repo_path": f"{GUEST}/repo"})["isError"]
+    assert soundness.look(repository.root) == before
+
+
+def test_a_filter_that_is_a_program_is_refused(repository: Repository, compiled: Module) -> None:
+    repository.init()
+    repository.git("config", "filter.upper.clean", "tr a-z A-Z")
+    repository.write({".gitattributes": "*.txt filter=upper\n", "a.txt": "a\n"})
+    asked = {"repo_path": f"{GUEST}/repo", "files": ["a.txt"]}
+    result = compiled.call("git_add", asked)
+    assert result["isError"]
+    assert "filter 'upper'" in result["content"][0]["text"]
+    assert repository.git("ls-files") == ""
+
+
+def test_without_file_modes_the_bits_of_the_index_count(
+    repository: Repository, compiled: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes(repository.root)
+    monkeypatch.setattr(Instance, "mode_of", lambda _, request: {"error": "no modes here"})
+    asked = {"repo_path": f"{GUEST}/repo"}
+    said = compiled.call("git_diff_unstaged", asked)["content"][0]["text"]
+    patch = repository.git("-c", "core.fileMode=false", "diff")
+    assert said == f"Unstaged changes:\n{patch.removesuffix(chr(10))}"
+    assert not compiled.call("git_add", {**asked, "files": ["."]})["isError"]
+    assert "100644" in repository.git("ls-files", "--stage", "run.sh")
