@@ -3,22 +3,22 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from solver import Call, Label, antichain, cp_tied, parse_problem, place, trees
 from solver.order import Order, inherited_labels
-from tests.solver.strategies import problems
+from tests.solver.strategies import examples, problems
 from tests.solver.test_sum import check
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(problems(most_nodes=3, most_calls=5, tied=True))
 def test_every_answer_is_the_best_one(problem):
     check(problem)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(problems(most_nodes=3, most_calls=5, tied=True))
 def test_nor_does_it_matter_how_much_is_tried_or_known_at_first(problem):
     """One node at a time as a source, no antichain but the widest in the first model."""

@@ -1,15 +1,15 @@
 """Mode makespan: schedules on shared nodes, against every order of every assignment."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from solver import parse_problem, place
 from tests.solver import oracle
-from tests.solver.strategies import problems
+from tests.solver.strategies import AMPLE_S, examples, problems
 from tests.solver.test_sum import check
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(problems(most_nodes=3, most_calls=4, tied=True, mode="makespan"))
 def test_every_answer_is_the_soonest_one(problem):
     check(problem)
@@ -29,6 +29,7 @@ def shop(runs, *, slots=1, memory_mib=100, need_mib=10, nodes=("a",)):
             for i, run in enumerate(runs)
         ],
         "mode": "makespan",
+        "time_limit_s": AMPLE_S,
     }
 
 

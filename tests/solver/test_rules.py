@@ -1,33 +1,33 @@
 """The optional constraints and objectives, against the oracle: both modes, chains, ties."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from solver import parse_problem, place
 from tests.solver import oracle
-from tests.solver.strategies import in_turn, ruled, weighted
+from tests.solver.strategies import examples, in_turn, ruled, weighted
 from tests.solver.test_sum import check
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(ruled(most_calls=4))
 def test_independent_calls_under_every_rule(problem):
     check(problem)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(ruled(most_calls=4, tied=True))
 def test_tied_calls_under_every_rule(problem):
     check(problem)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(ruled(most_calls=4, tied=True, mode="makespan"))
 def test_schedules_under_every_rule(problem):
     check(problem)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(weighted(most_calls=4, tied=True))
 def test_money_energy_and_migrations_count_as_ms(problem):
     check(problem)
@@ -44,13 +44,13 @@ def check_in_turn(problem):
     assert answer["status"] == ("infeasible" if problem["calls"] and not most else "optimal")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(in_turn(most_calls=4, tied=True))
 def test_objectives_in_their_order(problem):
     check_in_turn(problem)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(in_turn(most_calls=3, tied=True, mode="makespan"))
 def test_objectives_of_schedules_in_their_order(problem):
     check_in_turn(problem)

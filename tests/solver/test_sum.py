@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from solver import CallSpec, NodeTable, Placed, parse_problem, place, place_one
 from solver.assign import assign
@@ -14,11 +14,11 @@ from solver.costs import cost_ms
 from solver.cp_sat import Contention, least_cost, most_calls
 from solver.local_search import greedy, total_ms
 from tests.solver import oracle
-from tests.solver.strategies import problems
+from tests.solver.strategies import AMPLE_S, examples, problems
 
 
 def check(problem):
-    answer = place(parse_problem(problem)).to_json()
+    answer = place(parse_problem({"time_limit_s": AMPLE_S} | problem)).to_json()
     most, least = oracle.best(problem)
     assert oracle.violations(problem, answer) == []
     assert len(answer["placements"]) == most
@@ -28,13 +28,13 @@ def check(problem):
     return answer
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(problems())
 def test_every_answer_is_the_best_one(problem):
     check(problem)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(problems(most_nodes=4, most_calls=1))
 def test_one_call_alone_is_answered_as_the_dispatcher_would(problem):
     parsed = parse_problem(problem)
@@ -66,7 +66,7 @@ def contention(problem):
     return cost, Resources.of(demands, table.memory_mib, table.slots)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(problems(most_calls=4))
 def test_cp_sat_alone_agrees_with_every_short_cut(problem):
     if not problem["calls"]:
@@ -85,7 +85,7 @@ def test_cp_sat_alone_agrees_with_every_short_cut(problem):
     assert found.bound_ms <= total_ms(cost, found.node) + 1e-9
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(problems(most_calls=5))
 def test_bounds_hold_and_pairs_left_out_cannot_better_what_is_known(problem):
     if not problem["calls"]:
@@ -122,6 +122,7 @@ def crowd(calls, *, slots, memory_mib=1000, need_mib=10):
             }
             for i in range(calls)
         ],
+        "time_limit_s": AMPLE_S,
     }
 
 
