@@ -37,6 +37,13 @@ def gif(width, height):
     return bytes(whole)
 
 
+def gif_frame(width, height):
+    """A canvas of 4 by 4 with a frame of any size on it."""
+    canvas = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + bytes(6)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0)
+    return canvas + frame + b"\x02\x02\x44\x01\x00;"
+
+
 def bmp(width, height):
     whole = bytearray((VECTORS / "images/g.bmp").read_bytes())
     whole[18:26] = struct.pack("<ii", width, height)
@@ -93,6 +100,36 @@ def test_what_does_not_fit_into_memory_is_refused(images, tmp_path, content):
     # A thumbnail of a JPEG would need only an eighth of each side.
     arguments = {"image_path": path, "width": 10}
     assert "memory of this call" in failure(images, "resize_image", arguments)
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 3), (3, 0)])
+def test_a_frame_without_pixels_is_refused(images, tmp_path, width, height):
+    sound = {"image_path": put(tmp_path, gif_frame(1, 1), "sound"), "width": 2}
+    assert images.call("resize_image", sound)["new_size"] == [2, 2]
+    path = put(tmp_path, gif_frame(width, height))
+    assert images.call("get_image_info", {"image_path": path})["width"] == 4
+    for tool in ("resize_image", "compute_image_hash"):
+        arguments = {"image_path": path, **({"width": 2} if tool == "resize_image" else {})}
+        assert "no pixels" in failure(images, tool, arguments)
+
+
+# What Pillow 13.0 makes of each, in bytes.
+@pytest.mark.parametrize(
+    ("colour", "side", "pillows"),
+    [
+        ((0, 0, 0, 0), 100, 119),
+        ((0, 0, 0, 0), 1000, 3957),
+        ((255, 255, 255, 255), 100, 313),
+        ((255, 255, 255, 255), 1000, 6210),
+        ((10, 20, 30, 40), 100, 318),
+        ((10, 20, 30, 40), 1000, 6214),
+    ],
+)
+def test_one_colour_takes_at_most_twice_pillows_bytes(images, tmp_path, colour, side, pillows):
+    rows = (b"\0" + bytes(colour) * side) * side
+    arguments = {"image_path": put(tmp_path, png(side, side, rows, colour=6)), "width": side}
+    made = images.call("resize_image", {**arguments, "output_format": "PNG"})
+    assert made["output_bytes"] <= 2 * pillows
 
 
 def test_memory_of_the_module_bounds_what_is_decoded(images, tmp_path):

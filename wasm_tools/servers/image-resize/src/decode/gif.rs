@@ -10,12 +10,15 @@ use crate::picture::{Aside, Picture, Transparency};
 
 pub fn decode(file: &[u8], header: &Header) -> Outcome<Picture> {
     let layout = layout(file)?;
+    if layout.width == 0 || layout.height == 0 {
+        return Err(broken("its first frame has no pixels"));
+    }
     let frame = indices(file, &layout)?;
     let (width, full_width) = (layout.width as usize, layout.full_width as usize);
     // What the frame leaves free is transparent, or the first colour.
     let mut samples = vec![layout.transparent.unwrap_or(0); header.pixels() as usize];
     let corner = layout.top as usize * full_width + layout.left as usize;
-    for (row, line) in frame.chunks_exact(width.max(1)).enumerate() {
+    for (row, line) in frame.chunks_exact(width).enumerate() {
         let y = if layout.interlaced {
             interlaced(row, layout.height as usize)
         } else {

@@ -49,7 +49,10 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, EncodingError> {
     };
     info.icc_profile = aside.profile.as_ref().map(|profile| profile.clone().into());
     let samples = packed(picture, info.bit_depth);
-    let adaptive = info.bit_depth as u8 >= 8 && picture.mode != Mode::Palette;
+    // Of one colour, rows compress best as they are: filters tell the first from the others.
+    let pixel = info.color_type.samples() * info.bit_depth as usize / 8;
+    let plain = samples.get(pixel..) == samples.get(..samples.len().saturating_sub(pixel));
+    let adaptive = info.bit_depth as u8 >= 8 && picture.mode != Mode::Palette && !plain;
 
     let mut out = Vec::new();
     let mut encoder = Encoder::with_info(&mut out, info)?;
