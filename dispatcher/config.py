@@ -218,7 +218,8 @@ class AgentConfig(_Table):
 
     ``slots`` and ``memory_mib`` are the agent's own choice where absent. Without a ``tier`` a
     node called device, edge or cloud is of that tier, any other of tier edge. Without a ``site``
-    the nodes of tier cloud are at site "cloud", all others at site "home".
+    the nodes of tier cloud are at site "cloud", all others at site "home". ``env`` holds, by the
+    name of a Wasm server, the variables that it finds.
     """
 
     name: NodeName
@@ -233,6 +234,7 @@ class AgentConfig(_Table):
     egress_limits: EgressLimitsConfig = EgressLimitsConfig()
     egress_audit: DirectoryPath | None = None
     secrets: list[SecretConfig] = []
+    env: dict[Word, dict[Word, str]] = {}
     servers: list[ServerConfig] = []
 
     @model_validator(mode="before")

@@ -68,6 +68,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         lambda module: link.fetcher.fetch(module),  # noqa: PLW0108
         config.mounts,
         config.egress.make(),
+        config.env,
     )
     closing = contextlib.ExitStack()
     closing.callback(backend.close)

@@ -23,6 +23,7 @@ from edge_agent.egress.settings import (
     check_settings,
 )
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, MOST_LIMITS, Limits
+from edge_agent.environment import check_environments
 from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.policy import Policy
@@ -82,6 +83,7 @@ class AgentTable(_Table):
     egress_limits: EgressLimitsTable = EgressLimitsTable()
     egress_audit: str | None = None
     secrets: list[SecretTable] = []
+    env: dict[str, dict[str, str]] = {}
     servers: list[ServerTable] = []
 
 
@@ -107,6 +109,7 @@ class AgentConfig:
     limits: Limits
     egress: EgressSettings = field(default_factory=EgressSettings)
     servers: tuple[ServerTable, ...] = ()
+    env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def load_config(
@@ -191,6 +194,7 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
             table.egress, table.egress_limits, table.secrets, table.egress_audit, environment
         ),
         servers=check_servers(table.servers),
+        env=check_environments(table.env),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
-from edge_agent.egress import CallEgress, Egress
+from edge_agent.egress import Egress
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ModuleUnavailable
@@ -17,7 +17,10 @@ Fetch = Callable[[ModuleRef], bytes]
 
 
 class WasmBackend:
-    """Runs the modules that ``fetch`` brings, with this agent's mounts and egress."""
+    """Runs the modules that ``fetch`` brings, with this agent's mounts and egress.
+
+    ``env`` is what each server, by name, finds as its environment.
+    """
 
     name = "wasm"
 
@@ -27,11 +30,13 @@ class WasmBackend:
         fetch: Fetch,
         mounts: Sequence[Mount] = (),
         egress: Egress | None = None,
+        env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.engine = engine
         self.fetch = fetch
         self._mounts = tuple(mounts)
         self._egress = egress or Egress()
+        self._env = env or {}
 
     def prepare(self, call: ToolCall) -> WasmJob:
         """Return the job of a call, without starting it.
@@ -42,7 +47,8 @@ class WasmBackend:
         if call.module is None:
             raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
         egress = self._egress.for_call(call.server, call.tool, call.id)
-        return WasmJob(self, call, call.module, self._mounts, egress)
+        running = Running(call.limits, self._mounts, egress, self._env.get(call.server))
+        return WasmJob(self, call, call.module, running)
 
     def prefetch(self, module: ModuleRef) -> None:
         """Load a module before its first call.
@@ -69,13 +75,12 @@ class WasmJob:
         backend: WasmBackend,
         call: ToolCall,
         module: ModuleRef,
-        mounts: Sequence[Mount],
-        egress: CallEgress,
+        running: Running,
     ) -> None:
         self._backend = backend
         self._call = call
         self._module = module
-        self._running = Running(call.limits, mounts, egress)
+        self._running = running
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Load the module, run the call, and check the answer.

@@ -41,7 +41,8 @@ def converse(
         done=lambda: watchdog.hasten(running, FAREWELL_S),
     )
     try:
-        guest.set_wasi(running.mounts, native.Streams(conversation.input, output.feed))
+        streams = native.Streams(conversation.input, output.feed)
+        guest.set_wasi(running.mounts, streams, running.env)
     except OSError as error:
         raise CallFailed(f"{error}; create it or change the agent's mounts") from None
     guest.instantiate(pre)

@@ -199,7 +199,7 @@ class Components:
     ) -> tuple[Any, Func]:
         """Make an instance; return its store and the function that runs it."""
         try:
-            guest.set_wasi(running.mounts, native.Streams(conversation.input, feed))
+            guest.set_wasi(running.mounts, native.Streams(conversation.input, feed), running.env)
         except OSError as error:
             raise CallFailed(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()

@@ -15,7 +15,7 @@ import ctypes
 import importlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ USES: Final = (
     "wasi_config_new",
     "wasi_config_preopen_dir",
     "wasi_config_set_argv",
+    "wasi_config_set_env",
     "wasi_config_set_stderr_custom",
     "wasi_config_set_stdin_bytes",
     "wasi_config_set_stdout_custom",
@@ -107,6 +108,9 @@ _wasi_stdout = _function(_with_gil, "wasi_config_set_stdout_custom", None, *([_p
 _wasi_stdin = _function(_with_gil, "wasi_config_set_stdin_bytes", None, _pointer, _pointer)
 _wasi_argv = _function(
     _with_gil, "wasi_config_set_argv", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer
+)
+_wasi_env = _function(
+    _with_gil, "wasi_config_set_env", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer, _pointer
 )
 _byte_vec_new = _function(
     _with_gil, "wasm_byte_vec_new", None, _pointer, ctypes.c_size_t, ctypes.c_char_p
@@ -296,6 +300,13 @@ def guard_components() -> None:
     types.case_test_cache = _PerThread()
 
 
+def _set_env(config: Any, env: Mapping[str, str]) -> None:
+    strings = ctypes.c_char_p * len(env)
+    names = strings(*(name.encode() for name in env))
+    values = strings(*(value.encode() for value in env.values()))
+    _wasi_env(config, len(env), names, values)  # which copies them
+
+
 class Guest:
     """A store with one instance in it: what a call runs in.
 
@@ -339,10 +350,15 @@ class Guest:
         """Return the store as wasmtime-py's public functions take one."""
         return _Storelike(self._context)
 
-    def set_wasi(self, mounts: Sequence[Mount], streams: Streams | None = None) -> None:
-        """Give the guest its directories, and its streams where it has any.
+    def set_wasi(
+        self,
+        mounts: Sequence[Mount],
+        streams: Streams | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Give the guest its directories, and its streams and variables where it has any.
 
-        There is no environment, and no argument but a name.
+        Nothing of the agent's own environment is passed on, and no argument but a name.
 
         Raises:
             OSError: a mounted directory cannot be opened any more.
@@ -351,6 +367,8 @@ class Guest:
         _wasi_stderr(config, _on_stderr, self._number, None)
         if streams is not None:
             self._set_streams(config, streams)
+        if env:
+            _set_env(config, env)
         unopened = ""
         for mount in mounts:
             opened = _wasi_preopen(

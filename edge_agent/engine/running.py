@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +37,7 @@ class Running:
         "clock_zero",
         "deadline",
         "egress",
+        "env",
         "limits",
         "mounts",
         "stderr",
@@ -48,10 +49,12 @@ class Running:
         limits: Limits = DEFAULT_LIMITS,
         mounts: Sequence[Mount] = (),
         egress: CallEgress | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.limits = limits
         self.mounts = mounts
         self.egress = egress
+        self.env = env or {}
         self.clock_zero = time.monotonic()  # where the guest's monotonic clock starts
         self.deadline = self.clock_zero + limits.wall_ms / 1000
         self.stopped: str | None = None

@@ -221,7 +221,7 @@ def _exchange(guest: native.Guest, module: CoreModule, message: bytes, running: 
 
 def _instantiate(guest: native.Guest, module: CoreModule, running: Running) -> None:
     try:
-        guest.set_wasi(running.mounts)
+        guest.set_wasi(running.mounts, env=running.env)
     except OSError as error:
         raise CallFailed(f"{error}; create it or change the agent's mounts") from None
     if running.stopped is not None:

@@ -22,6 +22,7 @@ SIGNATURES = {
     "wasi_config_new": (POINTER,),
     "wasi_config_preopen_dir": (BOOL, POINTER, POINTER, POINTER, BOOL),
     "wasi_config_set_argv": (BOOL, POINTER, SIZE, POINTER),
+    "wasi_config_set_env": (BOOL, POINTER, SIZE, POINTER, POINTER),
     "wasi_config_set_stdin_bytes": (None, POINTER, POINTER),
     "wasi_config_set_stdout_custom": (None, POINTER, "callback", POINTER, "callback"),
     "wasm_byte_vec_new": (None, POINTER, SIZE, POINTER),

@@ -165,6 +165,23 @@ async def test_labels_reach_the_agent(tmp_path):
     assert config.load_config(path, flags, {}).labels == agent.labels
 
 
+async def test_variables_of_modules_reach_the_agent(tmp_path):
+    (tmp_path / "up.toml").write_text(
+        """[[agents]]
+        name = "a"
+        [agents.env.summarize]
+        SUMMARIZE_ENDPOINT = "http://127.0.0.1:81/v1/chat/completions"
+        """
+    )
+    [agent] = load(tmp_path / "up.toml").agents
+    supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
+    path = supervisor._settings(agent)
+    config = pytest.importorskip("edge_agent.config")
+    flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
+    assert config.load_config(path, flags, {}).env == agent.env
+    assert agent.env["summarize"]["SUMMARIZE_ENDPOINT"].endswith(":81/v1/chat/completions")
+
+
 async def test_egress_reaches_the_agent(tmp_path):
     (tmp_path / "key").write_text("from a file\n")
     (tmp_path / "up.toml").write_text(

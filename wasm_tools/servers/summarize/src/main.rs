@@ -1,12 +1,15 @@
-//! The MCP server `summarize`: three tools that tell what texts are about, in their own words.
+//! The MCP server `summarize`: three tools that tell what texts are about, in their own words
+//! or, where the node names an endpoint, in those of a language model.
 
+mod endpoint;
 mod extract;
 mod rank;
 mod sentences;
 mod words;
 
+use endpoint::Endpoint;
 use extract::summary;
-use wasmmcp::{tool, Input, Output, Shape, ToolError};
+use wasmmcp::{egress, tool, Input, Output, Shape, ToolError};
 use wasmmcp::{Answer, CallResult, Map, Value};
 
 const EMPTY: &str = "Error: Empty text provided";
@@ -72,16 +75,36 @@ impl Answer for Summaries {
 #[derive(Output)]
 struct Provider {
     provider: String,
+    /// Where the language model is asked.
+    endpoint: Option<String>,
+    model: Option<String>,
     available_styles: Vec<String>,
     default_max_length: i64,
 }
 
-fn summarized(text: &str, max_length: i64, style: &Style) -> Option<String> {
+/// The endpoint that the node's configuration names, if any.
+fn configured() -> Option<Endpoint> {
+    Endpoint::of(|name| std::env::var(name).ok())
+}
+
+/// One summary; `None` of an empty text. A failing endpoint is an error and nothing else.
+fn summarized(
+    endpoint: Option<&Endpoint>,
+    text: &str,
+    max_length: i64,
+    style: &Style,
+) -> Result<Option<String>, ToolError> {
     if text.trim().is_empty() {
-        return None;
+        return Ok(None);
     }
     let most = usize::try_from(max_length).unwrap_or(usize::MAX);
-    Some(summary(text, most, style.extract()))
+    let made = match endpoint {
+        Some(endpoint) => endpoint
+            .summary(text, most, style.extract(), egress::send)
+            .map_err(ToolError::new)?,
+        None => summary(text, most, style.extract()),
+    };
+    Ok(Some(made))
 }
 
 /// Summarize a text by its most telling sentences.
@@ -89,7 +112,8 @@ fn summarized(text: &str, max_length: i64, style: &Style) -> Option<String> {
 /// Every sentence of the summary stands in the text, in the same order, and there are never more
 /// words than max_length; a sentence is cut only when none is short enough. In scripts without
 /// spaces, such as Chinese or Thai, each letter counts as a word. The same text always has the
-/// same summary.
+/// same summary. On a node that names an endpoint of a language model, that one writes the summary
+/// in its own words instead; where it fails, so does the call.
 #[tool(
     title = "Summarize a text",
     read_only,
@@ -109,7 +133,7 @@ fn summarize_text(
     #[default("concise")]
     style: Style,
 ) -> Result<Summary, ToolError> {
-    summarized(&text, max_length, &style)
+    summarized(configured().as_ref(), &text, max_length, &style)?
         .map(Summary)
         .ok_or_else(|| ToolError::new(EMPTY))
 }
@@ -136,10 +160,12 @@ fn summarize_documents(
     #[default("concise")]
     style: Style,
 ) -> Result<Summaries, ToolError> {
+    let endpoint = configured();
     let each = documents.iter().map(|text| {
-        summarized(text, max_length_per_doc, &style).unwrap_or_else(|| EMPTY.to_owned())
+        summarized(endpoint.as_ref(), text, max_length_per_doc, &style)
+            .map(|made| made.unwrap_or_else(|| EMPTY.to_owned()))
     });
-    Ok(Summaries(each.collect()))
+    each.collect::<Result<_, _>>().map(Summaries)
 }
 
 /// Tell what makes the summaries, in which styles, and of what length unless asked otherwise.
@@ -151,8 +177,14 @@ fn summarize_documents(
     open_world = false
 )]
 fn get_provider_info() -> Result<Provider, ToolError> {
+    let endpoint = configured();
+    let kind = endpoint
+        .as_ref()
+        .map_or("extractive", |_| "openai-compatible");
     Ok(Provider {
-        provider: "extractive".into(),
+        provider: kind.into(),
+        endpoint: endpoint.as_ref().map(|one| one.place().to_owned()),
+        model: endpoint.and_then(|one| one.model),
         available_styles: ["concise", "detailed", "bullet"].map(String::from).into(),
         default_max_length: DEFAULT_WORDS,
     })
