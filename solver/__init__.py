@@ -39,12 +39,18 @@ Calls that arrive together, or come after each other, over the same table::
 long the wait is in ``queue_ms``. ``allow`` and ``deny`` are sets of node ids; keep and reuse the
 same frozenset, since what a policy forbids is cached by its value.
 
+Of a whole problem, what keeps a refused call from running beside those that are placed, by a
+search of its own: the least set of kinds of constraints, as anti_affinity and capacity together::
+
+    conflict(problem, answer, "c3")                                      # ("anti_affinity", ...)
+
 Ids that no table entry has raise :class:`UnknownNode`; every error is a :class:`SolverError` of
 one line.
 """
 
 from solver.batch import place_batch
 from solver.callspec import CallSpec, Profile
+from solver.conflict import conflict
 from solver.costs import Parts
 from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
 from solver.explain import Explanation, Verdict
@@ -77,6 +83,7 @@ __all__ = [
     "UnknownNode",
     "Unplaced",
     "Verdict",
+    "conflict",
     "parse_problem",
     "place",
     "place_batch",

@@ -80,12 +80,12 @@ class Model:
         coefficients: Sequence[int] | NDArray[np.int64],
         low: int = -_INT_MAX,
         high: int = _INT_MAX,
-        only_if: int | None = None,
+        only_if: int | Sequence[int] = (),
     ) -> None:
-        """``low <= sum(coefficient * variable) <= high``, where ``only_if`` (a literal) holds."""
+        """``low <= sum(coefficient * variable) <= high``, where all literals ``only_if`` hold."""
         constraint = self.proto.constraints.add()
-        if only_if is not None:
-            constraint.enforcement_literal.append(only_if)
+        conditions = (only_if,) if isinstance(only_if, int) else only_if
+        constraint.enforcement_literal.extend(conditions)
         constraint.linear.vars.extend(variables)
         constraint.linear.coeffs.extend(coefficients)
         constraint.linear.domain.extend([low, high])
@@ -159,7 +159,22 @@ class Model:
             limit_s -= _BARE_LIMIT_S
         return self._search((_cutting if by_cuts else _whole)(limit_s, gap))
 
+    def conflict(self, assumed: Iterable[int], limit_s: float) -> tuple[Found, tuple[int, ...]]:
+        """Search for any answer in which these literals hold.
+
+        Where that is proven impossible, the second value has those of them that CP-SAT needed
+        for the proof: a core, though not always a smallest one.
+        """
+        self.proto.assumptions.clear()
+        self.proto.assumptions.extend(list(assumed))
+        response, found = self._run(_one_worker(max(limit_s, 0.0)))
+        self.proto.assumptions.clear()
+        return found, tuple(response.sufficient_assumptions_for_infeasibility)
+
     def _search(self, parameters: Any) -> Found:
+        return self._run(parameters)[1]
+
+    def _run(self, parameters: Any) -> tuple[Any, Found]:
         wrapper: Any = helper.SolveWrapper()
         wrapper.set_parameters(parameters)
         response = wrapper.solve(self.proto)
@@ -171,12 +186,13 @@ class Model:
         bound = response.best_objective_bound
         # Within a gap CP-SAT says optimal too; here that word means what it says.
         exact = optimal and bound >= response.objective_value - _OBJECTIVE_SLACK
-        return Found(
+        found = Found(
             values=np.array(response.solution, np.int64) if solved else None,
             proven=status == helper.CpSolverStatus.INFEASIBLE or exact,
             bound=bound,
             within_gap=optimal,
         )
+        return response, found
 
 
 def _bare(limit_s: float, gap: float) -> Any:
@@ -197,6 +213,12 @@ def _cutting(limit_s: float, gap: float) -> Any:
     parameters = _limits(limit_s, gap)
     parameters.num_workers = 1
     parameters.linearization_level = 2
+    return parameters
+
+
+def _one_worker(limit_s: float) -> Any:
+    parameters = _limits(limit_s, 0.0)
+    parameters.num_workers = 1
     return parameters
 
 

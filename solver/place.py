@@ -23,21 +23,7 @@ def place(problem: Problem) -> Answer:
     began = time.perf_counter()
     if not problem.nodes or not problem.calls:
         return _trivial(problem, began)
-    table = NodeTable(problem.nodes, problem.links)
-    order = Order.of(problem.calls)
-    labels = inherited_labels(problem.calls, order)
-    specs = [
-        CallSpec.of(
-            table,
-            call,
-            labels[c],
-            returns=not order.behind[c],
-            overlaps=problem.mode == "makespan",
-            weights=problem.weights,
-        )
-        for c, call in enumerate(problem.calls)
-    ]
-    board = Board.of(table, specs, order)
+    table, specs, board = laid_out(problem)
     deadline = began + problem.time_limit_s
     rules = Rules.of(problem, table, specs, board)
     if problem.mode == "makespan":
@@ -59,6 +45,25 @@ def place(problem: Problem) -> Answer:
             for name in problem.objectives
         ),
     )
+
+
+def laid_out(problem: Problem) -> tuple[NodeTable, list[CallSpec], Board]:
+    """A problem as arrays: its nodes, its calls with the labels that they inherit, and both."""
+    table = NodeTable(problem.nodes, problem.links)
+    order = Order.of(problem.calls)
+    labels = inherited_labels(problem.calls, order)
+    specs = [
+        CallSpec.of(
+            table,
+            call,
+            labels[c],
+            returns=not order.behind[c],
+            overlaps=problem.mode == "makespan",
+            weights=problem.weights,
+        )
+        for c, call in enumerate(problem.calls)
+    ]
+    return table, specs, Board.of(table, specs, order)
 
 
 def _trivial(problem: Problem, began: float) -> Answer:
