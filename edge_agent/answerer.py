@@ -39,6 +39,7 @@ class Answerer:
         limits: Limits,
         mounts: Sequence[Mount],
         egress: Egress | None = None,
+        env: Mapping[str, str] | None = None,
         *,
         stateful: bool = False,
     ) -> None:
@@ -48,10 +49,11 @@ class Answerer:
         self._limits = limits
         self._mounts = tuple(mounts)
         self._egress = egress or Egress()
+        self._env = env
 
     def begin(self) -> Running:
         """Return what a message runs under; with it the message can be cancelled."""
-        return Running(self._limits, self._mounts)
+        return Running(self._limits, self._mounts, env=self._env)
 
     def answer(self, message: bytes, running: Running, session: str = "") -> bytes:
         """Return the module's answer to one message, or one that says why there is none.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+_ENV: Final = "edge_agent.env"
 _SERVE_TOKEN: Final = "SANDERLING_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -89,6 +90,16 @@ def _check_egress(
     return values
 
 
+def _keep_env(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+    """Check the variables and keep them with the command, which has arguments enough."""
+    from edge_agent.environment import parse_variables
+
+    try:
+        context.meta[_ENV] = parse_variables(values)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def _module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every command with a module takes."""
     for option in (
@@ -103,6 +114,14 @@ def _module_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="SCHEME://HOST:PORT",
             callback=_check_egress,
             help="Where the module may send HTTP requests (repeatable).",
+        ),
+        click.option(
+            "--env",
+            multiple=True,
+            metavar="NAME=VALUE",
+            expose_value=False,
+            callback=_keep_env,
+            help="A variable that the module finds (repeatable); no secret.",
         ),
         click.option(
             "--memory-mib",
@@ -224,7 +243,7 @@ def serve(
     engine, loaded = _load(module, state, concurrency=slots)
     stateful = declares_state(engine, loaded, module.read_bytes())
     egress = _egress(allow_egress)
-    answerer = Answerer(engine, loaded, limits, table, egress, stateful=stateful)
+    answerer = Answerer(engine, loaded, limits, table, egress, _env(), stateful=stateful)
     if address is not None:
         _serve_http(answerer, address, _serve_token(token_file), slots)
         engine.close()
@@ -424,10 +443,16 @@ def _egress(texts: tuple[str, ...]) -> Egress:
     return Egress([parse_rule(text) for text in texts])
 
 
+def _env() -> dict[str, str]:
+    """Return the variables of ``--env``."""
+    kept: dict[str, str] = click.get_current_context().meta.get(_ENV, {})
+    return kept
+
+
 def _running(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> Any:
     from edge_agent.engine.running import Running
 
-    return Running(limits, mounts, egress)
+    return Running(limits, mounts, egress, _env())
 
 
 def _load(module: Path, state: Path | None, concurrency: int) -> tuple[WasmEngine, LoadedModule]:

@@ -7,7 +7,7 @@ address of a model; a secret belongs to ``[[secrets]]``, which no module ever se
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from edge_agent.errors import ConfigError
@@ -38,6 +38,22 @@ def check_environments(
         for name, value in variables.items():
             check_variable(f"env.{server}", name, value)
     return environments
+
+
+def parse_variables(texts: Sequence[str]) -> dict[str, str]:
+    """Read variables as a command line has them: ``NAME=VALUE``.
+
+    Raises:
+        ConfigError: one has another form, or cannot be used.
+    """
+    variables = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{name!r}: write NAME=VALUE")
+        check_variable("env", name, value)
+        variables[name] = value
+    return variables
 
 
 def check_variable(where: str, name: str, value: str) -> None:

@@ -96,6 +96,8 @@ def test_failed_call_is_one_line(run, tmp_path, module, options, words):
         (["call", "MODULE", "t", "--mount", "x=."], "absolute"),
         (["call", "MODULE", "t", "--mount", "/x=.", "--mount", "/x=/"], "mounted twice"),
         (["call", "MODULE", "t", "--allow-egress", "example.org"], "SCHEME://HOST:PORT"),
+        (["call", "MODULE", "t", "--env", "NAME"], "NAME=VALUE"),
+        (["serve", "MODULE", "--env", "API_KEY=abc"], "use [[secrets]]"),
         (["call", "MODULE", "t", "--wall-ms", "0"], "--wall-ms"),
         (["fly"], "fly"),
         (["run"], "--dispatcher"),

@@ -1,10 +1,14 @@
 """summarize with a language model: an endpoint on loopback, asked through the agent's egress."""
 
+import asyncio
 import hashlib
 import json
 import socket
+import subprocess
+import sys
 
 import pytest
+from mcp import Client
 
 import wasm_tools
 from edge_agent.backends.base import ModuleRef, ToolCall
@@ -14,7 +18,9 @@ from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallTimeout, ConfigError
 from tests.edge_agent_egress.site import Site, page_of
+from tests.integration.conftest import started
 
+AGENT = [sys.executable, "-m", "edge_agent"]
 KEY = "sk-of-this-node-alone"
 TEXT = "The river floods every spring. Farmers build dams against it. My neighbour likes jazz."
 
@@ -107,6 +113,51 @@ def test_the_endpoint_writes_the_summary_and_the_host_adds_the_key(make, site):
     assert asked["model"] == "small"
     assert "30 words" in asked["messages"][0]["content"]
     assert asked["messages"][1] == {"role": "user", "content": TEXT}
+
+
+def test_a_nodes_file_and_a_command_line_tell_the_endpoint(site, tmp_path, monkeypatch):
+    answer(site, "Of an endpoint.")
+    monkeypatch.setenv("API_KEY_OF_TEST", KEY)
+    endpoint = f"{site.url}/v1/chat/completions"
+    (tmp_path / "up.toml").write_text(
+        f"""[dispatcher]
+        port = 0
+        [[agents]]
+        name = "edge"
+        egress = ["{site.url}"]
+        secrets = [{{ to = "{site.url}", header = "X-Key", env = "API_KEY_OF_TEST" }}]
+        env = {{ summarize = {{ SUMMARIZE_ENDPOINT = "{endpoint}" }} }}
+        """
+    )
+
+    async def ask(url):
+        async with Client(url) as client:
+            return await client.call_tool("summarize_text", {"text": TEXT})
+
+    with started(tmp_path / "state", "--config", tmp_path / "up.toml") as up:
+        assert asyncio.run(ask(up.url)).structured_content == {"result": "Of an endpoint."}
+    assert f"x-key: {KEY}".encode() in site.requests[0].lower()
+
+    module = wasm_tools.module_path("summarize")
+    line = ["--env", f"SUMMARIZE_ENDPOINT={endpoint}", "--allow-egress", site.url]
+    called = subprocess.run(
+        [*AGENT, "call", module, "summarize_text", "--args", json.dumps({"text": TEXT}), *line],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b"Of an endpoint." in called.stdout
+    params = {"name": "summarize_text", "arguments": {"text": TEXT}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    served = subprocess.run(
+        [*AGENT, "serve", module, *line],
+        input=json.dumps(message).encode() + b"\n",
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b"Of an endpoint." in served.stdout
+    assert len(site.requests) == 3
 
 
 def test_a_model_that_says_too_much_is_cut(make, site):
