@@ -43,6 +43,7 @@ Of a whole problem, what keeps a refused call from running beside those that are
 search of its own: the least set of kinds of constraints, as anti_affinity and capacity together::
 
     conflict(problem, answer, "c3")                                      # ("anti_affinity", ...)
+    mends(problem, answer)["c3"]                     # "let 2 calls of group g run on pi4"
 
 Ids that no table entry has raise :class:`UnknownNode`; every error is a :class:`SolverError` of
 one line.
@@ -55,6 +56,7 @@ from solver.costs import Parts
 from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
 from solver.explain import Explanation, Verdict
 from solver.filters import REASONS
+from solver.mend_batch import mends
 from solver.place import place
 from solver.problem import Answer, Call, Label, Link, Node, Placement, Problem, Unplaced
 from solver.schema import parse_problem
@@ -84,6 +86,7 @@ __all__ = [
     "Unplaced",
     "Verdict",
     "conflict",
+    "mends",
     "parse_problem",
     "place",
     "place_batch",

@@ -33,10 +33,17 @@ from solver.table import Mask, NodeTable
 _SUGGESTIONS = 2
 
 
-def smallest_relaxation(table: NodeTable, call: CallSpec, refuses: Mask) -> str:
+# What to change about a reason on a node (by index) among the calls of a batch; else None.
+Beside = Callable[[str, int], str | None]
+
+
+def smallest_relaxation(
+    table: NodeTable, call: CallSpec, refuses: Mask, beside: Beside | None = None
+) -> str:
     """What to change, on the nodes that fewest reasons keep from running the call.
 
     ``refuses`` has one row per reason (in their order) and one column per node of the table.
+    ``beside`` has the first word on reasons that lie in the other calls of a batch.
     Empty where the table has no nodes alive.
     """
     alive = np.flatnonzero(table.alive)
@@ -48,7 +55,8 @@ def smallest_relaxation(table: NodeTable, call: CallSpec, refuses: Mask) -> str:
         if sizes[i] > sizes[alive].min() or len(ways) == _SUGGESTIONS:
             break
         changes = [
-            _change(table, call, i, REASONS[int(row)]) for row in np.flatnonzero(refuses[:, i])
+            (beside and beside(REASONS[int(row)], i)) or _change(table, call, i, REASONS[int(row)])
+            for row in np.flatnonzero(refuses[:, i])
         ]
         ways.append(" and ".join(changes))
     return ", or ".join(ways)

@@ -26,7 +26,20 @@ def refusals(
     node: Ints,
     rows: Sequence[Row],
 ) -> tuple[Unplaced, ...]:
-    """Why each call without a node has none.
+    """Why each call without a node has none."""
+    found = refused(problem, table, specs, board, node, rows)
+    return tuple(_refusal(problem.calls[c].id, refuses) for c, refuses in found.items())
+
+
+def refused(
+    problem: Problem,
+    table: NodeTable,
+    specs: Sequence[CallSpec],
+    board: Board,
+    node: Ints,
+    rows: Sequence[Row],
+) -> dict[int, Mask]:
+    """Per call without a node what each node refuses it for, shape (reasons, nodes).
 
     A node that the call alone could use counts under the rules that the call would break there
     beside the calls that are placed. Where it would break none, or the node is full as well:
@@ -36,7 +49,7 @@ def refusals(
     alone = {c: verdicts(table, specs[c]) for c in left_out}
     hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
     group_of = {c: group for group in board.order.groups for c in group}
-    found: list[Unplaced] = []
+    found: dict[int, Mask] = {}
     breaks = _broken(left_out, node, rows, (len(REASONS), len(table)))
     load = board.load(node)
     for k, c in enumerate(left_out):
@@ -48,10 +61,10 @@ def refusals(
         refuses |= broken
         crowded = able & ~broken.any(axis=0)
         if rows and len(group_of[c]) == 1 and problem.mode == "sum":
-            crowded |= able & ~_room(c, load, board)
+            crowded |= able & ~room(c, load, board)
         refuses[REASONS.index(CHAIN if chained else CAPACITY)] |= crowded
-        found.append(_refusal(problem.calls[c].id, refuses))
-    return tuple(found)
+        found[c] = refuses
+    return found
 
 
 def _refusal(call: str, refuses: Mask) -> Unplaced:
@@ -71,9 +84,9 @@ def _broken(left_out: Sequence[int], node: Ints, rows: Sequence[Row], shape: Sha
     return broken
 
 
-def _room(call: int, load: tuple[Ints, Ints], board: Board) -> Mask:
+def room(call: int, load: tuple[Ints, Ints], board: Board) -> Mask:
     """The nodes that could hold an independent call beside those that are placed."""
     memory, slots = load
     held = board.resources
-    room: Mask = (slots < held.slots_have) & (memory + held.memory_need[call] <= held.memory_have)
-    return room
+    free: Mask = (slots < held.slots_have) & (memory + held.memory_need[call] <= held.memory_have)
+    return free

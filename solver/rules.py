@@ -23,6 +23,7 @@ class Row:
     """``sum(weight[k, j] for calls[k] on nodes[j]) <= limit``; all whole numbers.
 
     ``weight`` has one row per call and one column, or as many as there are nodes in the row.
+    ``about`` and ``place`` say in words what it counts and where.
     """
 
     reason: str
@@ -30,6 +31,8 @@ class Row:
     nodes: Ints
     weight: Ints
     limit: int
+    about: str = ""
+    place: str = ""
 
     def used(self, node: Ints) -> int:
         """What an assignment (-1: none) adds up to."""
@@ -88,14 +91,15 @@ def _crowds(problem: Problem, reason: str, group: str, per: Place, at_most: int)
     if len(calls) <= at_most:
         return
     weight = np.ones((len(calls), 1), np.int64)
-    for nodes in _places(problem.nodes, per):
-        yield Row(reason, calls, nodes, weight, at_most)
+    for place, nodes in _places(problem.nodes, per):
+        yield Row(reason, calls, nodes, weight, at_most, f"group {group}", place)
 
 
-def _places(nodes: Sequence[Node], per: Place) -> list[Ints]:
-    """The nodes of each place; one that names no site, or no tier, is a place of its own."""
-    found: dict[tuple[str, str], list[int]] = {}
+def _places(nodes: Sequence[Node], per: Place) -> list[tuple[str, Ints]]:
+    """Each place and its nodes; a node that names no site, or no tier, is a place of its own."""
+    found: dict[str, list[int]] = {}
     for i, node in enumerate(nodes):
         name = None if per == "node" else getattr(node, per)
-        found.setdefault(("alone", node.id) if name is None else ("named", name), []).append(i)
-    return [np.array(some, np.int64) for some in found.values()]
+        place = f"on {node.id}" if name is None else f"in {per} {name}"
+        found.setdefault(place, []).append(i)
+    return [(place, np.array(some, np.int64)) for place, some in found.items()]

@@ -245,6 +245,8 @@ def test_exported_names_are_pinned():
         "UnknownNode",
         "Unplaced",
         "Verdict",
+        "conflict",
+        "mends",
         "parse_problem",
         "place",
         "place_batch",
