@@ -76,66 +76,61 @@ def min_marginals(board: Board, tree: Tree, nodes: Candidates) -> dict[int, Floa
         with np.errstate(invalid="ignore"):
             rest = marginals[parent] - inwards[call]
         rest[~np.isfinite(marginals[parent])] = math.inf
-        outwards, _ = _message(board, rest, nodes[parent], nodes[call], sender)
+        outwards = _message(board, rest, nodes[parent], nodes[call], sender)
         marginals[call] = value[call] + outwards
     return marginals
 
 
 def _sweep(board: Board, tree: Tree, nodes: Candidates) -> tuple[float, dict[int, int]]:
-    best: dict[int, Ints] = {}
-    _, value = _inwards(board, tree, nodes, best)
+    _, value = _inwards(board, tree, nodes)
     root = tree.calls[0]
-    at = {root: int(value[root].argmin())}
-    cost = float(value[root][at[root]])
+    k = int(value[root].argmin())
+    cost = float(value[root][k])
     if math.isinf(cost):
         return cost, {}
+    where = {root: int(nodes[root][k])}
     for call in tree.calls[1:]:
-        at[call] = int(best[call][at[tree.parent[call][0]]])
-    return cost, {call: int(nodes[call][k]) for call, k in at.items()}
+        parent, sender = tree.parent[call]
+        moved = board.travel_ms(sender, nodes[call], np.array([where[parent]]))[:, 0]
+        where[call] = int(nodes[call][int((moved + value[call]).argmin())])
+    return cost, where
 
 
 def _inwards(
-    board: Board, tree: Tree, nodes: Candidates, best: dict[int, Ints] | None = None
+    board: Board, tree: Tree, nodes: Candidates
 ) -> tuple[dict[int, Floats], dict[int, Floats]]:
     """Messages from the leaves to the root, and each call's own cost with those it received."""
     value = {c: board.alone_ms[c, nodes[c]] for c in tree.calls}
     messages: dict[int, Floats] = {}
     for call in reversed(tree.calls[1:]):
         parent, sender = tree.parent[call]
-        messages[call], at = _message(board, value[call], nodes[call], nodes[parent], sender)
+        messages[call] = _message(board, value[call], nodes[call], nodes[parent], sender)
         value[parent] = value[parent] + messages[call]
-        if best is not None:
-            best[call] = at
     return messages, value
 
 
-def _message(
-    board: Board, value: Floats, here: Ints, there: Ints, sender: int
-) -> tuple[Floats, Ints]:
-    """For each node there, the least of a value here plus the transfer; and where that is.
+def _message(board: Board, value: Floats, here: Ints, there: Ints, sender: int) -> Floats:
+    """For each node there, the least of a value here plus the transfer.
 
     From the least value on: a node there is settled once the next value is no less than what it
     has, since a transfer costs >= 0. Staying on a node is free, so that much is known first.
+    Where the least is found is not kept: it is asked for one node only, once all is known.
     """
-    position = np.full(board.alone_ms.shape[1], -1, np.int64)
-    position[here] = np.arange(len(here))
-    at = position[there]
-    least = np.where(at >= 0, value[at], math.inf)
+    staying = np.full(board.alone_ms.shape[1], math.inf)
+    staying[here] = value
+    least = staying[there]
     order = np.argsort(value, kind="stable")
-    open_to = every = np.arange(len(there))
     for first in range(0, len(order), _BLOCK):
         rows = order[first : first + _BLOCK]
         still = np.flatnonzero(least > value[rows[0]])
         if not len(still):
             break
         # Whole rows are copied faster than picked from, up to a point.
-        open_to = still if 2 * len(still) < len(every) else every
-        sums = board.travel_ms(sender, here[rows], there[open_to])
+        some = 2 * len(still) < len(there)
+        sums = board.travel_ms(sender, here[rows], there[still] if some else there)
         sums += value[rows, None]
-        k = sums.argmin(axis=0)
-        found = sums[k, np.arange(len(open_to))]
-        better = found < least[open_to]
-        least[open_to[better]] = found[better]
-        at[open_to[better]] = rows[k[better]]
-    at[at < 0] = 0  # unreachable: any will do, the value is inf
-    return least, at
+        if some:
+            least[still] = np.minimum(least[still], sums.min(axis=0))
+        else:
+            np.minimum(least, sums.min(axis=0), out=least)
+    return least
