@@ -22,7 +22,8 @@ log = logging.getLogger("sanderling.links")
 HEARTBEAT_MS: Final = 1000
 STALE_BEATS: Final = 3.5  # heartbeats missed before nothing more is placed on a node
 DEAD_BEATS: Final = 8.0  # and before its stream is given up
-RECONNECT_S: Final = 2.0  # how long a call waits for the same agent process to come back
+# How long a call waits for its agent to come back: a busy board takes seconds to start one.
+RECONNECT_S: Final = 5.0
 
 
 class NameTaken(Exception):

@@ -56,7 +56,8 @@ class ServerJob:
                 answer = self._ask(live, _Throttled(reporter))
                 live.proven = True
             except NotSent:
-                continue  # it ended while nobody asked anything of it
+                self._served.lost(live)  # it ended while nobody asked anything of it
+                continue
             finally:
                 self._served.give_back(live)
             return ToolResult(

@@ -132,6 +132,15 @@ class Served:
             live.used_s = time.monotonic()
         self._wake()
 
+    def lost(self, live: Live) -> None:
+        """It took no message: the next call opens it anew, whenever its end is noticed."""
+        with self._changed:
+            if self._live is not live:
+                return
+            self._drop(live)
+        if live.client.gone is None:
+            live.channel.break_off("took no message, and was ended")
+
     def nudge(self) -> None:
         """Let those who wait look whether they were cancelled."""
         with self._changed:
