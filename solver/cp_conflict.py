@@ -26,6 +26,8 @@ from solver.units import Ints, per_ms, to_units
 
 # Groups with no more antichains than this get all of them at once.
 _FEW = 32
+# Finer than this CP-SAT 9.15 called models with assumptions infeasible that are not.
+_FINEST_PER_MS = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,27 @@ class ConflictModel:
 
     def _core(self, reasons: Iterable[str], deadline: float) -> tuple[str, ...] | None:
         """Some of these that cannot hold together; empty where all can; None: no time left."""
+        names = list(reasons)
+        found, core = self._ask(names, deadline)
+        if found is None:
+            return None
+        if found:
+            return ()
+        # CP-SAT's presolve may name other assumptions than its proof used, so they are asked too.
+        if core and len(core) < len(names) and self._ask(core, deadline)[0] is False:
+            return core
+        return tuple(names)
+
+    def _ask(self, reasons: Sequence[str], deadline: float) -> tuple[bool | None, tuple[str, ...]]:
+        """Whether all these can hold (None: no time left), and which CP-SAT blames if not."""
         names = {self.kind[r]: r for r in reasons}
         while True:
             found, core = self.model.conflict(names, deadline - time.perf_counter())
             if found.values is None:
-                return tuple(names[k] for k in core) if found.proven else None
+                blamed = tuple(names[k] for k in core if k in names)
+                return (False if found.proven else None), blamed
             if self.kind[CAPACITY] not in names or not self._overfull(found.values):
-                return ()
+                return True, ()
 
     def learn(self, group: int, antichain: Sequence[int]) -> bool:
         """These calls of a group, where they are on a node, are there at once."""
@@ -225,7 +241,7 @@ def outputs_are_in_time(asked: ConflictModel) -> None:
         largest = max(
             limit, *(float(ms.max(initial=0.0)) for ms in (takes, *(t for _, t in waits)))
         )
-        scale = per_ms(largest, len(waits) + 1)
+        scale = min(per_ms(largest, len(waits) + 1), _FINEST_PER_MS)
         variables, units = list(asked.x[c]), to_units(takes, scale).tolist()
         for p, travel in waits:
             ms = to_units(travel, scale)
@@ -234,8 +250,10 @@ def outputs_are_in_time(asked: ConflictModel) -> None:
             units.append(1)
             for n, m in itertools.product(range(len(ms)), repeat=2):
                 if ms[n, m] > 0:
-                    both = (asked.x[p][n], asked.x[c][m])
-                    asked.model.linear([moved], [1], low=int(ms[n, m]), only_if=both)
+                    # Where both run there the transfer takes at least so long.
+                    least = int(ms[n, m])
+                    three = [moved, asked.x[p][n], asked.x[c][m]]
+                    asked.model.linear(three, [1, -least, -least], low=-least)
         if waits:
             most = math.floor(limit * scale + 0.5 * (len(waits) + 1))
             asked.model.linear(variables, units, high=most, only_if=asked.kind[DEADLINE])

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +21,10 @@ from solver.board import Board
 from solver.callspec import CallSpec
 from solver.filters import allowance
 from solver.problem import Objective, Problem
+from solver.ruled_first import place_alone_first
 from solver.rules import Row, rows_of
 from solver.table import Floats, NodeTable
-from solver.tied import affordable, alone_best, place_alone_first, place_tied, time_to_write
+from solver.tied import affordable, alone_best, place_tied, time_to_write
 from solver.units import Ints
 
 if TYPE_CHECKING:
@@ -77,8 +79,14 @@ class Rules:
         """Whether an assignment in mode ``sum`` keeps every rule and every deadline."""
         if any(row.broken(node) for row in self.rows):
             return False
-        placed = [int(c) for c in np.flatnonzero(node >= 0) if math.isfinite(self.deadline_ms[c])]
-        return all(self.latency(board, node, c) <= allowance(self.deadline_ms[c]) for c in placed)
+        return all(self.in_time(board, node, int(c)) for c in np.flatnonzero(node >= 0))
+
+    def in_time(self, board: Board, node: Ints, call: int) -> bool:
+        """Whether a placed call in mode ``sum`` meets its deadline."""
+        deadline_ms = float(self.deadline_ms[call])
+        if math.isinf(deadline_ms):
+            return True
+        return self.latency(board, node, call) <= allowance(deadline_ms)
 
     def latency(self, board: Board, node: Ints, call: int) -> float:
         """How long a placed call takes: its cost without surcharge."""
@@ -109,7 +117,7 @@ def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: 
             alone[group] = best
     groups = list(alone)
     first = place_alone_first(
-        board, groups, alone, relaxed.node, lambda node: rules.kept(board, node), deadline
+        board, groups, alone, relaxed.node, rules.rows, partial(rules.in_time, board), deadline
     )
     count = int((first >= 0).sum())
     # Nothing known: no call is placed, and whether any could be is to be proven.

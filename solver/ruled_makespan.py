@@ -14,6 +14,7 @@ from solver.board import Board
 from solver.filters import allowance
 from solver.makespan import Relaxed, place_makespan, relax, with_room
 from solver.ruled import Rules
+from solver.rules import Ledger
 from solver.schedule import Schedule, in_order
 from solver.tied import FIRST_S, alone_best
 from solver.units import Ints
@@ -71,15 +72,19 @@ def _first(
     until = max(deadline, time.perf_counter() + FIRST_S)
     urgency = {g: min(float(rules.deadline_ms[c]) for c in g) for g in groups}
     schedule, done = Schedule(board), []
+    ledger = Ledger(rules.rows, len(board.queue_ms))
     for group in sorted(groups, key=lambda g: (urgency[g], g)):
         if time.perf_counter() >= until:
             break
         for call in group:
-            if not _put(schedule, rules, call, bounds):
+            if not _put(schedule, rules, ledger, call, bounds):
                 break
         else:
             done.append([(c, int(schedule.node[c])) for c in group])
             continue
+        for c in group:
+            if schedule.node[c] >= 0:
+                ledger.add(c, int(schedule.node[c]), -1)
         schedule = Schedule(board)
         for pairs in done:
             for c, n in pairs:
@@ -87,21 +92,19 @@ def _first(
     return schedule
 
 
-def _put(schedule: Schedule, rules: Rules, call: int, bounds: Relaxed) -> bool:
+def _put(schedule: Schedule, rules: Rules, ledger: Ledger, call: int, bounds: Relaxed) -> bool:
     through = bounds.end_ms[call] + bounds.tail_ms[call]
     ends = {
         int(n): schedule.earliest(call, int(n)) + float(schedule.board.run_ms[call, n])
-        for n in np.flatnonzero(np.isfinite(through))
+        for n in np.flatnonzero(np.isfinite(through) & ~ledger.closed(call))
     }
     for n in sorted(ends, key=lambda n: (ends[n], n)):
         back = float(schedule.board.return_ms[call, n])
         if math.isinf(ends[n]) or ends[n] + back > allowance(rules.deadline_ms[call]):
             continue
-        there = schedule.node.copy()
-        there[call] = n
-        if not any(row.broken(there) for row in rules.rows):
-            schedule.put(call, n)
-            return True
+        schedule.put(call, n)
+        ledger.add(call, n)
+        return True
     return False
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from solver.callspec import CallSpec
 from solver.filters import ANTI_AFFINITY, BUDGET, SPREAD, budgets
 from solver.problem import Node, Place, Problem
-from solver.table import NodeTable
+from solver.table import Mask, NodeTable
 from solver.units import Ints, memory_units
 
 
@@ -49,6 +49,32 @@ class Row:
     def broken(self, node: Ints) -> bool:
         """Whether an assignment passes the limit."""
         return self.used(node) > self.limit
+
+
+class Ledger:
+    """What an assignment that grows has used of each row, so that one call more is weighed fast."""
+
+    def __init__(self, rows: Sequence[Row], nodes: int) -> None:
+        self._rows = rows
+        self._nodes = nodes
+        self._used = [0] * len(rows)
+        self._of: dict[int, list[tuple[int, Ints]]] = {}
+        for r, row in enumerate(rows):
+            for k, c in enumerate(row.calls.tolist()):
+                self._of.setdefault(c, []).append((r, row.weight[k]))
+
+    def closed(self, call: int) -> Mask:
+        """The nodes where the call would break a row."""
+        shut = np.zeros(self._nodes, np.bool_)
+        for r, weight in self._of.get(call, ()):
+            row = self._rows[r]
+            shut[row.nodes] |= self._used[r] + weight > row.limit
+        return shut
+
+    def add(self, call: int, node: int, times: int = 1) -> None:
+        """The call is now on the node; with ``times`` -1 it no longer is."""
+        for r, _ in self._of.get(call, ()):
+            self._used[r] += times * self._rows[r].adds(call, node)
 
 
 def rows_of(problem: Problem, table: NodeTable, specs: Sequence[CallSpec]) -> list[Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,6 @@ from solver.units import Ints
 _MOST_PAIRS = 200_000
 # What it takes to write a pair into a model.
 _WRITING_S = 5e-6
-# So many nodes are tried for a call when a first answer has to keep rules.
-_TRIES = 64
 # What a first answer may take where there is no time at all.
 FIRST_S = 0.2
 
@@ -146,70 +144,6 @@ def greedy_groups(
             memory -= more[0]
             slots -= more[1]
     return node
-
-
-def place_alone_first(
-    board: Board,
-    groups: Sequence[tuple[int, ...]],
-    alone: Mapping[tuple[int, ...], Alone],
-    wish: Ints,
-    allowed: Callable[[Ints], bool],
-    deadline: float,
-) -> Ints:
-    """A first answer that is allowed: each group as wished, else where it finds room, else out.
-
-    Groups that nobody has looked at by the deadline (and a moment more) are out too.
-    """
-    until = max(deadline, time.perf_counter() + FIRST_S)
-    node = np.full(len(board.alone_ms), -1, np.int64)
-    for group in sorted(groups, key=lambda g: (len(g), alone[g].bound_ms)):
-        members = list(group)
-        if time.perf_counter() >= until:
-            break
-        if wish[members[0]] >= 0:
-            node[members] = wish[members]
-            if board.hold(node) and allowed(node):
-                continue
-            node[members] = -1
-        _put_where_allowed(board, group, node, allowed)
-    return node
-
-
-def _put_where_allowed(
-    board: Board, group: Sequence[int], node: Ints, allowed: Callable[[Ints], bool]
-) -> None:
-    """Call after call on the cheapest node that is allowed; none of the group where one has none.
-
-    ``node`` is changed.
-    """
-    for call in group:
-        cost = board.alone_ms[call].copy()
-        for p in board.order.before[call]:
-            cost += board.travel_ms(p, node[[p]], np.arange(len(cost)))[0]
-        for n in np.argsort(cost, kind="stable")[:_TRIES]:
-            node[call] = n if math.isfinite(cost[n]) else -1
-            if node[call] < 0 or (_holds_part(board, node) and allowed(node)):
-                break
-            node[call] = -1
-        if node[call] < 0:
-            node[list(group)] = -1
-            return
-
-
-def _holds_part(board: Board, node: Ints) -> bool:
-    """:meth:`Board.hold` where a group may be placed in part."""
-    memory, slots = (
-        np.zeros_like(board.resources.memory_have),
-        np.zeros_like(board.resources.slots_have),
-    )
-    for group in board.order.groups:
-        here = [c for c in group if node[c] >= 0]
-        if here:
-            more = board.use(here, node)
-            memory += more[0]
-            slots += more[1]
-    fits = (memory <= board.resources.memory_have) & (slots <= board.resources.slots_have)
-    return bool(fits.all())
 
 
 def _one_by_one(board: Board, group: Sequence[int], memory: Ints, slots: Ints) -> Ints:
