@@ -18,6 +18,7 @@ from wasm_tools.errors import ToolchainError
 SUITE = "trixie"
 SUITE_NAME = "Debian 13 (trixie)"
 PACKAGES = (
+    "binaryen",
     "ca-certificates",
     "cargo",
     "gcc",
@@ -28,7 +29,12 @@ PACKAGES = (
 )
 
 # The packages whose versions decide the bytes of a module.
-_RECORDED = {"rustc": "rustc", "libstd": "libstd-rust-dev-wasm32", "lld": "lld-19"}
+_RECORDED = {
+    "rustc": "rustc",
+    "libstd": "libstd-rust-dev-wasm32",
+    "lld": "lld-19",
+    "binaryen": "binaryen",
+}
 
 # Files of the host that let cargo reach its registry from inside.
 _SHARED_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs")

@@ -21,6 +21,20 @@ from wasm_tools.errors import ToolchainError
 TARGET = "wasm32-wasip1"
 Choice = Literal["auto", "debian", "rustup"]
 
+# What wasm-opt may read and write: what rustc emits for the target, and the engine has.
+_FEATURES = tuple(
+    f"--enable-{feature}"
+    for feature in (
+        "bulk-memory",
+        "multivalue",
+        "mutable-globals",
+        "nontrapping-float-to-int",
+        "reference-types",
+        "sign-ext",
+        "simd",
+    )
+)
+
 
 class Toolchain(Protocol):
     """Something that compiles one server of a workspace."""
@@ -80,6 +94,8 @@ class Debian:
         ]
         command = [*_cargo_build(workspace, server), *features]
         place.run(command, {"RUSTFLAGS": " ".join(flags)})
+        inside = f"/build/target/{TARGET}/release/{server}.wasm"
+        place.run(["wasm-opt", _effort(workspace, server), *_FEATURES, inside, "-o", inside], {})
         return _module(place.target, server)
 
 
@@ -178,16 +194,25 @@ def _cargo_build(workspace: Path, server: str) -> list[str]:
 
 
 def _profile(workspace: Path, server: str) -> list[str]:
-    """Flags for what a server's Cargo.toml wants other than the workspace's profile.
+    """Flags for what a server's Cargo.toml wants other than the workspace's profile."""
+    level = _opt_level(workspace, server)
+    return [] if level is None else ["--config", f"profile.release.opt-level={json.dumps(level)}"]
 
-    ``[package.metadata.wasm-tools] opt-level = 3`` is for servers whose work is worth the
-    bytes; cargo itself takes profiles from the workspace alone.
+
+def _effort(workspace: Path, server: str) -> str:
+    """How wasm-opt weighs speed against size: as rustc did."""
+    return "-Os" if _opt_level(workspace, server) is None else "-O3"
+
+
+def _opt_level(workspace: Path, server: str) -> int | str | None:
+    """``[package.metadata.wasm-tools] opt-level``, of servers whose work is worth the bytes.
+
+    cargo itself takes profiles from the workspace alone.
     """
     manifest = tomllib.loads((workspace / "servers" / server / "Cargo.toml").read_text())
     wanted = manifest["package"].get("metadata", {}).get("wasm-tools", {})
-    if "opt-level" not in wanted:
-        return []
-    return ["--config", f"profile.release.opt-level={json.dumps(wanted['opt-level'])}"]
+    level: int | str | None = wanted.get("opt-level")
+    return level
 
 
 def _module(target: Path, server: str) -> bytes:
