@@ -1,0 +1,63 @@
+"""``edge-agent call``: one tool of one module, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge_agent.cli.common import (
+    DONE,
+    FAILED,
+    Examples,
+    egress_to,
+    limits_of,
+    load_module,
+    module_options,
+    parse_mounts,
+    running_under,
+)
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    edge-agent call time.wasm get_current_time --args '{"timezone": "Europe/Berlin"}'
+    edge-agent call filesystem.wasm read_text_file --args '{"path": "/data/a.txt"}' --mount /data=.
+    """,
+)
+@module_options
+@click.argument("tool")
+@click.option("--args", "arguments", default="{}", metavar="JSON", help="The tool's arguments.")
+def call(
+    module: Path,
+    tool: str,
+    arguments: str,
+    mounts: tuple[str, ...],
+    wall_ms: int,
+    memory_mib: int,
+    allow_egress: tuple[str, ...],
+    state: Path | None,
+) -> int:
+    """Call TOOL of MODULE once and print the MCP result object.
+
+    Exits with 1 when the result says isError, or when the call was stopped.
+    """
+    from edge_agent.jsonrpc import make_call, parse, read_result
+
+    try:
+        parsed = parse(arguments.encode())
+    except ValueError as error:
+        raise click.UsageError(f"--args: {error}; write a JSON object, as in '{{}}'") from None
+    if not isinstance(parsed, dict):
+        raise click.UsageError("--args: not a JSON object; write one, as in '{}'")
+    engine, loaded = load_module(module, state, concurrency=1)
+    egress = egress_to(allow_egress).for_call(module.stem, tool)
+    running = running_under(limits_of(wall_ms, memory_mib), parse_mounts(mounts), egress)
+    try:
+        answer = engine.send(loaded, make_call(tool, arguments.encode()), running)
+    finally:
+        engine.close()
+    result = read_result(answer.data)
+    click.echo(result.decode())
+    return FAILED if parse(result).get("isError") else DONE

@@ -1,0 +1,172 @@
+"""What the commands share: options, the words for wrong ones, how a module is made ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from edge_agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_agent.egress import CallEgress, Egress
+    from edge_agent.engine.limits import Limits
+    from edge_agent.engine.modules import LoadedModule
+    from edge_agent.engine.running import Running
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.mounts import Mount
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+_ENV: Final = "edge_agent.env"
+
+
+class Examples(click.Command):
+    """A command whose help ends with examples, as they stand in ``epilog``."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+def check_egress(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check the rules of ``--allow-egress``, as a callback of that option.
+
+    Raises:
+        click.BadParameter: one is none.
+    """
+    from edge_agent.egress.rules import parse_rule
+
+    for value in values:
+        try:
+            parse_rule(value)
+        except ConfigError as error:
+            raise click.BadParameter(str(error)) from None
+    return values
+
+
+def _keep_env(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+    """Check the variables and keep them with the command, which has arguments enough."""
+    from edge_agent.environment import parse_variables
+
+    try:
+        context.meta[_ENV] = parse_variables(values)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every command with a module takes."""
+    for option in (
+        click.option(
+            "--state",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Directory of the compiled modules.",
+        ),
+        click.option(
+            "--allow-egress",
+            multiple=True,
+            metavar="SCHEME://HOST:PORT",
+            callback=check_egress,
+            help="Where the module may send HTTP requests (repeatable).",
+        ),
+        click.option(
+            "--env",
+            multiple=True,
+            metavar="NAME=VALUE",
+            expose_value=False,
+            callback=_keep_env,
+            help="A variable that the module finds (repeatable); no secret.",
+        ),
+        click.option(
+            "--memory-mib",
+            type=click.IntRange(1, 4096),
+            default=256,
+            show_default=True,
+            help="Linear memory of the module at most.",
+        ),
+        click.option(
+            "--wall-ms",
+            type=click.IntRange(min=1),
+            default=30_000,
+            show_default=True,
+            help="Time of one call at most.",
+        ),
+        click.option(
+            "--mount",
+            "mounts",
+            multiple=True,
+            metavar="PATH=DIRECTORY[:ro]",
+            help="A directory under the path that the tool sees (repeatable).",
+        ),
+        click.argument("module", type=click.Path(dir_okay=False, path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+def parse_mounts(texts: tuple[str, ...]) -> tuple[Mount, ...]:
+    """Return the mounts of ``--mount``.
+
+    Raises:
+        ConfigError: one line that says what is wrong.
+    """
+    from edge_agent.mounts import check_distinct, parse_mount
+
+    return check_distinct(parse_mount(text) for text in texts)
+
+
+def limits_of(wall_ms: int, memory_mib: int) -> Limits:
+    """Return the limits of every call."""
+    from edge_agent.engine.limits import Limits
+
+    return Limits(wall_ms=wall_ms, memory_mib=memory_mib)
+
+
+def egress_to(texts: tuple[str, ...]) -> Egress:
+    """Return the egress that the rules of ``--allow-egress`` permit."""
+    from edge_agent.egress import Egress, parse_rule
+
+    return Egress([parse_rule(text) for text in texts])
+
+
+def variables() -> dict[str, str]:
+    """Return the variables of ``--env``."""
+    kept: dict[str, str] = click.get_current_context().meta.get(_ENV, {})
+    return kept
+
+
+def running_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> Running:
+    """Return what a call runs under, with the variables of ``--env``."""
+    from edge_agent.engine.running import Running
+
+    return Running(limits, mounts, egress, variables())
+
+
+def load_module(
+    module: Path, state: Path | None, concurrency: int
+) -> tuple[WasmEngine, LoadedModule]:
+    """Read a module's file and make it ready to run.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    import hashlib
+
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.state import cache_directory
+
+    try:
+        wasm = module.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{module}: {(error.strerror or 'cannot be read').lower()}") from None
+    engine = WasmEngine(cache_directory(state), concurrency)
+    loaded, _ = engine.modules.get(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
+    return engine, loaded

@@ -1,0 +1,119 @@
+"""``edge-agent serve``: one module as an ordinary MCP server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from edge_agent.cli.common import (
+    DONE,
+    Examples,
+    egress_to,
+    limits_of,
+    load_module,
+    module_options,
+    parse_mounts,
+    variables,
+)
+from edge_agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_agent.answerer import Answerer
+
+_SERVE_TOKEN: Final = "SANDERLING_SERVE_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    edge-agent serve time.wasm
+    edge-agent serve filesystem.wasm --mount /data=/srv/data:ro --wall-ms 2000
+    edge-agent serve time.wasm --http 127.0.0.1:8000
+    """,
+)
+@module_options
+@click.option(
+    "--http",
+    "address",
+    metavar="HOST:PORT",
+    help="Serve over HTTP at /mcp instead; port 0 takes a free one.",
+)
+@click.option(
+    "--token-file", help=f"A file with the token that HTTP clients send [or {_SERVE_TOKEN}]."
+)
+def serve(
+    module: Path,
+    mounts: tuple[str, ...],
+    wall_ms: int,
+    memory_mib: int,
+    allow_egress: tuple[str, ...],
+    state: Path | None,
+    address: str | None,
+    token_file: str | None,
+) -> int:
+    """Serve MODULE as an ordinary MCP server, over standard input and output or HTTP.
+
+    Over HTTP prints one line of JSON on stdout once it listens.
+    """
+    import signal
+
+    from edge_agent.answerer import Answerer, declares_state
+    from edge_agent.capabilities import cores
+    from edge_agent.serve import StdioServer
+
+    slots = max(2, cores())
+    table, limits = parse_mounts(mounts), limits_of(wall_ms, memory_mib)
+    engine, loaded = load_module(module, state, concurrency=slots)
+    stateful = declares_state(engine, loaded, module.read_bytes())
+    egress = egress_to(allow_egress)
+    answerer = Answerer(engine, loaded, limits, table, egress, variables(), stateful=stateful)
+    if address is not None:
+        _serve_http(answerer, address, _serve_token(token_file), slots)
+        engine.close()
+        return DONE
+    # Calls of one session run in the order in which they came.
+    server = StdioServer(answerer, 1 if answerer.stateful else slots)
+
+    def stop(*_: object) -> None:
+        server.cancel_all()
+        os._exit(DONE)  # the main thread sits in a read that nothing interrupts
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.serve(sys.stdin.buffer, sys.stdout.buffer)
+    engine.close()
+    return DONE
+
+
+def _serve_http(answerer: Answerer, address: str, token: str, slots: int) -> None:
+    import asyncio
+    import json
+
+    from edge_agent.web.access import Access, parse_address
+    from edge_agent.web.server import HttpServer
+
+    host, port = parse_address(address)
+    server = HttpServer(answerer, Access(host, token), slots)
+
+    def ready(bound: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(json.dumps({"ready": True, "mcp": f"http://{shown}:{bound}/mcp"}))
+
+    asyncio.run(server.run(host, port, ready))
+
+
+def _serve_token(file: str | None) -> str:
+    if file is None:
+        return os.environ.get(_SERVE_TOKEN, "").strip()
+    try:
+        token = Path(file).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no ASCII text"
+        raise ConfigError(f"--token-file {file}: {reason.lower()}") from None
+    if not token:
+        raise ConfigError(f"--token-file {file}: is empty; write a token into it")
+    return token
