@@ -58,8 +58,14 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
-        code = _complain(f"unexpected {type(error).__name__}: {error}", FAILED)
+        cause = _innermost(error)
+        code = _complain(f"unexpected {type(cause).__name__}: {cause}", FAILED)
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what a group of errors is about: the first that is no group itself."""
+    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _complain(text: str, code: int) -> int:

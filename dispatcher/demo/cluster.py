@@ -7,7 +7,9 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from dispatcher.errors import SanderlingError
 
@@ -19,20 +21,27 @@ CONFIG = """\
 [dispatcher]
 origin = "device"
 
-[[agents]]                                  # a board at home, with the logs on it
+[[agents]]                                  # a board at home, with the data on it
 name = "device"
 tier = "device"
 site = "home"
 slots = 1
 memory_mib = 256
-mounts = [{{ path = "/logs", directory = "{logs}" }}]
+mounts = [
+    {{ path = "/logs", directory = "{logs}" }},
+    {{ path = "/repo", directory = "{repository}" }},
+    {{ path = "/notes", directory = "{notes}" }},
+    {{ path = "/photos", directory = "{photos}", readonly = true }},
+]
 
-[[agents]]                                  # a small computer in the same home
+[[agents]]                                  # a small computer in the same home, with the same disk
 name = "edge"
 tier = "edge"
 site = "home"
 slots = 2
 memory_mib = 512
+mounts = [{{ path = "/photos", directory = "{photos}", readonly = true }}]
+egress = ["{website}"]
 
 [[agents]]                                  # a rented machine far away
 name = "cloud"
@@ -40,6 +49,7 @@ tier = "cloud"
 site = "cloud"
 slots = 8
 memory_mib = 2048
+egress = ["{website}"]
 
 [[links]]
 a = "device"
@@ -63,17 +73,48 @@ mbit_s = 325
 tools = ["parse_logs", "filter_entries", "search_entries", "compute_log_statistics"]
 privacy = "site"
 
+[[policy.rules]]                            # so do photographs
+tools = ["image-resize.*"]
+privacy = "site"
+
+[[policy.rules]]                            # source code does not even leave the board
+tools = ["git.*"]
+privacy = "node"
+
 [[policy.rules]]                            # keep the board free of number crunching
 tools = ["data-aggregate.*"]
 deny = ["tier:device"]
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """What the agents mount."""
+
+    logs: Path
+    repository: Path
+    notes: Path
+    photos: Path
+
+    @classmethod
+    def beneath(cls, scratch: Path) -> Self:
+        """Make the directories, all empty."""
+        made = cls(*(scratch / name for name in ("logs", "repository", "notes", "photos")))
+        for path in asdict(made).values():
+            path.mkdir()
+        return made
+
+
 @asynccontextmanager
-async def running_cluster(scratch: Path, logs: Path) -> AsyncIterator[str]:
-    """Run a dispatcher and three agents on ``logs``; yield the MCP URL."""
+async def running_cluster(
+    scratch: Path, directories: Directories, website: str
+) -> AsyncIterator[str]:
+    """Run a dispatcher and three agents; yield the MCP URL.
+
+    ``website`` is the origin (scheme, host and port) that edge and cloud may fetch from.
+    """
     config = scratch / "demo.toml"
-    config.write_text(CONFIG.format(logs=logs))
+    config.write_text(CONFIG.format(**asdict(directories), website=website))
     stderr = (scratch / "up.log").open("wb")
     process = await asyncio.create_subprocess_exec(
         sys.executable,

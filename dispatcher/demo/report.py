@@ -1,46 +1,39 @@
-"""What the demo prints: calls as they happen, then figures and timings."""
+"""What the demo prints: calls as they happen, then findings and timings."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from dispatcher.demo.scenario import CallRecord
+from dispatcher.demo.calls import CallRecord
 
 
-class LiveTable:
-    """The table of calls; on a terminal it grows while the scenario runs.
+class LiveTables:
+    """A table of calls per scenario; on a terminal it grows while the scenario runs.
 
     ``nodes`` is how many nodes there are to choose from.
     """
 
     def __init__(self, console: Console, nodes: int) -> None:
+        self._console = console
         self._nodes = nodes
-        self._table = _table()
-        for name in ("tool", "on what", "node", "why there", "start"):
-            self._table.add_column(name)
-        for name in ("predicted", "exec ms", "total ms"):
-            self._table.add_column(name, justify="right")
+        self._table = _calls_table()
         self._live = Live(self._table, console=console, auto_refresh=False)
 
-    def __enter__(self) -> Self:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    @contextmanager
+    def scenario(self, title: str) -> Iterator[None]:
+        """Show the calls made in the block under ``title``."""
+        self._console.print(f"\n[bold]{title}[/]")
+        self._table = _calls_table()
+        self._live = Live(self._table, console=self._console, auto_refresh=False)
+        with self._live:
+            yield
 
     def add(self, record: CallRecord) -> None:
         """Add one call's row."""
@@ -66,24 +59,30 @@ def why(rejected: Mapping[str, int], nodes: int) -> str:
     ``rejected`` counts the nodes that each reason excludes, of ``nodes`` in all.
     """
     left = nodes - sum(rejected.values())
-    chosen = "the only one left" if left == 1 else f"cheapest of {left}"
-    excluded = ", ".join(f"{reason} excludes {count}" for reason, count in rejected.items())
-    return f"{excluded}: {chosen}" if excluded else chosen
+    chosen = "the only one" if left == 1 else f"cheapest of {left}"
+    excluded = ", ".join(f"{reason} {count}" for reason, count in rejected.items())
+    return f"{chosen}; excluded: {excluded}" if excluded else chosen
 
 
-def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
-    """Print what the scenario found; every figure was checked against the files."""
-    console.print(
-        f"\nFound: {figures['web_lines']} web requests with {figures['server_errors']} server errors; "
-        f"{figures['login_lines']} logins of which {figures['failed_logins']} failed.\n"
-        "The same as was planted in the files. The device has the report, in /logs/report.md."
-    )
+def print_finding(console: Console, finding: str) -> None:
+    """Print what the scenario found; it was checked against what was planted."""
+    console.print(f"\nFound: {finding}", markup=False, soft_wrap=True)
 
 
 def print_refusal(console: Console, refusal: str) -> None:
     """Print the refused call's own words."""
-    console.print("\nRefused, as it must be (private lines to the cloud):")
-    console.print(f"  {refusal}\n", markup=False, soft_wrap=True)
+    console.print(f"\nRefused, as it must be: {refusal}\n", markup=False, soft_wrap=True)
+
+
+def print_verdict(console: Console, records: Sequence[CallRecord]) -> None:
+    """Count the calls, and those that ran where they must not."""
+    placed = [record for record in records if record.placement]
+    nodes = {str(record.placement["node"]) for record in placed}
+    astray = sum(record.astray for record in placed)
+    console.print(
+        f"{len(placed)} calls ran on {len(nodes)} nodes, {len(records) - len(placed)} was refused; "
+        f"violated constraints: {astray}."
+    )
 
 
 def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
@@ -105,6 +104,15 @@ def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
         client_ms = statistics.median(row.client_ms for row in rows)
         table.add_row(tool, str(len(rows)), *parts, f"{client_ms:.1f}", nodes)
     console.print(table)
+
+
+def _calls_table() -> Table:
+    table = _table()
+    for name in ("tool", "on what", "node", "why there", "start"):
+        table.add_column(name)
+    for name in ("predicted", "exec ms", "total ms"):
+        table.add_column(name, justify="right")
+    return table
 
 
 def _table() -> Table:

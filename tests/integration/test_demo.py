@@ -1,0 +1,35 @@
+"""The demo as people run it: four scenarios on real processes, each answer checked by itself."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dispatcher.demo import _check_placements
+from dispatcher.demo.calls import DEVICE, CallRecord
+from dispatcher.errors import SanderlingError
+
+
+def test_the_demo_runs_four_scenarios_and_breaks_no_constraint():
+    done = subprocess.run(
+        [sys.executable, "-m", "dispatcher", "demo"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    for title in ("Code review", "Log analysis", "Research assistant", "Image processing"):
+        assert f"\n{title}: " in done.stdout
+    assert done.stdout.count("Found: ") == 4
+    assert "Refused, as it must be: no node may run parse_logs" in done.stdout
+    assert "1 was refused; violated constraints: 0." in done.stdout
+    assert done.stdout.endswith("Everything is stopped again.\n")
+
+
+def test_a_call_that_ran_where_it_must_not_fails_the_demo():
+    placed = CallRecord("parse_logs", "auth.log", {"node": "cloud"}, 1.0, DEVICE)
+    with pytest.raises(
+        SanderlingError, match=r"parse_logs \(auth.log\) ran on cloud; permitted: d"
+    ):
+        _check_placements([placed])
