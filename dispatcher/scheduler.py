@@ -4,8 +4,8 @@ The solver's table is kept up to date by what happens (registrations, placements
 that placing a call reads arrays and writes none.
 
 Where a call comes from (its origin), in this order: what the caller names; the node whose mounts
-hold its file arguments (of several the default origin, else the first connected by name); the
-default origin, which is ``dispatcher.origin``, else the first configured agent, else the first
+hold its file arguments (of several one that policy and caller permit to run it, of those the
+default origin, else the first connected by name); the default origin, which is ``dispatcher.origin``, else the first configured agent, else the first
 connected node. A default origin that the configuration names stays the origin while that node is
 away: another in its place would move what ``privacy = "node"`` means.
 """
@@ -128,9 +128,9 @@ class Scheduler:
             paths = likely_paths(arguments, self._mounted)
         else:
             paths = declared_paths(arguments, entry.data_arguments)
-        origin = asked.origin or self._holder(paths) or self.default_origin()
-        self._know(origin)
         allow, deny = self._permitted(constraints)
+        origin = asked.origin or self._holder(paths, allow, deny) or self.default_origin()
+        self._know(origin)
         offers = _permitted_offers(entry, constraints)
         spec = CallSpec(
             origin=origin,
@@ -246,23 +246,37 @@ class Scheduler:
     def _mounted(self, path: str) -> bool:
         return bool(self.table.serving(path).any())
 
-    def _holder(self, paths: list[str]) -> str | None:
-        """The node whose mounts hold all the absolute paths."""
+    def _holder(
+        self, paths: list[str], allow: frozenset[str] | None, deny: frozenset[str]
+    ) -> str | None:
+        """The node whose mounts hold all the absolute paths; rather one that may run the call."""
         whole = [tool_path(path) for path in paths if path.startswith("/")]
         if not whole or not len(self.table):
             return None
         held = self.table.serving(whole[0]).copy()
         for path in whole[1:]:
             held &= self.table.serving(path)
+        if not held.any():
+            return None
+        if allow is not None or deny:
+            held = self._permitted_among(held, allow, deny)
         default = self.default_origin()
         position = self.table.index.get(default)
         if position is not None and held[position]:
             return default
-        if not held.any():
-            return None
         here = held & self.table.alive
         among = here if here.any() else held
         return self.table.ids[int(np.where(among, self._ranks(), len(self.table)).argmin())]
+
+    def _permitted_among(
+        self, held: NDArray[np.bool_], allow: frozenset[str] | None, deny: frozenset[str]
+    ) -> NDArray[np.bool_]:
+        """Those of the nodes that lists of names permit, or all where they permit none."""
+        permitted = np.zeros_like(held)
+        for position in np.flatnonzero(held).tolist():
+            name = self.table.ids[position]
+            permitted[position] = (allow is None or name in allow) and name not in deny
+        return permitted if permitted.any() else held
 
     def _ranks(self) -> NDArray[np.int64]:
         """Per node its place among all by name."""

@@ -105,6 +105,17 @@ class TestOrigin:
         one.registry.detach(one.registry.node("a"))
         assert one.task("echo").spec.origin == "b"
 
+    def test_of_several_nodes_with_the_file_one_that_may_run_the_call_is_its_origin(self, board):
+        one = board({"agents": [{"name": "a"}, {"name": "b"}]})
+        one.join("a", tier="device", mounts=["/d"])
+        one.join("b", tier="edge", mounts=["/d"])
+        assert one.task("read", {"path": "/d/x"}, privacy="node").spec.origin == "a"
+        asked = {"privacy": "node", "allow": ["tier:edge"]}
+        assert one.place("read", {"path": "/d/x"}, **asked) == "b"
+        assert one.place("read", {"path": "/d/x"}, privacy="node", deny=["node:a"]) == "b"
+        nowhere = {"privacy": "node", "allow": ["tier:cloud"]}
+        assert one.reasons("read", {"path": "/d/x"}, **nowhere) == {"allow": 2}
+
     def test_an_origin_that_never_came_still_has_its_site(self, board):
         one = board({"dispatcher": {"origin": "phone"}, "agents": [{"name": "phone"}]})
         one.join("nuc")
