@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from edge_agent.backends.settings import ServerTable, anchor, check_servers
 from edge_agent.egress.settings import (
-    EgressEntry,
     EgressLimitsTable,
     EgressSettings,
+    EgressTable,
     SecretTable,
     check_settings,
 )
@@ -28,18 +26,16 @@ from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.policy import Policy
 from edge_agent.state import state_directory
+from edge_agent.tables import TableError, read, within
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
 LAST_PORT: Final = 65_535
-_Positive = Annotated[int, Field(gt=0)]
+_Positive = Annotated[int, within(1)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class MountTable(_Table):
+@dataclass(frozen=True, slots=True)
+class MountTable:
     """``[[mounts]]``: a directory under the path by which tools name it."""
 
     path: str
@@ -47,44 +43,47 @@ class MountTable(_Table):
     readonly: bool = False
 
 
-class PolicyTable(_Table):
+@dataclass(frozen=True, slots=True)
+class PolicyTable:
     """``[policy]``: globs over ``tool`` and ``server.tool``; deny wins, no allow means all."""
 
     allow: list[str] | None = None
-    deny: list[str] = []
+    deny: list[str] = field(default_factory=list)
 
 
-class LimitsTable(_Table):
+@dataclass(frozen=True, slots=True)
+class LimitsTable:
     """``[limits]``: what one call may take at most on this agent."""
 
     wall_ms: _Positive | None = None
-    memory_mib: Annotated[int, Field(gt=0, le=LARGEST_MEMORY_MIB)] | None = None
-    output_mib: Annotated[int, Field(gt=0, le=64)] | None = None
+    memory_mib: Annotated[int, within(1, LARGEST_MEMORY_MIB)] | None = None
+    output_mib: Annotated[int, within(1, 64)] | None = None
 
 
-class AgentTable(_Table):
+@dataclass(frozen=True, slots=True)
+class AgentTable:
     """The keys of an agent's configuration file; every one is optional."""
 
     dispatcher: str | None = None
-    token: str | None = Field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     token_file: str | None = None
     name: str | None = None
     tier: str | None = None
     site: str | None = None
-    mounts: list[MountTable] = []
-    features: list[str] = []
-    slots: Annotated[int, Field(gt=0, le=256)] | None = None
+    mounts: list[MountTable] = field(default_factory=list)
+    features: list[str] = field(default_factory=list)
+    slots: Annotated[int, within(1, 256)] | None = None
     memory_mib: _Positive | None = None
     state: str | None = None
-    labels: dict[str, str] = {}
-    policy: PolicyTable = PolicyTable()
-    limits: LimitsTable = LimitsTable()
-    egress: list[EgressEntry] = []
-    egress_limits: EgressLimitsTable = EgressLimitsTable()
+    labels: dict[str, str] = field(default_factory=dict)
+    policy: PolicyTable = field(default_factory=PolicyTable)
+    limits: LimitsTable = field(default_factory=LimitsTable)
+    egress: list[EgressTable] = field(default_factory=list)
+    egress_limits: EgressLimitsTable = field(default_factory=EgressLimitsTable)
     egress_audit: str | None = None
-    secrets: list[SecretTable] = []
-    env: dict[str, dict[str, str]] = {}
-    servers: list[ServerTable] = []
+    secrets: list[SecretTable] = field(default_factory=list)
+    env: dict[str, dict[str, str]] = field(default_factory=dict)
+    servers: list[ServerTable] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +130,9 @@ def load_config(
         values.pop("token", None)
     values.update(given)
     try:
-        table = AgentTable.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(f"{file or 'configuration'}: {_first_problem(error)}") from None
+        table = read(AgentTable, values)
+    except TableError as error:
+        raise ConfigError(f"{file or 'configuration'}: {error}") from None
     return _check(table, environment)
 
 
@@ -225,14 +224,3 @@ def _find_token(table: AgentTable) -> str:
 def _own_name() -> str:
     name = re.sub(r"[^a-z0-9._-]", "-", socket.gethostname().lower())[:63].lstrip("._-")
     return name or "agent"
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        known = ", ".join(AgentTable.model_fields)
-        return f"{key}: unknown key" + (f"; known are {known}" if "." not in key else "")
-    if problem["type"] == "value_error":
-        return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{key}: {problem['msg'].lower()}"

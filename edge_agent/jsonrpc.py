@@ -16,7 +16,15 @@ _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
 # About a hundred megabytes of objects, where each is as large as it can be.
 MOST_VALUES: Final = 500_000
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 INTERNAL_ERROR: Final = -32603
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_STRICT: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse(text: bytes) -> Any:
@@ -25,9 +33,14 @@ def parse(text: bytes) -> Any:
     Raises:
         ValueError: it is not, or nests too deep.
     """
-    import pydantic_core
-
-    return pydantic_core.from_json(text, allow_inf_nan=False, cache_strings="keys")
+    try:
+        value = _STRICT.decode(text.decode())
+        if _SURROGATE.search(text):
+            # A half of a pair alone is no text, and could not be passed on.
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+    return value
 
 
 def parse_foreign(text: bytes) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
 from edge_agent.errors import ConfigError, ModuleUnavailable
+from edge_agent.tables import matching, not_empty, within
 
 #: What a server gets of the agent's environment unasked: where programs and the user's files are,
 #: and how to write. The agent's token, and whatever else is there, is not among it.
@@ -29,26 +30,36 @@ PASSED: Final = (
     "USER",
 )
 _OWN_SECRETS: Final = "SANDERLING_"
-_Word = Annotated[str, Field(min_length=1)]
+_Word = Annotated[str, not_empty]
+_Name = Annotated[
+    str, matching("[a-z0-9][a-z0-9_-]{0,62}", "write 1 to 63 of a-z, 0-9, '_' and '-'")
+]
+_MANY: Final = 1 << 20
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError(f"{url!r} is no http or https URL")
+    if parts.username or parts.password:
+        raise ValueError("holds a password; name it by bearer_env or bearer_file instead")
 
 
-class ServerLimits(_Table):
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
     """``limits``: of each process of a server, by the kernel (setrlimit). Absent: no limit.
 
     ``memory_mib`` bounds what it may write to (RLIMIT_DATA): address space that a runtime only
     reserves costs nothing, and runtimes reserve much. ``cpu_s`` counts over its whole life.
     """
 
-    memory_mib: Annotated[int, Field(gt=0, le=1 << 20)] | None = None
-    open_files: Annotated[int, Field(gt=0, le=1 << 20)] = 1024
-    cpu_s: Annotated[int, Field(gt=0)] | None = None
+    memory_mib: Annotated[int, within(1, _MANY)] | None = None
+    open_files: Annotated[int, within(1, _MANY)] = 1024
+    cpu_s: Annotated[int, within(1)] | None = None
 
 
-class ServerTable(_Table):
+@dataclass(frozen=True, slots=True)
+class ServerTable:
     """One tool server.
 
     ``command`` makes it a process, ``url`` a remote one, ``image`` or ``rootfs`` a container (where
@@ -57,25 +68,25 @@ class ServerTable(_Table):
     message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: _Name
     backend: Literal["process", "container", "remote"]
-    command: list[_Word] = []
-    env: dict[str, str] = Field(default={}, repr=False)
-    pass_env: list[_Word] = []
+    command: list[_Word] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    pass_env: list[_Word] = field(default_factory=list)
     cwd: str = "/"
-    url: str = ""
+    url: Annotated[str, _check_url] = ""
     bearer_env: str = ""
     bearer_file: str = ""
     image: str = ""
     rootfs: str = ""
     network: bool = False
-    idle_s: Annotated[float, Field(ge=0, le=86_400, strict=False)] = 300.0
-    start_s: Annotated[float, Field(gt=0, le=600, strict=False)] = 30.0
-    limits: ServerLimits = ServerLimits()
+    idle_s: Annotated[float, within(0, 86_400)] = 300.0
+    start_s: Annotated[float, within(0.001, 600)] = 30.0
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _backend_by_its_keys(cls, data: Any) -> Any:
+    @staticmethod
+    def prepare(data: Any) -> Any:
+        """Tell the backend from the keys, where it is not named."""
         if not isinstance(data, Mapping) or "backend" in data:
             return data
         if "url" in data:
@@ -83,18 +94,12 @@ class ServerTable(_Table):
         contained = "image" in data or "rootfs" in data
         return {**data, "backend": "container" if contained else "process"}
 
-    @field_validator("url")
-    @classmethod
-    def _http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError(f"{url!r} is no http or https URL")
-        if parts.username or parts.password:
-            raise ValueError("holds a password; name it by bearer_env or bearer_file instead")
-        return url
+    def __post_init__(self) -> None:
+        """Check the keys together.
 
-    @model_validator(mode="after")
-    def _whole(self) -> ServerTable:
+        Raises:
+            ValueError: they do not fit.
+        """
         places = [key for key in ("url", "image", "rootfs") if getattr(self, key)]
         wanted = {
             "process": (not places and bool(self.command), "command, and no url, image or rootfs"),
@@ -111,12 +116,11 @@ class ServerTable(_Table):
         own = [name for name in self.pass_env if name.startswith(_OWN_SECRETS)]
         if own:
             raise ValueError(f"pass_env: {own[0]} is the agent's own and not passed on")
-        return self
 
     @property
     def digest(self) -> str:
         """What changes when anything of the configuration does."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
     def environment(self, agents: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment that the server gets, of the agent's."""

@@ -7,26 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
 from edge_agent.egress.audit import Audit
 from edge_agent.egress.gate import Egress
 from edge_agent.egress.limits import EgressLimits
 from edge_agent.egress.rules import Rule, parse_rule
 from edge_agent.egress.secrets import Secret, Secrets, read_secret
+from edge_agent.tables import matching, not_empty, within
 
 # What a node with egress reports; each rule is reported as FEATURE:RULE besides.
 FEATURE: Final = "egress"
 _KIB: Final = 1024
-_Positive = Annotated[int, Field(gt=0)]
-_Methods = Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{1,20}$")]], Field(min_length=1)]
+_Positive = Annotated[int, within(1)]
+_Method = Annotated[str, matching("[A-Z]{1,20}", "write a method in capitals, such as GET")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class EgressTable(_Table):
+@dataclass(frozen=True, slots=True)
+class EgressTable:
     """One entry of ``egress``. A string is one for all tools.
 
     ``tools`` are globs over ``tool`` and ``server.tool``.
@@ -35,15 +31,14 @@ class EgressTable(_Table):
     to: str
     tools: list[str] | None = None
 
-
-def _as_table(value: Any) -> Any:
-    return {"to": value} if isinstance(value, str) else value
-
-
-EgressEntry = Annotated[EgressTable, BeforeValidator(_as_table)]
+    @staticmethod
+    def prepare(value: Any) -> Any:
+        """Make a table of a string."""
+        return {"to": value} if isinstance(value, str) else value
 
 
-class SecretTable(_Table):
+@dataclass(frozen=True, slots=True)
+class SecretTable:
     """``[[secrets]]``: a header that the host adds to requests to one target.
 
     The value is that of a variable (``env``) or of a file, so that no secret
@@ -58,16 +53,17 @@ class SecretTable(_Table):
     tools: list[str] | None = None
 
 
-class EgressLimitsTable(_Table):
+@dataclass(frozen=True, slots=True)
+class EgressLimitsTable:
     """``[egress_limits]``: bounds of requests; see `EgressLimits`."""
 
-    response_kib: Annotated[int, Field(gt=0, le=64 * _KIB)] | None = None
-    request_kib: Annotated[int, Field(gt=0, le=4 * _KIB)] | None = None
+    response_kib: Annotated[int, within(1, 64 * _KIB)] | None = None
+    request_kib: Annotated[int, within(1, 4 * _KIB)] | None = None
     total_ms: _Positive | None = None
     connect_ms: _Positive | None = None
-    redirects: Annotated[int, Field(ge=0, le=50)] | None = None
-    requests: Annotated[int, Field(gt=0, le=10_000)] | None = None
-    methods: _Methods | None = None
+    redirects: Annotated[int, within(0, 50)] | None = None
+    requests: Annotated[int, within(1, 10_000)] | None = None
+    methods: Annotated[list[_Method], not_empty] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,20 @@ def test_agent_imports_only_what_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     loaded = set(eval(done.stdout))  # noqa: S307 - our own list
-    heavy = {"mcp", "ortools", "numpy", "pandas", "rich", "typer", "solver", "dispatcher", "httpx"}
+    heavy = {
+        "mcp",
+        "ortools",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "rich",
+        "typer",
+        "solver",
+        "dispatcher",
+        "httpx",
+    }
     assert not heavy & loaded
-    assert {"grpc", "wasmtime", "pydantic"} <= loaded
+    assert {"grpc", "wasmtime"} <= loaded
 
 
 def test_capabilities_are_json(run):

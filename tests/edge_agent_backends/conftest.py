@@ -11,6 +11,7 @@ from edge_agent.backends.base import ToolCall
 from edge_agent.backends.servers import Servers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import Limits
+from edge_agent.tables import read
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -33,7 +34,7 @@ class Agent:
 
     def __init__(self, tables, state):
         self.changes = 0
-        self.servers = Servers([ServerTable(**one) for one in tables], state, self._changed)
+        self.servers = Servers([read(ServerTable, one) for one in tables], state, self._changed)
 
     def _changed(self):
         self.changes += 1

@@ -12,6 +12,7 @@ from edge_agent.backends import container
 from edge_agent.backends.servers import Servers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.mounts import Mount
+from edge_agent.tables import read
 from tests.edge_agent_backends.conftest import PROGRAMS, Agent, is_alive, kill, wait_for
 
 
@@ -26,10 +27,15 @@ def rootfs(tmp_path):
     return root
 
 
+def server(**keys):
+    """A server as a configuration file has it."""
+    return read(ServerTable, keys)
+
+
 @pytest.fixture
 def boxed(rootfs, tmp_path):
     """The servers of an agent whose one server is in a container."""
-    table = ServerTable(
+    table = server(
         name="rude",
         rootfs=str(rootfs),
         command=[sys.executable, "-S", "/programs/rude_server.py"],
@@ -99,8 +105,8 @@ def in_the_box():
 
 def test_without_a_runtime_the_backend_is_not_reported(rootfs, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("PATH", str(tmp_path))
-    table = ServerTable(name="boxed", rootfs=str(rootfs), command=["/bin/server"])
-    image = ServerTable(name="pulled", image="docker.io/library/server")
+    table = server(name="boxed", rootfs=str(rootfs), command=["/bin/server"])
+    image = server(name="pulled", image="docker.io/library/server")
     servers = Servers([table, image], tmp_path / "state", lambda: None)
     assert servers.backends == {}
     assert servers.reports() == ()
@@ -111,7 +117,7 @@ def test_without_a_runtime_the_backend_is_not_reported(rootfs, tmp_path, monkeyp
 
 def test_a_bundle_has_the_agents_mounts_and_no_rights(rootfs, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
-    table = ServerTable(
+    table = server(
         name="boxed", rootfs=str(rootfs), command=["/bin/server"], env={"COLOUR": "green"}
     )
     bundles = container.Bundles()
