@@ -35,7 +35,7 @@ def first_answer_s(command: Sequence[str], call: Call) -> tuple[float, dict[str,
     """Return the seconds from the spawn to the answer of the first call, and its result."""
     begun = time.perf_counter()
     with running(command) as process:
-        result = _ask(process, call)
+        result = ask(process, call)
         return time.perf_counter() - begun, result
 
 
@@ -45,7 +45,7 @@ def idle_mib(command: Sequence[str], call: Call) -> float:
     Pages that processes share count in each of them, as `ps` and a board's memory report do.
     """
     with running(command) as process:
-        _ask(process, call)
+        ask(process, call)
         top = psutil.Process(process.pid)
         family = [top, *top.children(recursive=True)]
         return float(sum(member.memory_info().rss for member in family)) / 2**20
@@ -71,7 +71,8 @@ def running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def _ask(process: subprocess.Popen[bytes], call: Call) -> dict[str, Any]:
+def ask(process: subprocess.Popen[bytes], call: Call) -> dict[str, Any]:
+    """Open the session, make one call, and return its result."""
     _send(process, {"id": 0, "method": "initialize", "params": OPENING})
     _answer(process, 0)
     _send(process, {"method": "notifications/initialized"})

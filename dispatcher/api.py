@@ -177,6 +177,7 @@ def node_json(node: NodeState) -> dict[str, Any]:
         "engine": node.engine,
         "agent_version": node.agent_version,
         "labels": node.labels,
+        "warm": sorted(node.warm),
         "last_seen": node.last_seen,
     }
 

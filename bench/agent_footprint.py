@@ -1,0 +1,105 @@
+"""What an idle agent takes: its start, and its memory with all nine servers registered.
+
+    python -m bench.agent_footprint [--json] [--starts N] [--python PYTHON]
+
+start    from the spawn of `edge-agent run` to its ready line, attached to a real dispatcher;
+         for the process, from the spawn of mcp-server-time to its answer to the first call
+rss      resident memory, in which pages shared with other processes count whole
+pss      the same, in which a page that N processes share counts as 1/N
+uss      what would be free if the process ended
+
+The agent is measured once its nine modules are compiled and ready, idle for a few seconds. The
+alternative is one tool server of those nine as a Python process, so nine of them take nine times
+its memory. ``--python`` names the interpreter of an environment that has only the agent:
+
+    python3 -m venv board && board/bin/pip install '.[agent]'
+    python -m bench.agent_footprint --python board/bin/python
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from bench.cold_start import CALL, REFERENCE, check_answer
+from bench.dispatcher import Dispatcher, agent, await_warm, dispatcher
+from bench.mcp_process import ask, first_answer_s, running
+from wasm_tools import manifest
+
+IDLE_S = 3.0
+Row = dict[str, float]
+
+
+def memory(pid: int) -> Row:
+    """The memory of a process now, in MiB."""
+    found = psutil.Process(pid).memory_full_info()
+    return {f"{kind}_mib": getattr(found, kind) / 2**20 for kind in ("rss", "pss", "uss")}
+
+
+def agent_start_ms(served: Dispatcher, cache: Path, python: str) -> float:
+    """One start with the modules in ``cache``, to the ready line."""
+    begun = time.perf_counter()
+    with agent(served, cache, python):
+        return (time.perf_counter() - begun) * 1000
+
+
+def measure_agent(starts: int, python: str) -> Row:
+    """The agent with every built-in server."""
+    servers = len(manifest.load().servers)
+    with tempfile.TemporaryDirectory(prefix="footprint-") as cache, dispatcher() as served:
+        with agent(served, Path(cache), python):  # compiles what the others find
+            await_warm(served, servers)
+        times = [agent_start_ms(served, Path(cache), python) for _ in range(starts)]
+        with agent(served, Path(cache), python) as process:
+            await_warm(served, servers)
+            time.sleep(IDLE_S)
+            return {"start_ms": statistics.median(times), **memory(process.pid)}
+
+
+def measure_process(starts: int) -> Row:
+    """One of the nine servers as a Python process."""
+    times = []
+    for _ in range(starts):
+        seconds, result = first_answer_s(REFERENCE, CALL)
+        check_answer(result)
+        times.append(seconds * 1000)
+    with running(REFERENCE) as process:
+        ask(process, CALL)
+        return {"start_ms": statistics.median(times), **memory(process.pid)}
+
+
+def measure(starts: int, python: str) -> dict[str, Row]:
+    """Both in one run; each has the ratio of nine processes' memory to its own."""
+    found = {"agent": measure_agent(starts, python), "process": measure_process(starts)}
+    nine = len(manifest.load().servers) * found["process"]["uss_mib"]
+    found["agent"]["less"] = 1 - found["agent"]["rss_mib"] / nine
+    return found
+
+
+def main() -> None:
+    """Measure and print a table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--starts", type=int, default=10, help="starts of each [10]")
+    parser.add_argument("--python", default=sys.executable, help="the agent's interpreter")
+    options = parser.parse_args()
+    found = measure(options.starts, options.python)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{'':8} {'start ms':>9} {'rss MiB':>8} {'pss MiB':>8} {'uss MiB':>8}")
+    for name, row in found.items():
+        figures = (row[f"{kind}_mib"] for kind in ("rss", "pss", "uss"))
+        print(f"{name:8} {row['start_ms']:9.0f} " + " ".join(f"{one:8.1f}" for one in figures))
+    print(f"one agent for nine servers takes {found['agent']['less']:.0%} less than nine processes")
+
+
+if __name__ == "__main__":
+    main()
