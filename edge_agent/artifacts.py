@@ -9,10 +9,11 @@ from typing import Final
 
 import grpc
 
+from edge_agent import stub
 from edge_agent.backends.base import ModuleRef
 from edge_agent.engine.modules import LARGEST_MODULE_BYTES
 from edge_agent.errors import ModuleUnavailable
-from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc
+from protos.edge.v1 import artifacts_pb2
 
 ATTEMPTS: Final = 5
 FETCH_TIMEOUT_S: Final = 120.0
@@ -35,7 +36,7 @@ class ArtifactFetcher:
 
     def __init__(self, channel: Callable[[], grpc.Channel | None], token: str) -> None:
         self._channel = channel
-        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._token = token
 
     def fetch(self, module: ModuleRef) -> bytes:
         """Return the bytes of a module; the caller checks their digest.
@@ -72,9 +73,7 @@ class ArtifactFetcher:
     def _receive(self, channel: grpc.Channel, module: ModuleRef, data: bytearray) -> None:
         """Append what is missing to ``data``."""
         request = artifacts_pb2.FetchRequest(sha256=module.sha256, offset_bytes=len(data))
-        stream = artifacts_pb2_grpc.ArtifactsStub(  # type: ignore[no-untyped-call]
-            channel
-        ).Fetch(request, metadata=self._metadata, timeout=FETCH_TIMEOUT_S)
+        stream = stub.fetch(channel, request, self._token, FETCH_TIMEOUT_S)
         most = min(module.size_bytes or LARGEST_MODULE_BYTES, LARGEST_MODULE_BYTES)
         for response in stream:
             data += response.data

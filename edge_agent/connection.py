@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import grpc
 
+from edge_agent import stub
 from edge_agent.errors import ConfigError, ConnectionLost, EdgeAgentError, TokenRefused
 from edge_agent.outbox import Outbox
-from protos.edge.v1 import edge_pb2, edge_pb2_grpc
+from protos.edge.v1 import edge_pb2
 
 WELCOME_TIMEOUT_S: Final = 10.0
 _OPTIONS: Final = (
@@ -42,9 +42,7 @@ class Connection:
         self.opened_s = time.monotonic()
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
         self.outbox.put(edge_pb2.AttachRequest(register=register))
-        self._stream: Iterator[edge_pb2.AttachResponse] = edge_pb2_grpc.EdgeStub(  # type: ignore[no-untyped-call]
-            self.channel
-        ).Attach(iter(self.outbox), metadata=(("authorization", f"Bearer {token}"),))
+        self._stream = stub.attach(self.channel, iter(self.outbox), token)
         try:
             self.welcome = self._await_welcome()
         except EdgeAgentError:
@@ -65,7 +63,7 @@ class Connection:
         """Give everything back. Other threads that read see the end of the stream."""
         self.outbox.close()
         self.ended.set()
-        self._stream.cancel()  # type: ignore[attr-defined]
+        self._stream.cancel()
         self.channel.close()
 
     def _end(self, error: EdgeAgentError) -> None:
@@ -75,7 +73,7 @@ class Connection:
         self.ended.set()
 
     def _await_welcome(self) -> edge_pb2.Welcome:
-        timer = threading.Timer(WELCOME_TIMEOUT_S, self._stream.cancel)  # type: ignore[attr-defined]
+        timer = threading.Timer(WELCOME_TIMEOUT_S, self._stream.cancel)
         timer.daemon = True
         timer.start()
         try:

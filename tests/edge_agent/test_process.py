@@ -155,6 +155,15 @@ def test_agent_imports_only_what_is_light():
     assert {"grpc", "wasmtime"} <= loaded
 
 
+def test_agent_does_without_the_generated_code_that_refuses_older_releases_of_grpc():
+    code = (
+        "import sys; import edge_agent.agent, edge_agent.link\n"
+        "print([name for name in sys.modules if name.endswith('_pb2_grpc')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "[]"
+
+
 def test_capabilities_are_json(run):
     done = run("capabilities", "--tier", "device", "--feature", "camera", "--slots", 3)
     report = json.loads(done.stdout)
