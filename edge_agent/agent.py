@@ -14,7 +14,6 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.backends.base import ModuleRef
 from edge_agent.backends.servers import Servers
 from edge_agent.backends.wasm import WasmBackend
 from edge_agent.capabilities import cores, describe
@@ -23,6 +22,7 @@ from edge_agent.desk import Desk, Rules
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.link import DRAIN_S, Link
+from edge_agent.memory import give_back, use_one_arena
 from edge_agent.state import cache_directory
 
 # After this long past its drain an agent that hangs is ended all the same.
@@ -44,6 +44,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     Raises:
         TokenRefused, ConfigError: the dispatcher or the board will not have it.
     """
+    use_one_arena()
     # Blocked in every thread, so that one thread takes them in a plain wait:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
@@ -53,7 +54,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     )
     stopper.start()
     try:
-        link.run(lambda: _print_ready(config))
+        link.run(lambda: _begin(config))
     finally:
         closing.close()
 
@@ -105,10 +106,6 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         slots=slots,
     )
 
-    def prefetch(module: ModuleRef) -> None:
-        backend.prefetch(module)
-        _trim_memory()
-
     link = Link(
         config.dispatcher,
         config.token,
@@ -121,16 +118,18 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
             engine.sessions.held_mib,
         ),
         warm=lambda: [*backend.warm(), *servers.warm()],
-        prefetch=prefetch,
+        prefetch=backend.prefetch,
     )
     servers.start()
     return link, closing
 
 
-def _print_ready(config: AgentConfig) -> None:
+def _begin(config: AgentConfig) -> None:
+    """Say that the agent is attached, and keep no more than it needs from now on."""
     line = {"ready": True, "node": config.name, "dispatcher": config.dispatcher}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
+    give_back()
 
 
 def _await_stop(link: Link, parent_pid: int | None) -> None:
@@ -158,9 +157,3 @@ def _ask_for_parents_death() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(_PARENT_DIED))
     except (AttributeError, OSError):
         _log.debug("no parent death signal here; the parent is watched instead")
-
-
-def _trim_memory() -> None:
-    """Give back what compiling left behind: a compile takes much more than its code."""
-    with contextlib.suppress(AttributeError, OSError):  # not glibc, which has other habits
-        ctypes.CDLL(None).malloc_trim(0)

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_agent.engine.limits import MIB
 
 if TYPE_CHECKING:
-    import wasmtime
-
     from edge_agent.backends.servers import ServerReport
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
@@ -104,7 +102,7 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
         cores=cores(),
         memory_mib=memory_mib or memory_for_calls_mib(),
         slots=slots or cores(),
-        speed=measure_speed(engine.wasmtime_engine),
+        speed=measure_speed(engine),
         features=tuple(dict.fromkeys([*features, *detected_features(isa_name)])),
         mounts=tuple(mounts),
         backends=tuple(backends),
@@ -146,16 +144,16 @@ def detected_features(isa_name: str) -> tuple[str, ...]:
     return ()
 
 
-def measure_speed(engine: wasmtime.Engine) -> float:
+def measure_speed(engine: WasmEngine) -> float:
     """Return millions of turns a second of the loop on one core, in about 50 ms.
 
     The best of several short runs counts, since others may use the core too.
     """
     import wasmtime as wt
 
-    store = wt.Store(engine)
+    store = wt.Store(engine.wasmtime_engine)
     store.set_epoch_deadline(1 << 40)  # calls that are stopped meanwhile move the epoch
-    instance = wt.Instance(store, wt.Module(engine, _LOOP), [])
+    instance = wt.Instance(store, engine.modules.own(_LOOP), [])
     spin = instance.exports(store)["spin"]
     assert isinstance(spin, wt.Func)  # noqa: S101 - narrows the type of our own module's export
     best_s = float("inf")
