@@ -30,6 +30,7 @@ from dispatcher.errors import (
 )
 from dispatcher.links import Links, module_of, payload_of
 from dispatcher.progress import ProgressRelay
+from dispatcher.questions import Inquiry, Patience, capabilities
 from dispatcher.refusal import Explanation
 from dispatcher.registry import NodeState, Registry, ToolEntry
 from dispatcher.requests import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest, PlacementRecord
@@ -190,6 +191,7 @@ class Calls:
         offer = self._scheduler.offer(task, placed.node)
         call.backend = offer.backend
         call.method = entry.method
+        call.client = capabilities(request.client, task.constraints.privacy)
         artifact = offer.module.artifact if offer.module is not None else None
         if artifact is not None:
             call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
@@ -224,13 +226,16 @@ class Calls:
 
         The scheduler counts the call already; it is told here that the call has ended.
         """
-        loop = asyncio.get_running_loop()
         relay = None
         if request.progress is not None or request.log is not None:
             relay = ProgressRelay(request.progress, request.log)
             flight.on_news = relay.put
         wait_ms = _wait_ms(flight, placed, left_ms)
-        alarm = loop.call_later(wait_ms / 1000, _expire, flight, task, wait_ms)
+        patience = Patience(wait_ms / 1000, partial(_expire, flight, task, wait_ms))
+        inquiry = None
+        if flight.message.call.client and request.client is not None:
+            inquiry = Inquiry(request.client, patience, partial(self._links.answer, flight))
+            flight.questions = inquiry
         sent_s = time.perf_counter()
         try:
             self._links.launch(flight)
@@ -244,7 +249,9 @@ class Calls:
             self._links.cancel(flight, "nobody waits for it any more")
             raise
         finally:
-            alarm.cancel()
+            if inquiry is not None:
+                inquiry.close()
+            patience.cancel()
             self._links.land(flight)
             self._scheduler.ended(placed)
             if relay is not None:

@@ -204,6 +204,7 @@ class ServerConfig(_Table):
     network: bool | None = None
     idle_s: Annotated[float, Field(ge=0, strict=False)] | None = None
     start_s: Annotated[float, Field(gt=0, strict=False)] | None = None
+    asks: list[Literal["sampling", "elicitation", "roots"]] | None = None
     limits: ServerLimitsConfig = ServerLimitsConfig()
 
 

@@ -7,6 +7,7 @@
     │   ├── InvalidArguments
     │   └── InvalidRequirements
     ├── CallRefused              no node may run the call: reasons, core and mend
+    ├── ClientRefused            the client does not answer a server's question
     └── CallFailed               a node was chosen and the call did not come back
         ├── NodeLost
         ├── CallTimeout
@@ -19,7 +20,7 @@ to users as it stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dispatcher.requests import PlacementRecord
@@ -64,6 +65,15 @@ class CallRefused(SanderlingError):
         self.reasons = dict(reasons)
         self.core = tuple(core)
         self.mend = mend
+
+
+class ClientRefused(SanderlingError):
+    """The client does not answer what a server asks it; ``code`` and ``data`` as in JSON-RPC."""
+
+    def __init__(self, message: str, code: int = -32603, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
 
 
 class CallFailed(SanderlingError):

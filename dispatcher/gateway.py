@@ -46,6 +46,7 @@ from dispatcher.errors import (
 from dispatcher.logs import LogLevels
 from dispatcher.proxied import COMPLETE, GET, LISTS, READ, Proxied
 from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
+from dispatcher.rounds import Caller, Rounds
 from dispatcher.sessions import session_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Gateway:
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.proxied = Proxied(app.registry)
+        self.rounds = Rounds()
         self._logs = LogLevels()
         self.server = _DispatcherServer(
             "sanderling",
@@ -111,11 +113,11 @@ class Gateway:
         ready = is_modern(ctx) or ctx.session.client_params is not None
         if ready and ctx.request_id is not None:
             if ctx.method == "tools/call":
-                return self._stamped(ctx, await self.call_tool(ctx))
+                return self._stamped(ctx, await self.rounds.run(ctx, self.call_tool))
             if ctx.method == "tools/list":
                 return self._stamped(ctx, self.list_tools(ctx))
             if ctx.method in _PROXIED:
-                return self._stamped(ctx, await self.ask_proxied(ctx))
+                return self._stamped(ctx, await self.rounds.run(ctx, self.ask_proxied))
         if ctx.method == "notifications/initialized":
             self.changes.remember(ctx)
         return await call_next(ctx)
@@ -124,14 +126,14 @@ class Gateway:
         return self.list_tools(ctx)
 
     async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
-        return await self.call_tool(ctx)
+        return await self.rounds.run(ctx, self.call_tool)
 
     async def _set_level(self, ctx: Context, params: SetLevelRequestParams) -> HandlerResult:
         self._logs.set(ctx, params.level)
         return EmptyResult()
 
     async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
-        return await self.ask_proxied(ctx)
+        return await self.rounds.run(ctx, self.ask_proxied)
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
         """The `tools/list` result: definitions as the servers gave them, on one page."""
@@ -146,12 +148,13 @@ class Gateway:
             result |= {"ttlMs": 0, "cacheScope": "private"}
         return result
 
-    async def call_tool(self, ctx: Context) -> dict[str, Any]:
+    async def call_tool(self, caller: Caller) -> dict[str, Any]:
         """The `tools/call` result, or an error result with one line.
 
         Raises:
             MCPError: the tool is unknown, or the request is none.
         """
+        ctx = caller.ctx
         name, arguments, meta = _call_params(ctx)
         try:
             self._app.registry.tool(name)
@@ -160,9 +163,10 @@ class Gateway:
                 arguments=arguments,
                 requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
                 session=self._session(ctx, meta),
-                progress=_progress_sink(ctx, meta),
+                progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
                 meta=_tool_meta(meta),
+                client=caller if caller.capabilities else None,
             )
             return (await self._app.calls.call(request)).result
         except UnknownTool as error:
@@ -174,12 +178,13 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
 
-    async def ask_proxied(self, ctx: Context) -> dict[str, Any]:
+    async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
 
         Raises:
             MCPError: nobody does, or the server or the dispatcher says no.
         """
+        ctx = caller.ctx
         params = dict(ctx.params) if isinstance(ctx.params, Mapping) else {}
         meta = params.pop("_meta", None)
         meta = meta if isinstance(meta, Mapping) else {}
@@ -194,9 +199,10 @@ class Gateway:
                 arguments={},
                 requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
                 session=self._session(ctx, meta),
-                progress=_progress_sink(ctx, meta),
+                progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
                 meta=_tool_meta(meta),
+                client=caller if caller.capabilities else None,
             )
             reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
         except UnknownTool as error:
@@ -331,12 +337,12 @@ def _call_params(ctx: Context) -> tuple[str, Mapping[str, Any], Mapping[str, Any
     return name, arguments or {}, meta or {}
 
 
-def _progress_sink(ctx: Context, meta: Mapping[str, Any]) -> ProgressSink | None:
+def _progress_sink(caller: Caller, meta: Mapping[str, Any]) -> ProgressSink | None:
     if meta.get("progressToken") is None:
         return None
 
     async def sink(done: float, total: float | None, message: str) -> None:
-        await ctx.session.report_progress(done, total, message or None)
+        await caller.ctx.session.report_progress(done, total, message or None)
 
     return sink
 

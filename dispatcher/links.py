@@ -24,6 +24,7 @@ STALE_BEATS: Final = 3.5  # heartbeats missed before nothing more is placed on a
 DEAD_BEATS: Final = 8.0  # and before its stream is given up
 # How long a call waits for its agent to come back: a busy board takes seconds to start one.
 RECONNECT_S: Final = 5.0
+_NOBODY: Final = b'{"error":{"code":-32603,"message":"nobody waits for this call any more"}}'
 
 
 class NameTaken(Exception):
@@ -108,6 +109,12 @@ class Links:
         if link is not None and link.instance == flight.instance:
             link.cancel(flight.id, reason)
 
+    def answer(self, flight: Flight, answer: edge_pb2.Answer) -> None:
+        """Give an answer of the client to the node that asked; one that is away asks again."""
+        link = self._links.get(flight.node)
+        if link is not None and link.instance == flight.instance:
+            link.send(edge_pb2.AttachResponse(answer=answer))
+
     # ---- streams
 
     def admit(self, register: edge_pb2.Register, sink: Sink) -> Link:
@@ -157,6 +164,8 @@ class Links:
         elif kind == "log":
             _on_log(link, message.log)
             self._on_news(link, message.log)
+        elif kind == "question":
+            self._on_question(link, message.question)
         elif kind == "draining":
             self._on_draining(link, message.draining)
 
@@ -198,6 +207,14 @@ class Links:
         flight = self._flights.get(news.call_id)
         if flight is not None and flight.node == link.node.name and flight.on_news is not None:
             flight.on_news(news)
+
+    def _on_question(self, link: Link, question: edge_pb2.Question) -> None:
+        flight = self._flights.get(question.call_id)
+        if flight is not None and flight.node == link.node.name and flight.questions is not None:
+            flight.questions.heard(question)
+        elif not (question.withdrawn or question.more):
+            answer = edge_pb2.Answer(call_id=question.call_id, id=question.id, body=_NOBODY)
+            link.send(edge_pb2.AttachResponse(answer=answer))
 
     def _on_draining(self, link: Link, draining: edge_pb2.Draining) -> None:
         log.info("node %s drains: %s", link.node.name, draining.reason or "no reason given")

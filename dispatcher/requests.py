@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dispatcher.questions import Client
 
 #: ``progress(done, total, message)``: called on the event loop, in order.
 ProgressSink = Callable[[float, float | None, str], Awaitable[None]]
@@ -53,6 +56,7 @@ class CallRequest:
     progress: ProgressSink | None = None
     log: LogSink | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)

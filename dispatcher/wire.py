@@ -29,6 +29,16 @@ class Sink(Protocol):
         """Send one message; returns when it was taken."""
 
 
+class Questions(Protocol):
+    """Who takes the questions of a call."""
+
+    def heard(self, question: edge_pb2.Question) -> None:
+        """Take one, or a part of one."""
+
+    def interrupted(self) -> None:
+        """The stream broke: what is not whole comes anew."""
+
+
 @dataclass(slots=True, eq=False)
 class Outcome:
     """A result message with its whole body."""
@@ -48,6 +58,7 @@ class Flight:
     repeatable: bool
     done: asyncio.Future[Outcome]
     on_news: Callable[[edge_pb2.Progress | edge_pb2.Log], None] | None = None
+    questions: Questions | None = None
     result_max: int = RESULT_MAX
     sent: bool = False
     _result: edge_pb2.Result | None = None
@@ -67,6 +78,8 @@ class Flight:
         """The stream broke: a result that was coming in parts comes anew."""
         self._result = None
         self._parts = bytearray()
+        if self.questions is not None:
+            self.questions.interrupted()
 
     def take_result(self, result: edge_pb2.Result) -> bool:
         """A result message came; True when it is whole."""

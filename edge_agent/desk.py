@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.backends.base import Backend, Job
+from edge_agent.backends.question import Answer, Question
 from edge_agent.engine.limits import DEFAULT_LIMITS, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import CallCancelled, CallFailed, CallRefused, EdgeAgentError
+from edge_agent.inquiries import Inquiries
 from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
 from edge_agent.policy import Policy, check_data, check_label
@@ -94,6 +96,7 @@ class Desk:
         self._tickets: dict[str, Ticket] = {}
         self._waiting: OrderedDict[str, Ticket] = OrderedDict()
         self._records = Records()
+        self.inquiries = Inquiries(send)
         self._held_bytes = 0
         self._running = 0
         self._exec_ms = 0.0
@@ -188,13 +191,15 @@ class Desk:
         try:
             if job is None:
                 raise CallFailed("the call has no job")  # noqa: TRY301 - becomes an outcome
-            result = job.run(_Reporter(call, self._send))
+            result = job.run(_Reporter(call, self._send, self.inquiries))
         except EdgeAgentError as error:
             return failed(call.id, error, call.backend, queue_ms)
         except Exception as error:  # noqa: BLE001 - the worker must live, and the call be answered
             log_unexpected(_log, f"call {call.id} of {call.server}.{call.tool}", error)
             reason = CallFailed(f"the agent failed: {type(error).__name__}; see its log")
             return failed(call.id, reason, call.backend, queue_ms)
+        finally:
+            self.inquiries.over(call.id)
         return done(call, result, call.backend or "wasm", queue_ms)
 
     # ---- the agent around it ------------------------------------------------------
@@ -315,9 +320,10 @@ class Desk:
 class _Reporter:
     """Passes on what a running call tells."""
 
-    def __init__(self, call: edge_pb2.Call, send: Send) -> None:
+    def __init__(self, call: edge_pb2.Call, send: Send, inquiries: Inquiries) -> None:
         self._call = call
         self._send = send
+        self._inquiries = inquiries
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is, where the caller wants to know."""
@@ -331,6 +337,11 @@ class _Reporter:
         """Pass on a log line of the call."""
         line = edge_pb2.Log(call_id=self._call.id, level=level, logger=logger, message=message)
         self._send(edge_pb2.AttachRequest(log=line))
+
+    def ask(self, question: Question) -> Answer | None:
+        """Pass on a question to the client."""
+        self._inquiries.ask(self._call.id, question)
+        return None
 
 
 def _limits(asked: edge_pb2.Limits, most: Limits) -> Limits:

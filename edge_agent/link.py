@@ -159,6 +159,7 @@ class Link:
             self._changed.notify_all()
         for outcome in again:
             self.send(outcome)
+        self.desk.inquiries.again()
         self.desk.load_changed.set()  # beat at this dispatcher's rate from now on
         for module in connection.welcome.modules:
             self._prefetcher.want(module_ref(module))
@@ -240,6 +241,8 @@ class Link:
                 return self.desk.add_chunk(message.chunk)
             case "cancel":
                 self.desk.cancel(message.cancel.call_id, message.cancel.reason)
+            case "answer":
+                self.desk.inquiries.answer(message.answer)
             case "ack":
                 self.desk.acknowledge(message.ack.call_ids)
             case "prefetch":

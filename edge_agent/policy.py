@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from edge_agent.backends.question import capabilities
 from edge_agent.errors import CallRefused
 from edge_agent.mounts import Mount, uncovered
 
@@ -68,6 +70,17 @@ def check_label(label: Label, node: str, site: str) -> None:
             f"privacy: the call may run only at site {label.site!r}, {node} is at {site!r}",
             "privacy",
         )
+
+
+def askable(client: bytes, label: Label) -> bytes:
+    """What of a client's capabilities (JSON) a call with this label may use.
+
+    What is sampled goes to a model, wherever that runs; under ``node`` it must not.
+    """
+    if not client or label.privacy != "node":
+        return client
+    found = capabilities(client)
+    return json.dumps({key: value for key, value in found.items() if key != "sampling"}).encode()
 
 
 def check_data(paths: Sequence[str], mounts: Sequence[Mount]) -> None:

@@ -22,7 +22,7 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.policy import Label
+from edge_agent.policy import Label, askable
 from edge_agent.records import Outcome
 from protos.edge.v1 import edge_pb2
 
@@ -103,6 +103,7 @@ def tool_call(call: edge_pb2.Call, arguments: bytes, limits: Limits) -> ToolCall
         wants_progress=call.wants_progress,
         id=call.id,
         method=call.method,
+        client=askable(call.client, label_of(call)),
     )
 
 

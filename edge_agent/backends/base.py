@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.backends.question import Answer, Question
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
 from edge_agent.engine.sessions import SessionNote
 
@@ -22,6 +23,7 @@ class ToolCall:
     """One call of one tool. ``arguments`` and ``meta`` are JSON objects as bytes.
 
     ``method`` is another MCP method than ``tools/call``, whose params are then the arguments.
+    ``client`` is what of the MCP client may be asked meanwhile: its capabilities as JSON.
     """
 
     server: str
@@ -34,6 +36,7 @@ class ToolCall:
     wants_progress: bool = False
     method: str = ""
     id: str = ""
+    client: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Reporter(Protocol):
 
     def log(self, level: str, logger: str, message: str) -> None:
         """Pass on a log line; levels are those of RFC 5424 in lower case."""
+
+    def ask(self, question: Question) -> Answer | None:
+        """Pass on a question to the client; the answer, where that is known at once."""
 
 
 class Job(Protocol):

@@ -11,13 +11,15 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from edge_agent import __version__
+from edge_agent.backends.ask import Ask, Listener
+from edge_agent.backends.asking import Asking
+from edge_agent.backends.question import CAPABILITY_OF, OFFERED
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -34,49 +36,6 @@ METHOD_NOT_FOUND: Final = -32601
 _META: Final = "io.modelcontextprotocol/"
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
-
-
-class Listener(Protocol):
-    """Where news of a request go. Called from any thread."""
-
-    def progress(self, progress: float, total: float | None, message: str) -> None:
-        """Tell how far the request is."""
-
-    def log(self, level: str, logger: str, message: str) -> None:
-        """Pass on a log line."""
-
-
-class Ask:
-    """One request, from before it is sent until it is answered."""
-
-    __slots__ = ("_answered", "_lock", "error", "listener", "message", "number", "result")
-
-    def __init__(self, number: int, message: bytes, listener: Listener | None) -> None:
-        self.number = number
-        self.message = message
-        self.listener = listener
-        self.result: dict[str, Any] | None = None
-        self.error: CallFailed | None = None
-        self._answered = threading.Event()
-        self._lock = threading.Lock()
-
-    def settle(self, result: dict[str, Any] | None = None, error: CallFailed | None = None) -> bool:
-        """Give it its end; False if it has one already."""
-        with self._lock:
-            if self._answered.is_set():
-                return False
-            self.result, self.error = result, error
-            self._answered.set()
-            return True
-
-    @property
-    def settled(self) -> bool:
-        """Whether it has its end."""
-        return self._answered.is_set()
-
-    def wait(self, until_s: float) -> bool:
-        """Wait for its end, until a moment of ``time.monotonic``."""
-        return self._answered.wait(max(0.0, until_s - time.monotonic()))
 
 
 class Channel(Protocol):
@@ -119,9 +78,10 @@ class Client:
     def __init__(self, name: str, changed: Callable[[str], None] | None = None) -> None:
         self.name = name
         self.info = ServerInfo()
+        self.stateless = False
         self._channel: Channel | None = None
         self._changed = changed
-        self._stateless = False
+        self._asking = Asking(name, self._send, self._timed_out)
         self._numbers = itertools.count(1)
         self._asks: dict[int, Ask] = {}
         self.gone: str | None = None  # why, once the server is
@@ -147,7 +107,7 @@ class Client:
     def _initialize(self, channel: Channel, until_s: float) -> ServerInfo:
         params = {
             "protocolVersion": HANDSHAKE_ERAS[0],
-            "capabilities": {},
+            "capabilities": OFFERED,
             "clientInfo": _OURSELVES,
         }
         result = self.request("initialize", _raw(params), until_s)
@@ -159,7 +119,7 @@ class Client:
         return _info(result, result.get("serverInfo"))
 
     def _discover(self, channel: Channel, until_s: float) -> ServerInfo:
-        self._stateless = True
+        self.stateless = True
         channel.agreed(STATELESS_ERA)
         result = self.request("server/discover", {}, until_s)
         if STATELESS_ERA not in (result.get("supportedVersions") or ()):
@@ -177,16 +137,20 @@ class Client:
         meta: Mapping[str, Any] | None = None,
         *,
         wants_progress: bool = False,
+        client: Mapping[str, Any] | None = None,
     ) -> Ask:
-        """Make a request ready. ``params`` maps each key to its value as JSON."""
+        """Make a request ready. ``params`` maps each key to its value as JSON.
+
+        ``client`` is what the MCP client can be asked, for servers that are told per request.
+        """
         number = next(self._numbers)
         extra = dict(meta or {})
         if wants_progress:
             extra["progressToken"] = number
-        if self._stateless:
+        if self.stateless:
             extra[f"{_META}protocolVersion"] = STATELESS_ERA
             extra[f"{_META}clientInfo"] = _OURSELVES
-            extra[f"{_META}clientCapabilities"] = {}
+            extra[f"{_META}clientCapabilities"] = dict(client or {})
         members = {**params, **({"_meta": _json(extra)} if extra else {})}
         return Ask(number, _message(method, members, number), listener)
 
@@ -197,16 +161,18 @@ class Client:
             RpcError: the server says no.
             NotSent, ServerDied, CallTimeout, CallCancelled, CallFailed: there is no answer.
         """
+        ask.until_s = until_s
         self._asks[ask.number] = ask
         try:
             if self.gone is not None:
                 raise NotSent(f"{self.name}: {self.gone}")
             if not ask.settled:
                 self._send(ask.message, until_s, ask)
-            if not ask.wait(until_s) and ask.settle(error=CallTimeout("no answer in time")):
-                self._give_up(ask, "timed out")
+            if not ask.wait(until_s):
+                self._timed_out(ask)
         finally:
             self._asks.pop(ask.number, None)
+            self._asking.over(ask)
         if ask.error is not None:
             raise ask.error
         return ask.result or {}
@@ -223,6 +189,10 @@ class Client:
     def notify(self, method: str, params: Mapping[str, Any], until_s: float) -> None:
         """Send a notification."""
         self._send(_message(method, _raw(params)), until_s)
+
+    def _timed_out(self, ask: Ask) -> None:
+        if ask.settle(error=CallTimeout("no answer in time")):
+            self._give_up(ask, "timed out")
 
     def _give_up(self, ask: Ask, reason: str) -> None:
         """Tell the server that nobody waits for an answer."""
@@ -252,11 +222,15 @@ class Client:
         method = message.get("method")
         if not isinstance(method, str):
             self._answered(message)
-        elif "id" in message:
-            self._asked(method, message["id"])
+            return
+        found = message.get("params")
+        params = found if isinstance(found, dict) else {}
+        if "id" not in message:
+            self._told(method, params, ask)
+        elif method in CAPABILITY_OF:
+            self._asking.asked(method, message["id"], params, list(self._asks.values()), ask)
         else:
-            params = message.get("params")
-            self._told(method, params if isinstance(params, dict) else {}, ask)
+            self._asked(method, message["id"])
 
     def lost(self, reason: str) -> None:
         """The server is gone: nothing more will be answered."""
@@ -307,6 +281,8 @@ class Client:
                 _tell_progress(found.listener, params)
         elif method == "notifications/message":
             self._log_line(params, ask)
+        elif method == "notifications/cancelled":
+            self._asking.withdrawn(params.get("requestId"))
         elif method.endswith("/list_changed") and self._changed is not None:
             self._changed(method)
 

@@ -6,10 +6,22 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from edge_agent.backends.ask import Ask
 from edge_agent.backends.base import Reporter, ToolCall, ToolResult
-from edge_agent.backends.client import Ask
+from edge_agent.backends.question import (
+    INTERNAL_ERROR,
+    OPEN_AT_ONCE,
+    QUESTION_BYTES,
+    Answer,
+    Question,
+    capabilities,
+    error_answer,
+    refusal,
+)
+from edge_agent.backends.rounds import Rounds
 from edge_agent.backends.served import Live, Served
 from edge_agent.errors import (
     BadAnswer,
@@ -38,6 +50,11 @@ class ServerJob:
         self._lock = threading.Lock()
         self._cancelled = False
         self._asked: tuple[Live, Ask] | None = None
+        self._rounds: Rounds | None = None
+        may = capabilities(call.client)
+        self._client: dict[str, Any] = {
+            kind: may[kind] for kind in served.table.asks if kind in may
+        }
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Run the call; see :class:`edge_agent.backends.base.Job`.
@@ -53,7 +70,7 @@ class ServerJob:
             cold = cold or started
             ready = time.perf_counter()
             try:
-                answer = self._ask(live, _Throttled(reporter))
+                answer = self._converse(live, _Filtered(reporter, self._client))
                 live.proven = True
             except NotSent:
                 self._served.lost(live)  # it ended while nobody asked anything of it
@@ -72,7 +89,9 @@ class ServerJob:
         """End the call, whether it already runs or not."""
         with self._lock:
             self._cancelled = True
-            asked = self._asked
+            asked, rounds = self._asked, self._rounds
+        if rounds is not None:
+            rounds.cancel()
         if asked is None:
             self._served.nudge()
             return
@@ -80,23 +99,40 @@ class ServerJob:
         live.client.cancel(ask, "cancelled by the caller")
         self._served.doubt(live)
 
-    def _ask(self, live: Live, reporter: _Throttled) -> dict[str, Any]:
+    def _converse(self, live: Live, reporter: _Filtered) -> dict[str, Any]:
+        """The server's last word, after whatever it asks of the client."""
+        until_s = time.monotonic() + self._call.limits.wall_ms / 1000
+        if not live.client.stateless:
+            return self._ask(live, reporter, until_s)
+        rounds = Rounds(self._served.name, reporter)
+        with self._lock:
+            self._rounds = rounds
+        return rounds.run(lambda added: self._ask(live, reporter, until_s + rounds.waited_s, added))
+
+    def _ask(
+        self,
+        live: Live,
+        reporter: _Filtered,
+        until_s: float,
+        added: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> dict[str, Any]:
         """The result object, or ``{"error": ...}`` where the server said no."""
         call = self._call
         params, meta = _params(call)
         ask = live.client.ask(
             call.method or TOOLS_CALL,
-            params,
+            {**params, **added},
             reporter,
             meta,
             wants_progress=call.wants_progress,
+            client=self._client,
         )
         with self._lock:
             if self._cancelled:
                 raise CallCancelled("cancelled before it was sent")
             self._asked = (live, ask)
         try:
-            return live.client.run(ask, time.monotonic() + call.limits.wall_ms / 1000)
+            return live.client.run(ask, until_s)
         except RpcError as error:
             return {"error": error.error}
         except CallTimeout:
@@ -132,13 +168,32 @@ class ServerJob:
         return made
 
 
-class _Throttled:
-    """Passes on news, but no flood of them: what comes too fast is dropped."""
+class _Filtered:
+    """Passes on news, but no flood of them: what comes too fast is dropped.
 
-    def __init__(self, reporter: Reporter) -> None:
+    And questions, as far as the client of the call can be asked, ``OPEN_AT_ONCE`` at a time.
+    """
+
+    def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
         self._reporter = reporter
+        self._client = client
+        self._questions: list[Question] = []
         self._left = NEWS_AT_ONCE
         self._at = time.monotonic()
+
+    def ask(self, question: Question) -> Answer | None:
+        """Pass on a question; the answer, where that is known at once."""
+        refused = refusal(question.method, parse(question.params), self._client)
+        if refused is not None:
+            return refused
+        if len(question.params) > QUESTION_BYTES:
+            size = len(question.params)
+            return _too_much(question, f"{size} bytes are over the limit of {QUESTION_BYTES}")
+        self._questions = [one for one in self._questions if one.open]
+        if len(self._questions) >= OPEN_AT_ONCE:
+            return _too_much(question, f"{OPEN_AT_ONCE} questions of the call are open already")
+        self._questions.append(question)
+        return self._reporter.ask(question)
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is."""
@@ -156,6 +211,10 @@ class _Throttled:
         self._at = now
         self._left -= 1.0 if self._left >= 1.0 else 0.0
         return self._left >= 1.0
+
+
+def _too_much(question: Question, why: str) -> Answer:
+    return error_answer(INTERNAL_ERROR, f"{question.method}: {why}")
 
 
 def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.backends.client import Ask, Client
+from edge_agent.backends.ask import Ask
+from edge_agent.backends.client import Client
 from edge_agent.backends.keeping import Child, Command, Keeper
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallTimeout, NotSent, OutputTooLarge

@@ -65,7 +65,8 @@ class ServerTable:
     ``command`` makes it a process, ``url`` a remote one, ``image`` or ``rootfs`` a container (where
     ``command`` is what runs in it). Directories are absolute once the file was read. ``idle_s`` is
     how long it is kept without a call, ``start_s`` how long it may take to answer its first
-    message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`.
+    message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`. ``asks``
+    is what it may ask of the MCP client.
     """
 
     name: _Name
@@ -82,6 +83,9 @@ class ServerTable:
     network: bool = False
     idle_s: Annotated[float, within(0, 86_400)] = 300.0
     start_s: Annotated[float, within(0.001, 600)] = 30.0
+    asks: list[Literal["sampling", "elicitation", "roots"]] = field(
+        default_factory=lambda: ["sampling", "elicitation", "roots"]
+    )
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     @staticmethod

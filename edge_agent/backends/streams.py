@@ -23,7 +23,8 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from edge_agent.backends.client import STATELESS_ERA, Ask, Client
+from edge_agent.backends.ask import Ask
+from edge_agent.backends.client import STATELESS_ERA, Client
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import (
@@ -156,7 +157,7 @@ class StreamChannel:
             self._refused(response, self._body(response, sock, until_s), ask)
         elif kind == "text/event-stream":
             self._session = response.getheader("mcp-session-id") or self._session
-            for data in _events(self._chunks(response, sock, until_s)):
+            for data in _events(self._chunks(response, sock, until_s, ask)):
                 self._heard(data, ask)
                 if ask is not None and ask.settled:
                     break  # what is left of the stream is not ours to wait for
@@ -187,11 +188,15 @@ class StreamChannel:
     # ---- from the server
 
     def _chunks(
-        self, response: http.client.HTTPResponse, sock: socket.socket, until_s: float
+        self,
+        response: http.client.HTTPResponse,
+        sock: socket.socket,
+        until_s: float,
+        ask: Ask | None = None,
     ) -> Iterator[bytes]:
         total = 0
         while True:
-            sock.settimeout(_left(until_s))
+            sock.settimeout(_left(until_s, ask))
             data = response.read1(_READ_BYTES)
             if not data:
                 return
@@ -282,8 +287,8 @@ class StreamChannel:
         self._end(reason)
 
 
-def _left(until_s: float) -> float:
-    left_s = until_s - time.monotonic()
+def _left(until_s: float, ask: Ask | None = None) -> float:
+    left_s = until_s - time.monotonic() if ask is None else ask.left_s(until_s)
     if left_s <= 0:
         raise TimeoutError
     return left_s

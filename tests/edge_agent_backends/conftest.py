@@ -20,13 +20,16 @@ class Told:
     """A reporter that remembers."""
 
     def __init__(self):
-        self.progressed, self.logged = [], []
+        self.progressed, self.logged, self.questions = [], [], []
 
     def progress(self, progress, total, message):
         self.progressed.append((progress, total, message))
 
     def log(self, level, logger, message):
         self.logged.append((level, logger, message))
+
+    def ask(self, question):
+        self.questions.append(question)
 
 
 class Agent:
@@ -51,6 +54,12 @@ class Agent:
 
     def text(self, *argv, **more):
         return self.call(*argv, **more)[1]["content"][0]["text"]
+
+    def pids(self, name):
+        """The processes of a server that run now, as their parent, the keeper, has them."""
+        served = next(one for one in self.servers._served if one.name == name)
+        live = served._live
+        return [live.channel.child.pid] if live is not None else []
 
     def report(self, name):
         return next(one for one in self.servers.reports() if one.name == name)
@@ -85,6 +94,14 @@ def workshop(**more):
     return {
         "name": "workshop",
         "command": [sys.executable, str(PROGRAMS / "sdk_server.py")],
+        **more,
+    }
+
+
+def asking(**more):
+    return {
+        "name": "asking",
+        "command": [sys.executable, str(PROGRAMS / "asking_server.py")],
         **more,
     }
 

@@ -33,17 +33,21 @@ def accepts(port):
 
 
 @contextmanager
-def workshop(port, *argv):
+def served(program, flag, port, *argv):
+    """A program that listens on a port, until the end of the block."""
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAMS / "sdk_server.py"), "--http", str(port), *argv],
-        stderr=subprocess.DEVNULL,
+        [sys.executable, str(program), flag, port, *argv], stderr=subprocess.DEVNULL
     )
     try:
-        assert wait_for(lambda: accepts(port), 30)
+        assert wait_for(lambda: accepts(int(port)), 30)
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def workshop(port, *argv):
+    return served(PROGRAMS / "sdk_server.py", "--http", str(port), *argv)
 
 
 @pytest.fixture(scope="module", params=["events", "json"])

@@ -31,7 +31,7 @@ STATUS_UNAVAILABLE: Status
 STATUS_PROTOCOL: Status
 
 class AttachRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining")
+    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class AttachRequest(_message.Message):
     LOG_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     result: Result
@@ -46,10 +47,11 @@ class AttachRequest(_message.Message):
     log: Log
     chunk: Chunk
     draining: Draining
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
+    question: Question
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., question: _Optional[_Union[Question, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch")
+    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch", "answer")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +59,7 @@ class AttachResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     PREFETCH_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     call: Call
     cancel: Cancel
@@ -64,7 +67,8 @@ class AttachResponse(_message.Message):
     chunk: Chunk
     ack: Ack
     prefetch: Prefetch
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ...) -> None: ...
+    answer: Answer
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("node", "instance", "agent_version", "capabilities", "load")
@@ -186,7 +190,7 @@ class Module(_message.Message):
     def __init__(self, server: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta", "method")
+    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta", "method", "client")
     ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     TOOL_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +204,7 @@ class Call(_message.Message):
     WANTS_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     META_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
     id: str
     server: str
     tool: str
@@ -213,7 +218,8 @@ class Call(_message.Message):
     wants_progress: bool
     meta: bytes
     method: str
-    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ..., method: _Optional[str] = ...) -> None: ...
+    client: bytes
+    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ..., method: _Optional[str] = ..., client: _Optional[bytes] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("privacy", "origin", "site")
@@ -342,3 +348,31 @@ class Draining(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Question(_message.Message):
+    __slots__ = ("call_id", "id", "method", "params", "more", "withdrawn")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    id: str
+    method: str
+    params: bytes
+    more: bool
+    withdrawn: bool
+    def __init__(self, call_id: _Optional[str] = ..., id: _Optional[str] = ..., method: _Optional[str] = ..., params: _Optional[bytes] = ..., more: _Optional[bool] = ..., withdrawn: _Optional[bool] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("call_id", "id", "body", "more")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    id: str
+    body: bytes
+    more: bool
+    def __init__(self, call_id: _Optional[str] = ..., id: _Optional[str] = ..., body: _Optional[bytes] = ..., more: _Optional[bool] = ...) -> None: ...
