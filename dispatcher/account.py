@@ -65,6 +65,7 @@ class Account:
             predicted_ms=round(placed.cost_ms, 3),
             total_ms=round((timing.back_s - timing.began_s) * 1000, 3),
             rejected=self._scheduler.rejected(task),
+            trial=task.trial is not None,
         )
 
     def answered(
@@ -161,6 +162,7 @@ def record_json(record: PlacementRecord) -> dict[str, Any]:
         "predicted_ms": record.predicted_ms,
         "total_ms": record.total_ms,
         "rejected": dict(record.rejected),
+        **({"trial": True} if record.trial else {}),
     }
 
 

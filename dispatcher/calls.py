@@ -124,9 +124,12 @@ class Calls:
         without: frozenset[str] = frozenset()
         last: SanderlingError | None = None
         home = await self._home(pin)
-        for _ in range(ATTEMPTS):
+        usual = task
+        for attempt in range(ATTEMPTS):
             try:
-                placed = await self._place(task, home, without)
+                task, placed = await self._choose(
+                    usual, home, without, may_try=attempt == 0 and pin is None
+                )
             except CallRefused:
                 if last is None:
                     raise
@@ -168,6 +171,16 @@ class Calls:
         if pin is not None and pin.node and await self._links.returned(pin.node):
             return pin.node
         return ""
+
+    async def _choose(
+        self, task: Task, home: str, without: frozenset[str], *, may_try: bool
+    ) -> tuple[Task, Placed]:
+        """Where a call goes: now and then to be tried there, the first time that it is sent."""
+        trial = self._scheduler.trial(task) if may_try else None
+        if trial is not None:
+            with suppress(CallRefused):
+                return trial, await self._batches.place(trial)
+        return task, await self._place(task, home, without)
 
     async def _place(self, task: Task, home: str, without: frozenset[str]) -> Placed:
         """The scheduler's choice, which is the session's home while that may run the call."""

@@ -28,6 +28,7 @@ from pydantic import (
 
 from dispatcher import schedulers
 from dispatcher.errors import ConfigError
+from dispatcher.exploring import SHARE
 from dispatcher.paths import tool_path
 
 PrivacyName = Literal["public", "site", "node"]
@@ -277,7 +278,8 @@ class DispatcherConfig(_Table):
     """``[dispatcher]``: where it listens, what it keeps, where calls come from.
 
     ``scheduler`` is one of :mod:`dispatcher.schedulers`; ``batch_ms`` is how long calls that would
-    wait in line are held to be placed together (0: never). ``origin`` None is the first of the
+    wait in line are held to be placed together (0: never). ``explore`` is the share of a tool's calls
+    that may try where it has not run yet (0: none). ``origin`` None is the first of the
     configured agents, else the first node by name.
     """
 
@@ -287,6 +289,7 @@ class DispatcherConfig(_Table):
     state: DirectoryPath = Field(default_factory=default_state)
     scheduler: Word = "exact"
     batch_ms: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
+    explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = SHARE
     origin: NodeName | None = None
     origins: list[Word] = ["*"]
 

@@ -82,14 +82,22 @@ class Profiles:
 
     def exec_ms(self, tool: str, node: str, speed: float, input_kib: float) -> float:
         """The predicted run time of a tool on a node of a measured speed (0: not measured)."""
-        scale = REFERENCE_SPEED / speed if speed > 0 else 1.0
-        elsewhere = self._fits.get(("exec", tool, ANYWHERE))
-        guess = scale * (elsewhere.at(input_kib) if elsewhere is not None else PRIOR_EXEC_MS)
+        guess = self._guess_ms(tool, speed, input_kib)
         own = self._fits.get(("exec", tool, node))
         if own is None:
             return guess
         weight = own.count / (own.count + OWN_WEIGHT)
         return weight * own.at(input_kib) + (1.0 - weight) * guess
+
+    def hoped_ms(self, tool: str, node: str, speed: float, input_kib: float) -> float:
+        """The run time that an optimist predicts: the guess, where the node's own is worse."""
+        guess = self._guess_ms(tool, speed, input_kib)
+        return min(guess, self.exec_ms(tool, node, speed, input_kib))
+
+    def samples(self, tool: str, node: str) -> float:
+        """How many runs of a tool on a node are remembered; old ones count for less."""
+        own = self._fits.get(("exec", tool, node))
+        return own.count if own is not None else 0.0
 
     def start_ms(
         self, server: str, node: str, *, warm: bool, cold_ms: float = PRIOR_COLD_MS
@@ -105,6 +113,11 @@ class Profiles:
         """The predicted size of a tool's answer."""
         fit = self._fits.get(("output", tool, ANYWHERE))
         return PRIOR_OUTPUT_KIB if fit is None else fit.at(0.0)
+
+    def _guess_ms(self, tool: str, speed: float, input_kib: float) -> float:
+        scale = REFERENCE_SPEED / speed if speed > 0 else 1.0
+        elsewhere = self._fits.get(("exec", tool, ANYWHERE))
+        return scale * (elsewhere.at(input_kib) if elsewhere is not None else PRIOR_EXEC_MS)
 
     def learn_exec(
         self, tool: str, node: str, speed: float, *, input_kib: float, exec_ms: float

@@ -63,7 +63,8 @@ class CallRequest:
 class PlacementRecord:
     """Where one call ran and why: ``_meta["dev.sanderling/placement"]``.
 
-    Times are in milliseconds. ``rejected`` counts nodes per reason.
+    Times are in milliseconds. ``rejected`` counts nodes per reason. ``trial``: it was sent there to
+    learn what it costs (:mod:`dispatcher.exploring`).
     """
 
     node: str
@@ -79,6 +80,7 @@ class PlacementRecord:
     predicted_ms: float
     total_ms: float
     rejected: Mapping[str, int]
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

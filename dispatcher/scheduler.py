@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatcher.config import Config
+from dispatcher.exploring import Explorer
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
@@ -47,6 +48,8 @@ class Task:
     constraints: Constraints
     spec: CallSpec
     input_kib: float
+    trial: Offer | None = None  # the way to run it, where that is to be tried
+    usual: CallSpec | None = None  # what it would be without the trial
 
 
 class Scheduler:
@@ -67,6 +70,7 @@ class Scheduler:
         self._registry = registry
         self._profiles = profiles
         self._policy = Policy(config.policy)
+        self._explorer = Explorer(config.dispatcher.explore if self.joins else 0.0, profiles)
         self._costs: dict[str, dict[tuple[int, tuple[Offer, ...]], Profile]] = {}  # by tool
         self._tools: dict[str, ToolEntry] = {}  # those with costs in the table, by key
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
@@ -163,6 +167,34 @@ class Scheduler:
                     raise refusal(task.entry.public_name, explanation, self._registry)
         return answer
 
+    def trial(self, task: Task) -> Task | None:
+        """The same call, bound to where its tool has not run yet, if it is time to try that."""
+        entry, explorer = task.entry, self._explorer
+        if not explorer.due(entry):
+            return None
+        explorer.passed(entry)
+        offers = _permitted_offers(entry, task.constraints)
+        nodes = self._registry.nodes()
+        hopes, ways = explorer.hopes(entry, offers, nodes, self.table, task.input_kib)
+        best = self._guard(self.table, replace(task.spec, profile=hopes)) if ways else None
+        usual = self._guard(self.table, task.spec)
+        if (
+            not isinstance(best, Placed)
+            or not isinstance(usual, Placed)
+            or best.cost_ms >= usual.cost_ms
+            or explorer.unknown(entry, self.offer(task, usual.node), usual.node)
+        ):
+            return None
+        way = ways[best.node]
+        explorer.tried(entry, way, best.node)
+        spec = replace(
+            task.spec,
+            profile=self._profile(entry, task.input_kib, (way,)),
+            backend=(way.name,),
+            allow=frozenset({best.node}),
+        )
+        return replace(task, spec=spec, trial=way, usual=task.spec)
+
     def explain(self, task: Task) -> Explanation:
         """Every connected node's cost or reasons, as things are now."""
         now = explained(self.table, task.spec, self._guard)
@@ -174,13 +206,14 @@ class Scheduler:
     def rejected(self, task: Task) -> dict[str, int]:
         """Reason -> number of connected nodes that may not run the call."""
         self._drop_stale()
-        small = int((self.table.memory_mib < task.spec.memory_mib).sum())
-        key = (task.spec.signature(), task.spec.origin, task.spec.memory_mib, small)
+        spec = task.usual or task.spec
+        small = int((self.table.memory_mib < spec.memory_mib).sum())
+        key = (spec.signature(), spec.origin, spec.memory_mib, small)
         counts = self._rejected.get(key)
         if counts is None:
             if len(self._rejected) > _REJECTED_MAX:
                 self._rejected.clear()
-            counts = self._rejected[key] = Refused(self.table, task.spec).rejected
+            counts = self._rejected[key] = Refused(self.table, spec).rejected
         return counts
 
     def default_origin(self) -> str:
@@ -219,6 +252,8 @@ class Scheduler:
 
     def offer(self, task: Task, node: str) -> Offer:
         """The way to run a call on the node that it was placed on."""
+        if task.trial is not None:
+            return task.trial
         offers = _permitted_offers(task.entry, task.constraints)
         state = self._registry.node(node)
         if len(offers) > 1 and state is not None:
