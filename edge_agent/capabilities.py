@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.engine.limits import MIB
+from edge_agent.engine.machine import has_simd, isa
 
 if TYPE_CHECKING:
     from edge_agent.backends.servers import ServerReport
@@ -22,7 +22,6 @@ SPEED_PROBE_S: Final = 0.05
 _TURNS: Final = 1_000_000
 _MEMORY_SHARE: Final = 0.8
 _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
-_ISA_NAMES: Final = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
 
 # A multiply, a shift and two exclusive ors a turn, each needing the one before:
 # it measures the core and the code that the engine makes, not memory.
@@ -96,14 +95,13 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
     servers: Sequence[ServerReport] = (),
 ) -> Capabilities:
     """Measure the board and join what was found with what was configured."""
-    isa_name = isa()
     return Capabilities(
-        isa=isa_name,
+        isa=isa(),
         cores=cores(),
         memory_mib=memory_mib or memory_for_calls_mib(),
         slots=slots or cores(),
         speed=measure_speed(engine),
-        features=tuple(dict.fromkeys([*features, *detected_features(isa_name)])),
+        features=tuple(dict.fromkeys([*features, *detected_features()])),
         mounts=tuple(mounts),
         backends=tuple(backends),
         tier=tier,
@@ -112,12 +110,6 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
         labels=labels or {},
         servers=tuple(servers),
     )
-
-
-def isa() -> str:
-    """Return the ISA under the one name that placements use."""
-    machine = platform.machine().lower()
-    return _ISA_NAMES.get(machine, machine)
 
 
 def cores() -> int:
@@ -135,13 +127,9 @@ def memory_for_calls_mib() -> int:
     return max(1, int(free_bytes * _MEMORY_SHARE) // MIB)
 
 
-def detected_features(isa_name: str) -> tuple[str, ...]:
+def detected_features() -> tuple[str, ...]:
     """Return what the board evidently has: ``simd`` where Wasm's vectors run natively."""
-    if isa_name in {"x86_64", "aarch64"}:
-        return ("simd",)
-    if isa_name == "riscv64" and _riscv_has_vectors():
-        return ("simd",)
-    return ()
+    return ("simd",) if has_simd() else ()
 
 
 def measure_speed(engine: WasmEngine) -> float:
@@ -164,16 +152,3 @@ def measure_speed(engine: WasmEngine) -> float:
         best_s = min(best_s, time.perf_counter() - begun)
     store.close()
     return _TURNS / best_s / 1e6
-
-
-def _riscv_has_vectors() -> bool:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return False
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() == "isa":
-            # "rv64imafdcv_zicsr...": single letters stand before the first "_".
-            return "v" in value.strip().split("_")[0].removeprefix("rv64")
-    return False

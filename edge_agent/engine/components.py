@@ -39,9 +39,11 @@ from edge_agent.engine.component_http import (
     define_others,
 )
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.limits import MIB
+from edge_agent.engine.modules import cause
 from edge_agent.engine.running import Running
+from edge_agent.engine.settings import make_config
 from edge_agent.engine.shapes import memories_of
+from edge_agent.engine.space import ON_DEMAND, Space
 from edge_agent.engine.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
@@ -73,9 +75,12 @@ class LoadedComponent:
 class Components:
     """Compiles components and runs each message in a fresh instance of one."""
 
-    def __init__(self, cache_directory: Path | None, engine_id: str, cache_bytes: int) -> None:
+    def __init__(
+        self, cache_directory: Path | None, engine_id: str, cache_bytes: int, space: Space
+    ) -> None:
         native.guard_components()
-        self.engine = wasmtime.Engine(_make_config())
+        # Memories come and go one by one, so where a whole pool fits, they do.
+        self.engine = wasmtime.Engine(make_config(space if space.is_ample else ON_DEMAND))
         self._cache: ModuleCache | None = None
         if cache_directory is not None:
             self._cache = ModuleCache(cache_directory, f"{engine_id}{_KEY}", cache_bytes)
@@ -109,8 +114,9 @@ class Components:
             memories = max(1, memories_of(wasm))
             compiled = Component(self.engine, wasm)
         except (wasmtime.WasmtimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0][:300]
-            raise ModuleRejected(f"module {digest[:12]}: not a valid component: {reason}") from None
+            raise ModuleRejected(
+                f"module {digest[:12]}: not a valid component: {cause(error)}"
+            ) from None
         if memories > native.MOST_MEMORIES:
             raise ModuleRejected(
                 f"module {digest[:12]}: {memories} linear memories, more than the "
@@ -239,12 +245,3 @@ def _entry(digest: str, compiled: Component, exports: list[str]) -> tuple[Export
         f"module {digest[:12]}: a component that exports neither {RUN} nor {HANDLER}; "
         "build it as a command or for wasi:http/proxy"
     )
-
-
-def _make_config() -> wasmtime.Config:
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    config.max_wasm_stack = MIB
-    config.wasm_threads = False
-    config.wasm_memory64 = False
-    return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -182,7 +183,7 @@ class ModuleStore:
             module = wasmtime.Module(self._engine, wasm)
         except wasmtime.WasmtimeError as error:
             raise ModuleRejected(
-                f"module {digest[:12]}: not valid WebAssembly: {one_line(error)}"
+                f"module {digest[:12]}: not valid WebAssembly: {cause(error)}"
             ) from None
         kind = check_module(module)
         if self._cache:
@@ -209,6 +210,13 @@ def check_bytes(digest: str, wasm: bytes) -> None:
         )
     if wasm[:8] not in {_MAGIC, COMPONENT_MAGIC}:
         raise ModuleRejected(f"module {digest[:12]}: not a WebAssembly module")
+
+
+def cause(error: BaseException) -> str:
+    """Return the last line of an error's text, where the engine tells the cause of it all."""
+    lines = str(error).strip().splitlines()
+    last = lines[-1].strip() if lines else type(error).__name__
+    return re.sub(r"^\d+: ", "", last)[:300]
 
 
 def one_line(error: BaseException) -> str:

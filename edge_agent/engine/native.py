@@ -46,6 +46,7 @@ USES: Final = (
     "wasmtime_memory_data_size",
     "wasmtime_pooling_allocation_config_delete",
     "wasmtime_pooling_allocation_config_max_core_instance_size_set",
+    "wasmtime_pooling_allocation_config_max_memory_size_set",
     "wasmtime_pooling_allocation_config_max_tables_per_module_set",
     "wasmtime_pooling_allocation_config_new",
     "wasmtime_pooling_allocation_config_table_elements_set",
@@ -217,13 +218,17 @@ _on_stdout = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_siz
 _argv = (ctypes.c_char_p * 1)(b"server")
 
 
-def use_pooling(config: wasmtime.Config, concurrency: int) -> None:
-    """Keep memories and tables for ``concurrency`` instances reserved and reused."""
+def use_pooling(config: wasmtime.Config, concurrency: int, memory_bytes: int) -> None:
+    """Keep memories and tables for ``concurrency`` instances reserved and reused.
+
+    Each memory may grow to ``memory_bytes``.
+    """
     pool = _bindings.wasmtime_pooling_allocation_config_new()
     prefix = "wasmtime_pooling_allocation_config_"
     for name, value in (
         ("total_core_instances_set", concurrency),
         ("total_memories_set", concurrency),
+        ("max_memory_size_set", memory_bytes),
         ("total_tables_set", concurrency * TABLES_PER_MODULE),
         ("max_tables_per_module_set", TABLES_PER_MODULE),
         ("table_elements_set", TABLE_ELEMENTS),

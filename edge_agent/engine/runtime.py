@@ -20,10 +20,13 @@ from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
 from edge_agent.engine.host import define_host
 from edge_agent.engine.limits import MIB
+from edge_agent.engine.machine import compiled_for
 from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore, one_line
 from edge_agent.engine.polling import define_polling
 from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
 from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
+from edge_agent.engine.settings import STACK_BYTES, make_config
+from edge_agent.engine.space import ON_DEMAND, Space, find_space
 from edge_agent.engine.watchdog import Watchdog
 from edge_agent.errors import (
     BadAnswer,
@@ -38,8 +41,6 @@ from edge_agent.errors import (
 if TYPE_CHECKING:
     from edge_agent.engine.components import Components, LoadedComponent
 
-# Below a thread's stack of 8 MiB with room for the host functions beneath.
-STACK_BYTES: Final = MIB
 _ALLOCATION_FAILED: Final = b"memory allocation of"
 _U32: Final = 0xFFFF_FFFF
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class WasmEngine:
         concurrency: int,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
-        self.wasmtime_engine, self.pooling = _make_engine(concurrency + MOST_SESSIONS)
+        self.wasmtime_engine, self.space = _make_engine(concurrency + MOST_SESSIONS)
         linker = wasmtime.Linker(self.wasmtime_engine)
         linker.define_wasi()
         define_polling(linker)
@@ -82,7 +83,7 @@ class WasmEngine:
         with self._components_lock:
             if self._components is None:
                 self._components = Components(
-                    self._cache_directory, self.engine_id, self._cache_bytes
+                    self._cache_directory, self.engine_id, self._cache_bytes, self.space
                 )
             return self._components
 
@@ -99,7 +100,8 @@ class WasmEngine:
     @property
     def engine_id(self) -> str:
         """Name version, ISA and settings: compiled code fits exactly one such name."""
-        settings = f"{STACK_BYTES} {self.pooling} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
+        settings = f"{STACK_BYTES} {self.space} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
+        settings += compiled_for()
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
 
@@ -191,24 +193,21 @@ class WasmEngine:
         self.sessions.close()
 
 
-def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, bool]:
+def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:
     """Make an engine with pooled memories, or without where address space is short."""
+    space = find_space(concurrency)
     try:
-        config = _make_config()
-        native.use_pooling(config, concurrency)
-        return wasmtime.Engine(config), True
+        config = _make_core_config(space)
+        if space.pooled:
+            native.use_pooling(config, concurrency, space.reservation_bytes)
+        return wasmtime.Engine(config), space
     except (wasmtime.WasmtimeError, OSError) as error:
         _log.info("no pooling allocator: %s", one_line(error))
-        return wasmtime.Engine(_make_config()), False
+        return wasmtime.Engine(_make_core_config(ON_DEMAND)), ON_DEMAND
 
 
-def _make_config() -> wasmtime.Config:
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    config.max_wasm_stack = STACK_BYTES
-    # What no core module of the ABI needs is not offered to hostile ones.
-    config.wasm_threads = False
-    config.wasm_memory64 = False
+def _make_core_config(space: Space) -> wasmtime.Config:
+    config = make_config(space)
     config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
     return config
 

@@ -92,7 +92,7 @@ def test_without_room_for_a_pool_the_engine_still_runs(monkeypatch, tmp_path):
 
     monkeypatch.setattr(runtime.native, "use_pooling", no_address_space)
     engine = WasmEngine(tmp_path / "cache", concurrency=1)
-    assert not engine.pooling
+    assert not engine.space.pooled
     module = saying("unpooled")
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     assert b"unpooled" in engine.send(loaded, b"{}", Running()).data

@@ -1,0 +1,32 @@
+"""The settings that the agent's two engines share: for core modules, and for components."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import wasmtime
+
+from edge_agent.engine.limits import MIB
+from edge_agent.engine.machine import has_simd
+from edge_agent.engine.space import Space
+
+# Below a thread's stack of 8 MiB with room for the host functions beneath.
+STACK_BYTES: Final = MIB
+
+
+def make_config(space: Space) -> wasmtime.Config:
+    """Return the settings of an engine whose memories take no more room than that."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = STACK_BYTES
+    # What no module of the ABI needs is not offered to hostile ones.
+    config.wasm_threads = False
+    config.wasm_memory64 = False
+    if not has_simd():
+        # A module with vectors is refused, where the compiler would fail over it.
+        config.wasm_relaxed_simd = False
+        config.wasm_simd = False
+    if not space.is_ample:
+        config.memory_reservation = space.reservation_bytes
+        config.memory_reservation_for_growth = space.growth_bytes
+    return config
