@@ -100,7 +100,8 @@ def _search(
     spent = total_ms(cost_ms, known.node)
     bound = known.bound_ms if most else _weakest_bound(cost_ms, first)
     if spent - bound <= max(gap, _SAME) * spent:
-        return Outcome(known.node, spent - bound <= _SAME * spent, bound, name)
+        # The cheapest for so many calls is not the best where more might run.
+        return Outcome(known.node, most and spent - bound <= _SAME * spent, bound, name)
     found = _widening(problem, known, deadline, gap)
     if not most:
         return Outcome(found.node, False, bound, "cp_sat")

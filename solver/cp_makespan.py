@@ -82,6 +82,13 @@ class MakespanModel:
         """A bound of the model as a bound of the problem."""
         return max((bound - self.rounding) / self.per_ms, 0.0) if self.whole else 0.0
 
+    def agrees(self, bound: float, last_ms: float) -> bool:
+        """Whether a schedule is as soon as the model says it can be, but for rounding.
+
+        A call that is shorter than a unit holds nothing in the model, so it may be off by more.
+        """
+        return last_ms * self.per_ms <= bound + 2 * self.rounding
+
     def answer(self, values: Ints) -> tuple[Ints, list[int]]:
         """The node of each call, and the calls in the order of their starts."""
         node = np.full(len(self.board.alone_ms), -1, np.int64)

@@ -95,7 +95,7 @@ def explain(table: NodeTable, call: CallSpec) -> Explanation:
     open_to = table.alive & ~refuses.any(axis=0)
     order = sorted(np.flatnonzero(open_to), key=lambda i: (costs[i], i))
     placed = table.ids[order[0]] if order else None
-    core = () if order else minimal_core(refuses[:, table.alive])
+    core = () if order else minimal_core(refuses[:, table.alive], table.slots[table.alive] >= 1)
     return Explanation(
         placed=placed,
         runner_up=table.ids[order[1]] if len(order) > 1 else None,
@@ -122,20 +122,24 @@ def with_slots(table: NodeTable, alone: Mask) -> Mask:
     return refuses
 
 
-def minimal_core(refuses: Mask) -> tuple[str, ...]:
-    """The smallest set of reasons whose removal opens a node.
+def minimal_core(refuses: Mask, has_slot: Mask | None = None) -> tuple[str, ...]:
+    """A set of reasons whose removal opens a node, and no smaller set inside it does.
 
-    Of equals the first in order, but ``capacity`` or ``chain`` before all: a node that refuses
-    for nothing else is the one that is sure to open. ``refuses`` has one row per reason and one column per node. A node opens when all of its
-    reasons are removed, so a core is the whole set of one node; the smallest of these sets has
-    no other inside it. Without nodes nothing helps, and the core is empty.
+    A node opens when all of its reasons are removed, so a core is the whole set of one node:
+    ``capacity`` or ``chain`` alone before all (a node that refuses for nothing else is the one
+    that is sure to open), then that of a node that ``has_slot`` (there the call can then really
+    start), then the smallest, then the first in order. Without nodes nothing helps, and the core
+    is empty. ``refuses`` has one row per reason and one column per node.
     """
     if not refuses.shape[1]:
         return ()
-    sizes = refuses.sum(axis=0)
-    least = refuses[:, sizes == sizes.min()]
-    cores = {_names(column) for column in np.unique(least.T, axis=0)}
-    return min(cores, key=lambda core: (core not in _SHARED, _rank(core)))
+    slot = np.ones(refuses.shape[1], np.bool_) if has_slot is None else has_slot
+    columns = np.unique(np.vstack((refuses, slot)).T, axis=0)
+    sets = {(_names(column[:-1]), bool(column[-1])) for column in columns}
+    least = [
+        (core, free) for core, free in sets if not any(set(other) < set(core) for other, _ in sets)
+    ]
+    return min(least, key=lambda c: (c[0] not in _SHARED, not c[1], len(c[0]), _rank(c[0])))[0]
 
 
 _SHARED = ((CAPACITY,), (CHAIN,))

@@ -18,6 +18,7 @@ import numpy as np
 
 from solver.assign import Outcome
 from solver.board import Board, Resources
+from solver.few import MOST_CALLS, soonest
 from solver.problem import SolverName
 from solver.schedule import Schedule, in_order
 from solver.table import Floats
@@ -69,6 +70,12 @@ def place_makespan(board: Board, deadline: float, gap: float) -> tuple[Outcome, 
     if schedule.last_ms() <= bound * (1 + max(gap, 1e-12)):
         proven = sure and schedule.last_ms() <= bound * (1 + 1e-12)
         return Outcome(schedule.node, proven, bound if sure else 0.0, name), schedule
+    if sure and len(calls) <= MOST_CALLS:
+        schedule, proven = soonest(
+            board, calls, relaxed.end_ms, relaxed.tail_ms, schedule, deadline
+        )
+        if proven:
+            return Outcome(schedule.node, True, schedule.last_ms(), name), schedule
     return _search(board, calls, relaxed, schedule, deadline, gap, sure=sure)
 
 
@@ -190,8 +197,8 @@ def _search(
         better = in_order(board, order, node)
         if better.last_ms() < schedule.last_ms():
             schedule = better
-    # Without a better answer the bound speaks: a proof holds for what the model left in only.
-    proven = sure and model.whole and found.proven
+    # A proof holds for what the model left in, and for times as it rounds them.
+    proven = sure and model.whole and found.proven and model.agrees(found.bound, schedule.last_ms())
     bound = min(bound, schedule.last_ms()) if sure else 0.0
     return Outcome(schedule.node, proven, bound, "cp_sat"), schedule
 

@@ -28,7 +28,8 @@ def refusals(
 ) -> tuple[Unplaced, ...]:
     """Why each call without a node has none."""
     found = refused(problem, table, specs, board, node, rows)
-    return tuple(_refusal(problem.calls[c].id, refuses) for c, refuses in found.items())
+    has_slot = table.slots >= 1
+    return tuple(_refusal(problem.calls[c].id, some, has_slot) for c, some in found.items())
 
 
 def refused(
@@ -67,8 +68,8 @@ def refused(
     return found
 
 
-def _refusal(call: str, refuses: Mask) -> Unplaced:
-    return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses))
+def _refusal(call: str, refuses: Mask, has_slot: Mask) -> Unplaced:
+    return Unplaced(call, count_reasons(refuses.argmax(axis=0)), minimal_core(refuses, has_slot))
 
 
 def _broken(left_out: Sequence[int], node: Ints, rows: Sequence[Row], shape: Shape) -> Mask:

@@ -28,8 +28,8 @@ class Timeline:
 
     def earliest(self, ready_ms: float, run_ms: float, memory: int) -> float:
         """The first moment from ``ready_ms`` on at which the call fits until it ends."""
-        if run_ms <= 0:
-            return ready_ms  # it holds nothing at any moment
+        if ready_ms + run_ms <= ready_ms:
+            return ready_ms  # it holds nothing at any moment that floats can tell apart
         later = sorted(end for _, end, _ in self.stays if end > ready_ms)
         for moment in (ready_ms, *later):
             if self._fits(moment, moment + run_ms, memory):
@@ -88,6 +88,21 @@ class Schedule:
         self._line(node).add(start, float(self.board.run_ms[call, node]), need)
         self.node[call] = node
         self.start_ms[call] = start
+
+    def take_back(self, call: int) -> None:
+        """Undo the last :meth:`put`, which was this call's."""
+        node = int(self.node[call])
+        if float(self.board.run_ms[call, node]) > 0:
+            self._line(node).stays.pop()
+        self.node[call] = -1
+
+    def copy(self) -> Schedule:
+        """The same schedule, to be kept while this one changes."""
+        other = Schedule(self.board)
+        other.node, other.start_ms = self.node.copy(), self.start_ms.copy()
+        for node, line in self._lines.items():
+            other._line(node).stays = list(line.stays)
+        return other
 
     def last_ms(self) -> float:
         """The moment at which the last output is back at its origin."""

@@ -3,9 +3,12 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from solver import ProblemError, parse_problem, place
 from tests.solver import oracle
+from tests.solver.strategies import examples, problems
 
 
 def crowd(calls, nodes, shape, mode, limit_s, *, rules):
@@ -64,6 +67,53 @@ def test_whatever_the_time_the_answer_breaks_nothing(shape, mode, limit_s, rules
     assert len(better["placements"]) >= len(answer["placements"])
     if len(better["placements"]) == len(answer["placements"]):
         assert answer["bound_ms"] <= better["objective_ms"] + 1e-6
+
+
+@examples(150)
+@given(problems(most_nodes=3, most_calls=4), st.sampled_from([0, 0.003]))
+def test_what_is_said_in_a_hurry_is_true(problem, limit_s):
+    answer = place(parse_problem(problem | {"time_limit_s": limit_s})).to_json()
+    most, least = oracle.best(problem)
+    assert oracle.violations(problem, answer) == []
+    assert answer["bound_ms"] <= least + 1e-6
+    assert len(answer["placements"]) <= most
+    if answer["status"] != "feasible":
+        assert len(answer["placements"]) == most
+        assert answer["objective_ms"] == pytest.approx(least, abs=1e-6)
+        assert (answer["status"] == "infeasible") == bool(problem["calls"] and not most)
+
+
+def test_the_cheapest_three_are_no_proof_where_five_might_run():
+    ids = ["roomy", "one", "other"]
+    problem = {
+        "nodes": [
+            {"id": "roomy", "memory_mib": 3, "slots": 9},
+            {"id": "one", "memory_mib": 9, "slots": 1},
+            {"id": "other", "memory_mib": 9, "slots": 1},
+        ],
+        "links": [
+            {"a": a, "b": b, "rtt_ms": 0, "mbit_s": 1e6}
+            for a, b in [ids[:2], ids[1:], [ids[0], ids[2]]]
+        ],
+        "calls": [
+            {"id": f"c{k}", "origin": "one", "memory_mib": mib, "exec_ms": exec_ms}
+            for k, (mib, exec_ms) in enumerate(
+                [
+                    (3, {"roomy": 1, "one": 40, "other": 50}),
+                    (2, {"roomy": 90, "one": 2, "other": 60}),
+                    (2, {"roomy": 90, "one": 70, "other": 3}),
+                    (1, {"roomy": 50, "one": 80, "other": 80}),
+                    (1, {"roomy": 50, "one": 80, "other": 80}),
+                    (1, {"roomy": 50, "one": 80, "other": 80}),
+                ]
+            )
+        ],
+    }
+    hurried = place(parse_problem(problem | {"time_limit_s": 0}))
+    whole = place(parse_problem(problem | {"time_limit_s": 60}))
+    assert (whole.status, len(whole.placements)) == ("optimal", 5)
+    assert hurried.status == "feasible"
+    assert hurried.bound_ms <= whole.objective_ms
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,24 @@ def test_calls_that_take_no_time_hold_nothing():
     assert check(shop([5, 0, 0]))["objective_ms"] == 5
 
 
+def test_sums_that_no_grid_of_times_has_are_proven():
+    answer = check(shop([59.501332, 67.4, 97.863, 62.195], slots=2))
+    assert answer["objective_ms"] == pytest.approx(97.863 + 59.501332)
+
+
+def test_memory_of_any_size_is_counted_whole():
+    problem = shop([3, 4, 5], slots=3, memory_mib=1e9 + 7)
+    for call, need_mib in zip(problem["calls"], [1e9, 7, 1], strict=True):
+        call["memory_mib"] = need_mib
+    assert check(problem)["objective_ms"] == 3 + 4
+
+
+def test_a_call_too_short_to_count_beside_the_others_still_has_its_turn():
+    problem = shop([1e16, 4e15, 1e-9], memory_mib=30, slots=2, need_mib=20)
+    problem["nodes"][0]["queue_ms"] = 1e15
+    assert check(problem)["objective_ms"] == pytest.approx(1.5e16)
+
+
 def test_the_critical_chain_goes_first():
     problem = shop([4, 4, 4])
     problem["calls"].append(
