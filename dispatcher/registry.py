@@ -265,6 +265,8 @@ class Registry:
         node.connected = node.placeable = True
         node.warm = set()
         if node not in self._offering:
+            # What is kept of it from an earlier run offers nothing before it comes itself.
+            node.servers = {}
             self._offering.append(node)
         self._describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib

@@ -133,6 +133,14 @@ class TestPlacing:
             with pytest.raises(CallRefused, match="start cloud again"):
                 await call(app, "turn")
 
+    async def test_a_nodes_servers_are_known_again_after_a_restart(
+        self, run_app, attach, call, make_tool, tmp_path
+    ):
+        for _ in range(2):
+            async with run_app(state=tmp_path / "kept") as app:
+                await attach(app, servers=[offer("book", make_tool("turn"))])
+                assert (await call(app, "turn")).placement.backend == "process"
+
     async def test_a_requirement_narrows_the_backend(self, run_app, attach, call, echo):
         async with run_app() as app:
             node = await attach(app, servers=[offer("text", echo)])

@@ -1,0 +1,118 @@
+"""Anything is killed at any moment, under load: nothing acknowledged is lost, nothing runs twice."""
+
+import asyncio
+
+import pytest
+
+from tests.chaos.house import Load, kill, wait_for
+
+SHORT = 200
+LONG = 10_000
+SIZES = [
+    pytest.param(SHORT, id="short"),
+    pytest.param(LONG, id="long", marks=[pytest.mark.extended, pytest.mark.timeout(1800)]),
+]
+
+
+async def while_it_runs(loading, harm, every_s):
+    """Do harm now and then until the load is done."""
+    task = asyncio.create_task(loading)
+    while not task.done():
+        await asyncio.wait({task}, timeout=every_s())
+        if not task.done():
+            await asyncio.to_thread(harm)
+    await task
+
+
+def works(house):
+    """Whether calls are answered again by now."""
+
+    def one():
+        load = Load(house, at_once=4)
+        asyncio.run(load.run(20))
+        return len(load.done) == 20
+
+    return wait_for(one, 60)
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_calls_of_which_some_are_cancelled(house, count):
+    one = house(nodes=2)
+    one.start()
+    first = Load(one)
+    asyncio.run(first.run(count, cancel_every=100))
+    before = one.size()
+    second = Load(one)
+    asyncio.run(second.run(count, cancel_every=100))
+    for load in (first, second):
+        assert load.failed == {}
+        assert len(load.cancelled) == count // 100
+        assert len(load.done) == count - count // 100
+        load.check()
+    assert wait_for(lambda: _not_grown(before, one.size())), (before, one.size())
+    assert wait_for(lambda: len(one.servers()) == 2)
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_servers_and_keepers_are_killed(house, rng, count):
+    one = house(nodes=2)
+    one.start()
+
+    def harm():
+        among = one.servers() if rng.random() < 0.8 else one.keepers()
+        if among:
+            kill(rng.choice(among))
+
+    load = Load(one)
+    asyncio.run(while_it_runs(load.run(count), harm, lambda: rng.uniform(0.1, 0.6)))
+    load.check()
+    assert works(one), one.logs()
+    assert wait_for(lambda: len(one.servers()) <= 2)
+    before = one.size()
+    again = Load(one)
+    asyncio.run(again.run(SHORT))
+    assert again.failed == {}
+    assert wait_for(lambda: _not_grown(before, one.size())), (before, one.size())
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_agents_are_killed(house, rng, count):
+    one = house(nodes=2)
+    one.start()
+
+    def harm():
+        name = rng.choice(one.names)
+        one.kill(name)
+        one.start_agent(name)
+
+    load = Load(one)
+    asyncio.run(while_it_runs(load.run(count, ms=20), harm, lambda: rng.uniform(0.5, 3.0)))
+    load.check()
+    assert len(load.done) > count // 2, list(load.failed.values())[:5]
+    assert works(one), one.logs()
+    assert wait_for(lambda: len(one.servers()) <= 2)
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_the_dispatcher_is_killed(house, rng, count):
+    one = house(nodes=2)
+    one.start()
+
+    def harm():
+        one.kill("dispatcher")
+        one.start_dispatcher()
+
+    load = Load(one)
+    asyncio.run(while_it_runs(load.run(count, ms=20), harm, lambda: rng.uniform(1.0, 3.0)))
+    load.check()
+    assert works(one), one.logs()
+    assert {process.poll() for process in one.processes.values()} == {None}  # agents stayed up
+
+
+def _not_grown(before, after):
+    """Threads and descriptors: none more than a connection or two that comes and goes."""
+    return all(
+        now <= was + 4
+        for name in before
+        for was, now in zip(before[name], after[name], strict=True)
+    )
