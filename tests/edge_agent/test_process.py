@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -46,6 +47,19 @@ def assert_one_line(done, code, words):
     assert words in text
     assert len(text.strip().splitlines()) == 1
     assert "Traceback" not in text
+
+
+def await_handler(pid, number):
+    """Wait until a process handles a signal: before, it would end by it."""
+    mask = 1 << (number - 1)
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) & mask:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"process {pid} never handled signal {number}")
 
 
 # ---- call ---------------------------------------------------------------------------------
@@ -245,9 +259,9 @@ def test_serve_ends_on_sigterm(environment, tmp_path):
     )
     process.stdin.write(CALL + b"\n")
     process.stdin.flush()
-    time.sleep(1)
+    await_handler(process.pid, signal.SIGTERM)
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
 
 
 # ---- run -----------------------------------------------------------------------------------------
