@@ -13,6 +13,7 @@ from edge_agent.errors import ConfigError, ConnectionLost, EdgeAgentError, Token
 from edge_agent.outbox import Outbox
 from protos.edge.v1 import edge_pb2
 
+SERVER_MARK: Final = "/"  # of BACKEND/SERVER among what is warm
 WELCOME_TIMEOUT_S: Final = 10.0
 _OPTIONS: Final = (
     # A connection of its own for each try: shared ones bring their own backoff.
@@ -40,6 +41,7 @@ class Connection:
         self.ended = threading.Event()
         self.error: EdgeAgentError | None = None
         self.opened_s = time.monotonic()
+        self.told = {name for name in register.load.warm if SERVER_MARK not in name}
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
         self.outbox.put(edge_pb2.AttachRequest(register=register))
         self._stream = stub.attach(self.channel, iter(self.outbox), token)

@@ -22,7 +22,7 @@ from edge_agent import __version__
 from edge_agent.artifacts import ArtifactFetcher
 from edge_agent.backends.base import ModuleRef
 from edge_agent.capabilities import Capabilities
-from edge_agent.connection import Connection
+from edge_agent.connection import SERVER_MARK, Connection
 from edge_agent.desk import Desk, Send, Ticket
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConnectionLost
@@ -190,7 +190,7 @@ class Link:
             instance=self._instance,
             agent_version=__version__,
             capabilities=capabilities_message(self._report),
-            load=self._heartbeat(),
+            load=self._heartbeat(set()),
         )
 
     # ---- the threads ----------------------------------------------------------------
@@ -262,14 +262,15 @@ class Link:
             self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
             self.desk.load_changed.clear()
             if connection is not None and not connection.ended.is_set():
-                beat = self._heartbeat()
+                beat = self._heartbeat(connection.told)
                 if self._news.is_set():
                     self._news.clear()
                     beat.changed.CopyFrom(capabilities_message(self._report))
                 connection.outbox.put(edge_pb2.AttachRequest(heartbeat=beat))
             time.sleep(_LEAST_HEARTBEAT_S)
 
-    def _heartbeat(self) -> edge_pb2.Heartbeat:
+    def _heartbeat(self, told: set[str]) -> edge_pb2.Heartbeat:
+        """Return the load; ``told`` are the ready modules that this stream has heard of."""
         load = self.desk.load()
         reserved = self._report.memory_mib - load.memory_reserved_mib
         return edge_pb2.Heartbeat(
@@ -278,7 +279,7 @@ class Link:
             memory_free_mib=max(0, min(reserved, psutil.virtual_memory().available // MIB)),
             queue_ms=load.queue_ms,
             cpu_percent=psutil.cpu_percent(),
-            warm=self._warm(),
+            warm=_untold(self._warm(), told),
         )
 
     # ---- the end -----------------------------------------------------------------------
@@ -301,3 +302,13 @@ class Link:
             connection.outbox.close()
             connection.ended.wait(_FLUSH_S)
             connection.close()
+
+
+def _untold(warm: list[str], told: set[str]) -> list[str]:
+    """Return the modules that are new, and every server: a dispatcher keeps the modules.
+
+    A thousand digests in each heartbeat would be 64 KiB.
+    """
+    untold = [name for name in warm if name not in told]
+    told.update(name for name in untold if SERVER_MARK not in name)
+    return untold

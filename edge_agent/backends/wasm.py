@@ -51,16 +51,16 @@ class WasmBackend:
         return WasmJob(self, call, call.module, running)
 
     def prefetch(self, module: ModuleRef) -> None:
-        """Load a module before its first call.
+        """Fetch and compile a module before its first call.
 
         Raises:
             ModuleError: it cannot be had, or may not run here.
         """
-        self.engine.modules.get(module.sha256, lambda: self.fetch(module))
+        self.engine.modules.prepare(module.sha256, lambda: self.fetch(module))
 
     def warm(self) -> list[str]:
-        """Return the digests of the modules in memory."""
-        return self.engine.modules.loaded()
+        """Return the digests of the modules that are compiled."""
+        return self.engine.modules.ready()
 
     def close(self) -> None:
         """End every running call."""

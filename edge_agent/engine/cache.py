@@ -87,6 +87,10 @@ class ModuleCache:
         """Say whether there is a file of that name, trusted or not."""
         return self._path(digest).exists()
 
+    def has_checked(self, digest: str) -> bool:
+        """Say whether a file of that name was checked and not discarded since."""
+        return digest in self._verified
+
     def store(self, digest: str, compiled: bytes | bytearray) -> None:
         """Keep a compiled module; a full or broken disk only costs a compile later."""
         data = bytes(compiled)

@@ -39,12 +39,12 @@ from edge_agent.engine.component_http import (
     define_others,
 )
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.modules import cause
 from edge_agent.engine.running import Running
 from edge_agent.engine.settings import make_config
 from edge_agent.engine.shapes import memories_of
 from edge_agent.engine.space import ON_DEMAND, Space
 from edge_agent.engine.watchdog import Watchdog
+from edge_agent.engine.words import cause
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
 RUN: Final = "wasi:cli/run"

@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,16 +19,18 @@ from edge_agent.engine.abi import Kind
 from edge_agent.engine.answer import Answer
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
+from edge_agent.engine.compiler import compile_apart, compile_here
 from edge_agent.engine.host import define_host
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.machine import compiled_for
-from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore, one_line
+from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore
 from edge_agent.engine.polling import define_polling
 from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
 from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
-from edge_agent.engine.settings import STACK_BYTES, make_config
+from edge_agent.engine.settings import STACK_BYTES, make_core_config
 from edge_agent.engine.space import ON_DEMAND, Space, find_space
 from edge_agent.engine.watchdog import Watchdog
+from edge_agent.engine.words import one_line
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -52,7 +55,8 @@ class WasmEngine:
     Those of the WasmMCP ABI, and programs that speak MCP over stdin and stdout.
 
     ``concurrency`` is the number of calls that run at once; ``cache_directory``
-    None keeps nothing on disk. Safe to use from many threads.
+    None keeps nothing on disk. ``compiles_apart``: modules are compiled in processes of
+    their own. Safe to use from many threads.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class WasmEngine:
         cache_directory: Path | None,
         concurrency: int,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        *,
+        compiles_apart: bool = False,
     ) -> None:
         self.wasmtime_engine, self.space = _make_engine(concurrency + MOST_SESSIONS)
         linker = wasmtime.Linker(self.wasmtime_engine)
@@ -72,7 +78,13 @@ class WasmEngine:
         self._components: Components | None = None
         self._components_lock = threading.Lock()
         self._cache_directory, self._cache_bytes = cache_directory, cache_bytes
-        self.modules = ModuleStore(self.wasmtime_engine, linker, cache, self.components)
+        self.modules = ModuleStore(
+            self.wasmtime_engine,
+            linker,
+            cache,
+            self.components,
+            partial(compile_apart if compiles_apart else compile_here, space=self.space),
+        )
         self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()
 
@@ -197,19 +209,13 @@ def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:
     """Make an engine with pooled memories, or without where address space is short."""
     space = find_space(concurrency)
     try:
-        config = _make_core_config(space)
+        config = make_core_config(space)
         if space.pooled:
             native.use_pooling(config, concurrency, space.reservation_bytes)
         return wasmtime.Engine(config), space
     except (wasmtime.WasmtimeError, OSError) as error:
         _log.info("no pooling allocator: %s", one_line(error))
-        return wasmtime.Engine(_make_core_config(ON_DEMAND)), ON_DEMAND
-
-
-def _make_core_config(space: Space) -> wasmtime.Config:
-    config = make_config(space)
-    config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
-    return config
+        return wasmtime.Engine(make_core_config(ON_DEMAND)), ON_DEMAND
 
 
 def _exchange(guest: native.Guest, module: CoreModule, message: bytes, running: Running) -> Answer:

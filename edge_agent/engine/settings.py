@@ -30,3 +30,10 @@ def make_config(space: Space) -> wasmtime.Config:
         config.memory_reservation = space.reservation_bytes
         config.memory_reservation_for_growth = space.growth_bytes
     return config
+
+
+def make_core_config(space: Space) -> wasmtime.Config:
+    """Return the settings of the engine for core modules."""
+    config = make_config(space)
+    config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
+    return config

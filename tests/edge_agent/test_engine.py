@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.engine import files, runtime
 from edge_agent.engine.cache import ModuleCache
+from edge_agent.engine.modules import LOADED_MODULES
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed, ConfigError, ModuleUnavailable
@@ -150,6 +151,36 @@ def test_failed_load_is_tried_again(engine):
     with pytest.raises(ModuleUnavailable):
         engine.modules.get(module.digest, away)
     assert engine.modules.get(module.digest, lambda: module.wasm)[1] is True
+
+
+def test_a_prepared_module_waits_on_disk(engine):
+    module = saying("hello")
+    engine.modules.prepare(module.digest, lambda: module.wasm)
+    assert engine.modules.ready() == [module.digest]
+    assert engine.modules.loaded() == []
+    loaded, cold = engine.modules.get(module.digest, never)
+    assert cold
+    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    engine.modules.prepare(module.digest, never)
+    assert engine.modules.loaded() == [module.digest]
+
+
+def test_a_module_that_left_the_disk_is_ready_no_more(tmp_path):
+    engine = WasmEngine(tmp_path / "cache", 1, cache_bytes=1)
+    first, second = saying("first"), saying("second")
+    for module in (first, second):
+        engine.modules.prepare(module.digest, lambda wasm=module.wasm: wasm)
+    assert engine.modules.ready() == [second.digest]
+
+
+def test_few_of_many_modules_stay_in_memory(engine):
+    many = [saying(f"number {number}") for number in range(LOADED_MODULES + 3)]
+    for module in many:
+        engine.modules.get(module.digest, lambda wasm=module.wasm: wasm)
+    digests = [module.digest for module in many]
+    assert engine.modules.loaded() == digests[3:]
+    assert engine.modules.ready() == digests
+    assert engine.modules.get(digests[0], never)[1]
 
 
 # ---- the cache on disk ---------------------------------------------------------------

@@ -126,7 +126,14 @@ def test_heartbeats_come_and_tell_the_load(start, offer):
     while not (beat.running == 1 and beat.queued == 1):
         beat = attached.receive("heartbeat")
     assert beat.memory_free_mib <= 2048 - 256
-    assert list(beat.warm) == [modules.looping().digest]
+
+
+def test_a_module_that_became_ready_is_told_once(start, offer):
+    module = saying("x")
+    attached = start().attached()
+    attached.send(call=offer(module))
+    told = [digest for _ in range(8) for digest in attached.receive("heartbeat").warm]
+    assert told == [module.digest]
 
 
 def test_wrong_token_ends_the_agent(start):
@@ -451,7 +458,7 @@ def test_prefetched_module_is_warm_before_its_first_call(start, offer, dispatche
     while module.digest not in attached.receive("heartbeat").warm:
         pass
     attached.send(call=offer(module))
-    assert not attached.result()[0].cold
+    assert attached.result()[0].status == DONE
     assert len(dispatcher.fetches) == 1
 
 
