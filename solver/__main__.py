@@ -2,29 +2,76 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
+from typing import Any, Final
 
 from solver.errors import SolverError
+from solver.mend_batch import mends
 from solver.place import place
+from solver.problem import Answer, Problem
 from solver.schema import parse_problem
 
+_EXAMPLES: Final = """\
+example:
+  $ python -m solver <<'END'
+  {"nodes": [{"id": "pi4", "memory_mib": 512, "slots": 1, "mounts": ["/logs"]},
+             {"id": "nuc", "memory_mib": 8192, "slots": 4}],
+   "links": [{"a": "pi4", "b": "nuc", "rtt_ms": 0.9, "mbit_s": 940}],
+   "calls": [{"id": "parse", "origin": "pi4", "data": ["/logs/a.log"], "output_kib": 20,
+              "exec_ms": {"pi4": 210, "nuc": 20}},
+             {"id": "sum", "origin": "pi4", "after": ["parse"],
+              "exec_ms": {"pi4": 90, "nuc": 4}}]}
+  END
 
-def main() -> int:
+  "parse" runs on pi4, where its data is, and "sum" on nuc. With "mode": "makespan" the last
+  output is back as soon as possible; "time_limit_s" and "gap" say when to stop looking.
+  All fields are in docs/solver.md.
+
+exit codes: 0 answered (also where calls cannot be placed), 2 the problem breaks the schema
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Read a problem from stdin, write its placement to stdout."""
-    if len(sys.argv) > 1:
-        print("usage: python -m solver < problem.json > placement.json", file=sys.stderr)
-        return 0 if sys.argv[1] in ("-h", "--help") else 2
+    options = _parser().parse_args(arguments)
     try:
-        answer = place(parse_problem(sys.stdin.buffer.read()))
+        problem = parse_problem(sys.stdin.buffer.read())
+        answer = place(problem)
+        told = _with_mends(problem, answer) if options.mends else answer.to_json()
     except SolverError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("solver: interrupted", file=sys.stderr)
         return 1
-    print(json.dumps(answer.to_json(), allow_nan=False))
+    print(json.dumps(told, allow_nan=False))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m solver",
+        usage="python -m solver [--mends] < problem.json > placement.json",
+        description="Place calls on nodes: as many as possible, then at least cost.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--mends",
+        action="store_true",
+        help='give each unplaced call a "mend": the smallest change that would let it run',
+    )
+    return parser
+
+
+def _with_mends(problem: Problem, answer: Answer) -> dict[str, Any]:
+    words = mends(problem, answer)
+    told = answer.to_json()
+    told["unplaced"] = [{**one, "mend": words[one["call"]]} for one in told["unplaced"]]
+    return told
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ _SHARE_FOR_BOUNDS = 0.4
 # The pairs per call that are looked at before all others, and the share of the time for each.
 _CORES = (1.5, 2.5)
 _SHARES_FOR_CORES = (0.25, 0.25)
+# A core is worth its search where so many times as many pairs are left, and is left when it can
+# no longer better the gap by more than this share: its own proof is mostly of no use.
+_WIDER = 3
+_WORTH = 0.1
 # What it takes to write a pair into a model; no use where more would be written than searched.
 _WRITING_S = 1e-5
 # Costs this close are one: what sums of floats leave.
@@ -121,12 +125,13 @@ def _widening(
     node, keep = known.node, known.keep
     for share, pairs in zip(_SHARES_FOR_CORES, _CORES, strict=True):
         core = known.core(pairs * len(node))
-        if 2 * int(core.sum()) > int(keep.sum()):
+        if _WIDER * int(core.sum()) > int(keep.sum()):
             break
         if not _time_to_write(core, deadline):
             return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
-        now = time.perf_counter()
-        few = cp_sat.least_cost(problem, node, core, (deadline - now) * share, gap)
+        now, spent = time.perf_counter(), total_ms(problem.cost_ms, node)
+        enough = max(gap, _WORTH * (spent - known.bound_ms) / spent)
+        few = cp_sat.least_cost(problem, node, core, (deadline - now) * share, enough)
         node = few.node
         spent = total_ms(problem.cost_ms, node)
         keep = known.affordable(spent)
