@@ -90,7 +90,7 @@ class Account:
             self._profiles.learn_exec(
                 offer.key(entry.key),
                 node.name,
-                node.speed,
+                node.speed_for(offer.backend),
                 input_kib=task.input_kib,
                 exec_ms=record.exec_ms,
             )

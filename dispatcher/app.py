@@ -89,6 +89,7 @@ class App:
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
             self._add_kept()
             self.links.prefetch = self._modules
+            self.links.measured = self.scheduler.topology.measured
             self.grpc_port = await self.service.start(host, port, self.token)
             self.links.start()
         except BaseException:

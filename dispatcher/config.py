@@ -34,7 +34,7 @@ from dispatcher.paths import tool_path
 PrivacyName = Literal["public", "site", "node"]
 NODE_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 EGRESS_RULE = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._*-]+):[0-9]{1,5}")
-SELECTOR_KINDS = ("tier", "site", "node", "isa")
+SELECTOR_KINDS = ("tier", "site", "node", "isa", "state")
 
 NodeName = Annotated[str, Field(pattern=NODE_NAME)]
 Port = Annotated[int, Field(ge=0, le=65535)]

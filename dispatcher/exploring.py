@@ -63,6 +63,10 @@ class Explorer:
         """A call is sent that way."""
         self._attempts[offer.key(entry.key), node] += 1
 
+    def _hoped_ms(self, entry: ToolEntry, offer: Offer, node: NodeState, input_kib: float) -> float:
+        speed = node.speed_for(offer.backend)
+        return self._profiles.hoped_ms(offer.key(entry.key), node.name, speed, input_kib)
+
     def unknown(self, entry: ToolEntry, offer: Offer, node: str) -> bool:
         """Whether a way is worth a trial for what is not known of it."""
         way = (offer.key(entry.key), node)
@@ -81,7 +85,7 @@ class Explorer:
         ways: dict[str, Offer] = {}
         for node in nodes:
             hoped = [
-                (self._profiles.hoped_ms(offer.key(entry.key), node.name, node.speed, input_kib), n)
+                (self._hoped_ms(entry, offer, node, input_kib), n)
                 for n, offer in enumerate(offers)
                 if offer.name in node.offers and self.unknown(entry, offer, node.name)
             ]

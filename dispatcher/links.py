@@ -34,11 +34,13 @@ class NameTaken(Exception):
 class Links:
     """All live agents, and the calls in flight to them. Owned by the event loop.
 
-    ``prefetch`` names the modules that a new agent should fetch ahead.
+    ``prefetch`` names the modules that a new agent should fetch ahead; ``measured`` is told how
+    long the way to a node and back took, and gives what is believed of it.
     """
 
     def __init__(self, registry: Registry, *, heartbeat_ms: int = HEARTBEAT_MS) -> None:
         self.prefetch: Callable[[], list[edge_pb2.Module]] = list
+        self.measured: Callable[[str, float], float] = lambda _, took_ms: took_ms
         self._registry = registry
         self._heartbeat_ms = heartbeat_ms
         self._links: dict[str, Link] = {}
@@ -164,6 +166,8 @@ class Links:
         elif kind == "log":
             _on_log(link, message.log)
             self._on_news(link, message.log)
+        elif kind == "pong":
+            self._on_pong(link, message.pong)
         elif kind == "question":
             self._on_question(link, message.question)
         elif kind == "draining":
@@ -200,8 +204,14 @@ class Links:
 
     def _on_heartbeat(self, link: Link, beat: edge_pb2.Heartbeat) -> None:
         self._registry.heartbeat(link.node, beat)
+        link.ping(link.heard_s)
         if not link.node.placeable and not link.draining:
             self._registry.resume(link.node)
+
+    def _on_pong(self, link: Link, pong: edge_pb2.Ping) -> None:
+        took_ms = link.took_ms(pong, link.heard_s)
+        if took_ms is not None and link.node.placeable:
+            link.node.rtt_ms = self.measured(link.node.name, took_ms)
 
     def _on_news(self, link: Link, news: edge_pb2.Progress | edge_pb2.Log) -> None:
         flight = self._flights.get(news.call_id)

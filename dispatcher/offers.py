@@ -87,7 +87,9 @@ def cost(
     """What a tool would cost on a node, run in one of its ways."""
     return Cost(
         offer,
-        exec_ms=profiles.exec_ms(offer.key(entry.key), node.name, node.speed, input_kib),
+        exec_ms=profiles.exec_ms(
+            offer.key(entry.key), node.name, node.speed_for(offer.backend), input_kib
+        ),
         start_ms=profiles.start_ms(
             offer.key(entry.server),
             node.name,

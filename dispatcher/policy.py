@@ -39,6 +39,7 @@ class Placeable(Protocol):
     tier: str
     site: str
     isa: str
+    states: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,8 @@ def matches(one: str, node: Placeable) -> bool:
         return node.tier == value
     if kind == "site":
         return node.site == value
+    if kind == "state":
+        return value in node.states
     return kind == "isa" and node.isa == value
 
 

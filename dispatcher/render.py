@@ -143,6 +143,7 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
         ("running", "right"),
         ("memory free", "right"),
         ("cpu", "right"),
+        ("away", "right"),
         "mounts",
         "features",
         "state",
@@ -158,6 +159,7 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
             f"{node['running']}+{node['queued']}" if node["queued"] else str(node["running"]),
             f"{node['memory_free_mib']} of {node['memory_mib']} MiB",
             f"{node['cpu_percent']:.0f} %",
+            "" if node.get("rtt_ms") is None else f"{node['rtt_ms']:.1f} ms",
             ", ".join(mounts),
             ", ".join(node["features"]),
             _state(node),
@@ -213,7 +215,12 @@ def _state(node: Json) -> Text:
         return Text(f"gone for {_ago(seconds)}", style="red")
     if not node["placeable"]:
         return Text("takes no calls", style="yellow")
-    return Text("ready", style="green")
+    words = ["ready", *node.get("states", [])]
+    if node.get("temperature_c") is not None:
+        words.append(f"{node['temperature_c']:.0f} °C")
+    if node.get("battery_percent") is not None:
+        words.append(f"battery {node['battery_percent']:.0f} %")
+    return Text(", ".join(words), style="yellow" if node.get("states") else "green")
 
 
 def _ago(seconds: float) -> str:

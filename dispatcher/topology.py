@@ -58,8 +58,11 @@ class Topology:
             for other in self._table.ids:
                 self._lay(node, other)
 
-    def measured(self, node: str, hop_ms: float) -> None:
-        """A small message took that long to a node and back, besides the work there."""
+    def measured(self, node: str, hop_ms: float) -> float:
+        """A small message took that long to a node and back, besides the work there.
+
+        Returns what is believed of that way now.
+        """
         known = self._hop_ms.get(node)
         # Falls at once and rises slowly: a way is not slower because a call met a busy moment.
         hop = hop_ms if known is None or hop_ms < known else known + 0.05 * (hop_ms - known)
@@ -71,6 +74,7 @@ class Topology:
             if node in self._origins:
                 for other in self._table.ids:
                     self._lay(node, other)
+        return hop
 
     def way(self, a: str, b: str) -> Way:
         """What is known of the way between two nodes."""

@@ -18,6 +18,7 @@ from dispatcher.registry import NodeState
 from protos.edge.v1 import edge_pb2
 
 INLINE_MAX: Final = 256 * 1024
+PING_S: Final = 10.0
 CHUNK_BYTES: Final = 256 * 1024
 RESULT_MAX: Final = 64 * 1024 * 1024
 
@@ -126,6 +127,9 @@ class Link:
         self.instance = instance
         self.heard_s = now_s  # of the event loop's clock
         self.draining = False
+        self._ping = edge_pb2.Ping()
+        self._pinged_s: float | None = None
+        self._pings_at_s = now_s
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._sink = sink
         self._control: deque[edge_pb2.AttachResponse] = deque()
@@ -142,6 +146,23 @@ class Link:
         """Send a message after those before it."""
         self._control.append(message)
         self._awake()
+
+    def ping(self, now_s: float) -> None:
+        """Ask for a sign of life now and then, to time the way there and back."""
+        if now_s < self._pings_at_s:
+            return
+        self._pings_at_s = now_s + PING_S
+        self._pinged_s = now_s
+        self._ping.number += 1
+        self.send(edge_pb2.AttachResponse(ping=self._ping))
+
+    def took_ms(self, pong: edge_pb2.Ping, now_s: float) -> float | None:
+        """How long the way there and back took; None for an answer to an earlier question."""
+        if self._pinged_s is None or pong.number != self._ping.number:
+            return None
+        took_ms = (now_s - self._pinged_s) * 1000
+        self._pinged_s = None
+        return took_ms
 
     def launch(self, flight: Flight) -> None:
         """Send a call, with its body in chunks if it is large."""

@@ -16,6 +16,7 @@ from typing import Final
 
 from edge_agent.backends.servers import Servers
 from edge_agent.backends.wasm import WasmBackend
+from edge_agent.board import Board
 from edge_agent.capabilities import cores, describe
 from edge_agent.config import AgentConfig
 from edge_agent.desk import Desk, Rules
@@ -23,6 +24,8 @@ from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.link import DRAIN_S, Link
 from edge_agent.memory import give_back, use_one_arena
+from edge_agent.probe import measure
+from edge_agent.pulse import Pulse
 from edge_agent.state import cache_directory
 
 # After this long past its drain an agent that hangs is ended all the same.
@@ -76,10 +79,11 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
     servers = Servers(
         config.servers,
         config.state,
-        told=lambda: link.describe(replace(report, servers=servers.reports())),
+        told=lambda: link.describe(replace(link.report, servers=servers.reports())),
         mounts=config.mounts,
     )
     closing.callback(servers.close)
+    board = Board()
     report = describe(
         engine,
         backends=(backend.name, *servers.backends),
@@ -91,6 +95,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         site=config.site,
         labels=config.labels,
         servers=servers.reports(),
+        board=board.state,
     )
     engine.sessions.memory_bytes = report.memory_mib * MIB // SESSIONS_SHARE
     rules = Rules(
@@ -117,7 +122,12 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
             send,
             engine.sessions.held_mib,
         ),
-        warm=lambda: [*backend.warm(), *servers.warm()],
+        make_pulse=lambda desk: Pulse(
+            desk,
+            board,
+            warm=lambda: [*backend.warm(), *servers.warm()],
+            measure=lambda: measure(engine),
+        ),
         prefetch=backend.prefetch,
     )
     servers.start()

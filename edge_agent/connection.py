@@ -11,9 +11,9 @@ import grpc
 from edge_agent import stub
 from edge_agent.errors import ConfigError, ConnectionLost, EdgeAgentError, TokenRefused
 from edge_agent.outbox import Outbox
+from edge_agent.pulse import Told
 from protos.edge.v1 import edge_pb2
 
-SERVER_MARK: Final = "/"  # of BACKEND/SERVER among what is warm
 WELCOME_TIMEOUT_S: Final = 10.0
 _OPTIONS: Final = (
     # A connection of its own for each try: shared ones bring their own backoff.
@@ -29,19 +29,21 @@ _OPTIONS: Final = (
 class Connection:
     """Opens the stream, registers, and waits for the welcome.
 
+    ``told`` is what the registration tells.
+
     Raises:
         TokenRefused, ConfigError: trying again would not help.
         ConnectionLost: it may.
     """
 
-    def __init__(self, address: str, token: str, register: edge_pb2.Register) -> None:
+    def __init__(self, address: str, token: str, register: edge_pb2.Register, told: Told) -> None:
         self.address = address
         self.outbox = Outbox()
         self.reading = threading.Lock()
         self.ended = threading.Event()
         self.error: EdgeAgentError | None = None
         self.opened_s = time.monotonic()
-        self.told = {name for name in register.load.warm if SERVER_MARK not in name}
+        self.told = told
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
         self.outbox.put(edge_pb2.AttachRequest(register=register))
         self._stream = stub.attach(self.channel, iter(self.outbox), token)

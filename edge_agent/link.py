@@ -13,20 +13,20 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import grpc
-import psutil
 
 from edge_agent import __version__
 from edge_agent.artifacts import ArtifactFetcher
 from edge_agent.backends.base import ModuleRef
 from edge_agent.capabilities import Capabilities
-from edge_agent.connection import SERVER_MARK, Connection
+from edge_agent.connection import Connection
 from edge_agent.desk import Desk, Send, Ticket
-from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConnectionLost
 from edge_agent.prefetch import Prefetcher
+from edge_agent.pulse import Pulse, Told
 from edge_agent.records import Outcome
 from edge_agent.wire import capabilities_message, module_ref
 from protos.edge.v1 import edge_pb2
@@ -55,8 +55,8 @@ def backoff_s(
 class Link:
     """Keeps one agent attached to one dispatcher until it is told to stop.
 
-    ``make_desk`` gets the function by which the desk sends; ``warm`` names the
-    modules in memory, and ``prefetch`` loads one more.
+    ``make_desk`` gets the function by which the desk sends; ``make_pulse``
+    makes what tells the load, and ``prefetch`` makes one more module ready.
     """
 
     def __init__(
@@ -66,15 +66,14 @@ class Link:
         node: str,
         report: Capabilities,
         make_desk: Callable[[Send], Desk],
-        warm: Callable[[], list[str]],
+        make_pulse: Callable[[Desk], Pulse],
         prefetch: Callable[[ModuleRef], None],
     ) -> None:
         self._address = address
         self._token = token
         self._node = node
-        self._report = report
+        self.report = report
         self._news = threading.Event()  # set while the dispatcher does not know the report
-        self._warm = warm
         self._instance = f"{random.getrandbits(64):016x}"
         self._connection: Connection | None = None
         self._changed = threading.Condition()
@@ -87,6 +86,7 @@ class Link:
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
         self.desk = make_desk(self.send)
+        self._pulse = make_pulse(self.desk)
 
     # ---- what others call -------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Link:
 
     def describe(self, report: Capabilities) -> None:
         """Tell the dispatcher what this board is from now on."""
-        self._report = report
+        self.report = report
         self._news.set()
         self.desk.load_changed.set()
 
@@ -131,7 +131,8 @@ class Link:
         first = True
         while not self._stopping.is_set():
             try:
-                connection = Connection(self._address, self._token, self._register())
+                told = Told()
+                connection = Connection(self._address, self._token, self._register(told), told)
             except ConnectionLost as error:
                 pause_s = next(pauses)
                 _log.warning("%s; trying again in %.1f s", error, pause_s)
@@ -184,19 +185,19 @@ class Link:
         connection = self._connection
         return None if connection is None else connection.channel
 
-    def _register(self) -> edge_pb2.Register:
+    def _register(self, told: Told) -> edge_pb2.Register:
         return edge_pb2.Register(
             node=self._node,
             instance=self._instance,
             agent_version=__version__,
-            capabilities=capabilities_message(self._report),
-            load=self._heartbeat(set()),
+            capabilities=capabilities_message(self.report),
+            load=self._pulse.beat(self.report.memory_mib, told),
         )
 
     # ---- the threads ----------------------------------------------------------------
 
     def _start_threads(self) -> None:
-        for number in range(self._report.slots + 1):
+        for number in range(self.report.slots + 1):
             self._start_thread(self._work, f"worker-{number}")
         self._start_thread(self._beat, "heartbeat")
         self._prefetcher.start()
@@ -250,6 +251,8 @@ class Link:
                     self._prefetcher.want(module_ref(module))
             case "drain":
                 self.stop(message.drain.reason or "the dispatcher asked for it", DRAIN_ASKED_S)
+            case "ping":
+                self.send(edge_pb2.AttachRequest(pong=message.ping))
             case _:
                 _log.debug("a message of a newer dispatcher is passed over")
         return None
@@ -262,25 +265,15 @@ class Link:
             self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
             self.desk.load_changed.clear()
             if connection is not None and not connection.ended.is_set():
-                beat = self._heartbeat(connection.told)
+                speed = self._pulse.look()
+                if speed is not None:
+                    self.describe(replace(self.report, speed=speed))
+                beat = self._pulse.beat(self.report.memory_mib, connection.told)
                 if self._news.is_set():
                     self._news.clear()
-                    beat.changed.CopyFrom(capabilities_message(self._report))
+                    beat.changed.CopyFrom(capabilities_message(self.report))
                 connection.outbox.put(edge_pb2.AttachRequest(heartbeat=beat))
             time.sleep(_LEAST_HEARTBEAT_S)
-
-    def _heartbeat(self, told: set[str]) -> edge_pb2.Heartbeat:
-        """Return the load; ``told`` are the ready modules that this stream has heard of."""
-        load = self.desk.load()
-        reserved = self._report.memory_mib - load.memory_reserved_mib
-        return edge_pb2.Heartbeat(
-            running=load.running,
-            queued=load.queued,
-            memory_free_mib=max(0, min(reserved, psutil.virtual_memory().available // MIB)),
-            queue_ms=load.queue_ms,
-            cpu_percent=psutil.cpu_percent(),
-            warm=_untold(self._warm(), told),
-        )
 
     # ---- the end -----------------------------------------------------------------------
 
@@ -302,13 +295,3 @@ class Link:
             connection.outbox.close()
             connection.ended.wait(_FLUSH_S)
             connection.close()
-
-
-def _untold(warm: list[str], told: set[str]) -> list[str]:
-    """Return the modules that are new, and every server: a dispatcher keeps the modules.
-
-    A thousand digests in each heartbeat would be 64 KiB.
-    """
-    untold = [name for name in warm if name not in told]
-    told.update(name for name in untold if SERVER_MARK not in name)
-    return untold

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge_agent.backends.base import ModuleRef, ToolCall, ToolResult
+from edge_agent.board import BoardState
 from edge_agent.capabilities import Capabilities
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import (
@@ -58,7 +59,9 @@ def capabilities_message(report: Capabilities) -> edge_pb2.Capabilities:
         cores=report.cores,
         memory_mib=report.memory_mib,
         slots=report.slots,
-        speed=report.speed,
+        speed=report.speed.wasm,
+        integer_speed=report.speed.integer,
+        memory_mib_s=report.speed.memory_mib_s,
         features=report.features,
         mounts=[edge_pb2.Mount(path=m.path, readonly=m.readonly) for m in report.mounts],
         backends=report.backends,
@@ -141,4 +144,13 @@ def failed(call_id: str, error: EdgeAgentError, backend: str = "", queue_ms: flo
             backend=backend,
             reason=error.reason if isinstance(error, CallRefused) else "",
         )
+    )
+
+
+def board_message(state: BoardState) -> edge_pb2.Board:
+    """Return a board's state as it goes over the wire."""
+    return edge_pb2.Board(
+        temperature_c=state.temperature_c,
+        battery_percent=state.battery_percent,
+        states=sorted(state.states),
     )

@@ -33,6 +33,7 @@ def capabilities(
     """Measure this board and print the report as JSON."""
     import json
 
+    from edge_agent.board import Board
     from edge_agent.capabilities import describe
     from edge_agent.engine.runtime import WasmEngine
 
@@ -46,6 +47,7 @@ def capabilities(
         memory_mib=memory_mib,
         tier=tier,
         site=site,
+        board=Board().state,
     )
     click.echo(json.dumps(report.as_json(), indent=2))
     return DONE

@@ -136,6 +136,14 @@ def test_a_module_that_became_ready_is_told_once(start, offer):
     assert told == [module.digest]
 
 
+def test_a_ping_is_answered_at_once_while_a_call_runs(start, offer):
+    attached = start(slots=1).attached()
+    attached.send(call=offer(modules.looping(), "busy"))
+    for number in (1, 2):
+        attached.send(ping=edge_pb2.Ping(number=number))
+        assert attached.receive("pong").number == number
+
+
 def test_wrong_token_ends_the_agent(start):
     session = start(token="wrong")
     session.thread.join(10)

@@ -31,7 +31,7 @@ STATUS_UNAVAILABLE: Status
 STATUS_PROTOCOL: Status
 
 class AttachRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question")
+    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question", "pong")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class AttachRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     result: Result
@@ -48,10 +49,11 @@ class AttachRequest(_message.Message):
     chunk: Chunk
     draining: Draining
     question: Question
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., question: _Optional[_Union[Question, _Mapping]] = ...) -> None: ...
+    pong: Ping
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., question: _Optional[_Union[Question, _Mapping]] = ..., pong: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch", "answer")
+    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch", "answer", "ping")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +62,7 @@ class AttachResponse(_message.Message):
     ACK_FIELD_NUMBER: _ClassVar[int]
     PREFETCH_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     call: Call
     cancel: Cancel
@@ -68,7 +71,8 @@ class AttachResponse(_message.Message):
     ack: Ack
     prefetch: Prefetch
     answer: Answer
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
+    ping: Ping
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("node", "instance", "agent_version", "capabilities", "load")
@@ -85,7 +89,7 @@ class Register(_message.Message):
     def __init__(self, node: _Optional[str] = ..., instance: _Optional[str] = ..., agent_version: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., load: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels", "servers")
+    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels", "servers", "integer_speed", "memory_mib_s")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +110,8 @@ class Capabilities(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SERVERS_FIELD_NUMBER: _ClassVar[int]
+    INTEGER_SPEED_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_MIB_S_FIELD_NUMBER: _ClassVar[int]
     isa: str
     cores: int
     memory_mib: int
@@ -119,7 +125,9 @@ class Capabilities(_message.Message):
     engine: str
     labels: _containers.ScalarMap[str, str]
     servers: _containers.RepeatedCompositeFieldContainer[Server]
-    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., servers: _Optional[_Iterable[_Union[Server, _Mapping]]] = ...) -> None: ...
+    integer_speed: float
+    memory_mib_s: float
+    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., servers: _Optional[_Iterable[_Union[Server, _Mapping]]] = ..., integer_speed: _Optional[float] = ..., memory_mib_s: _Optional[float] = ...) -> None: ...
 
 class Server(_message.Message):
     __slots__ = ("name", "backend", "version", "catalogue", "pending", "error")
@@ -146,7 +154,7 @@ class Mount(_message.Message):
     def __init__(self, path: _Optional[str] = ..., readonly: _Optional[bool] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("running", "queued", "memory_free_mib", "queue_ms", "cpu_percent", "changed", "warm")
+    __slots__ = ("running", "queued", "memory_free_mib", "queue_ms", "cpu_percent", "changed", "warm", "board")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FREE_MIB_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +162,7 @@ class Heartbeat(_message.Message):
     CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     WARM_FIELD_NUMBER: _ClassVar[int]
+    BOARD_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     memory_free_mib: int
@@ -161,7 +170,24 @@ class Heartbeat(_message.Message):
     cpu_percent: float
     changed: Capabilities
     warm: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., memory_free_mib: _Optional[int] = ..., queue_ms: _Optional[float] = ..., cpu_percent: _Optional[float] = ..., changed: _Optional[_Union[Capabilities, _Mapping]] = ..., warm: _Optional[_Iterable[str]] = ...) -> None: ...
+    board: Board
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., memory_free_mib: _Optional[int] = ..., queue_ms: _Optional[float] = ..., cpu_percent: _Optional[float] = ..., changed: _Optional[_Union[Capabilities, _Mapping]] = ..., warm: _Optional[_Iterable[str]] = ..., board: _Optional[_Union[Board, _Mapping]] = ...) -> None: ...
+
+class Board(_message.Message):
+    __slots__ = ("temperature_c", "battery_percent", "states")
+    TEMPERATURE_C_FIELD_NUMBER: _ClassVar[int]
+    BATTERY_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    temperature_c: float
+    battery_percent: float
+    states: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, temperature_c: _Optional[float] = ..., battery_percent: _Optional[float] = ..., states: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("dispatcher_version", "heartbeat_ms", "modules")

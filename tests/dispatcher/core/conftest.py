@@ -160,6 +160,8 @@ class FakeAgent:
                 self.cancels.append(message.cancel.call_id)
             elif kind == "ack":
                 self.acks += message.ack.call_ids
+            elif kind == "ping":
+                await self.send(pong=message.ping)
 
     def _begin(self, call, body):
         arguments = json.loads(body)

@@ -181,6 +181,41 @@ class TestLife:
             assert (node.running, node.queue_ms, node.cpu_percent) == (2, 12.5, 50)
             assert node.features == {"gpu"}
 
+    async def test_a_board_in_trouble_is_told_and_avoided_where_the_policy_says_so(
+        self, run_app, attach, call, until
+    ):
+        rules = {"policy": {"rules": [{"tools": ["act"], "deny": ["state:throttled"]}]}}
+        async with run_app(rules) as app:
+            agent = await attach(app, "pi4")
+            node = app.registry.node("pi4")
+            assert (node.states, node.temperature_c) == (set(), None)
+            await call(app, "act")
+            board = edge_pb2.Board(temperature_c=84, states=["hot", "throttled"])
+            await agent.beat(board=board)
+            await until(lambda: node.states == {"hot", "throttled"})
+            assert node.temperature_c == 84
+            with pytest.raises(CallRefused, match="deny"):
+                await call(app, "act")
+            await agent.beat()  # nothing new of the board
+            await agent.beat(board=edge_pb2.Board(temperature_c=70))
+            await until(lambda: not node.states)
+            await call(app, "act")
+
+    async def test_the_way_to_an_agent_is_timed(self, run_app, attach, until):
+        async with run_app() as app:
+            agent = await attach(app, "pi4")
+            node = app.registry.node("pi4")
+            assert node.rtt_ms is None
+            await agent.beat()
+            await until(lambda: node.rtt_ms is not None)
+            assert 0 < node.rtt_ms < 10_000
+            assert app.scheduler.topology._hop_ms["pi4"] == node.rtt_ms
+            before = node.rtt_ms
+            await agent.send(pong=edge_pb2.Ping(number=99))  # nobody asked
+            await agent.beat(queued=1)
+            await until(lambda: node.queued == 1)
+            assert node.rtt_ms == before
+
     async def test_a_draining_node_gets_nothing_new_and_finishes(
         self, run_app, attach, call, until, answer
     ):

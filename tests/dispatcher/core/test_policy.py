@@ -24,8 +24,8 @@ def policy(*rules, privacy="public"):
     return Policy(PolicyConfig(privacy=privacy, rules=list(rules)))
 
 
-def node(name="pi4", tier="device", site="home", isa="aarch64"):
-    return SimpleNamespace(name=name, tier=tier, site=site, isa=isa)
+def node(name="pi4", tier="device", site="home", isa="aarch64", states=frozenset()):
+    return SimpleNamespace(name=name, tier=tier, site=site, isa=isa, states=states)
 
 
 NODES = [node(), node("nuc", "edge"), node("vm", "cloud", "dc", "x86_64")]
@@ -80,7 +80,16 @@ def test_a_hint_that_cannot_be_read_is_an_error_and_not_dropped(hint):
 
 
 selectors = st.sampled_from(
-    ["tier:device", "tier:edge", "tier:cloud", "site:home", "site:dc", "node:pi4", "isa:x86_64"]
+    [
+        "tier:device",
+        "tier:edge",
+        "tier:cloud",
+        "site:home",
+        "site:dc",
+        "node:pi4",
+        "isa:x86_64",
+        "state:hot",
+    ]
 )
 rules = st.fixed_dictionaries(
     {},

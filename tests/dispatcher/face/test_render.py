@@ -132,12 +132,24 @@ def test_nodes_say_how_they_are(capsys):
             {**base, "name": "a", "connected": True, "placeable": True},
             {**base, "name": "b", "connected": True, "placeable": False},
             {**base, "name": "c", "connected": False, "placeable": False},
+            {
+                **base,
+                "name": "d",
+                "connected": True,
+                "placeable": True,
+                "rtt_ms": 1.24,
+                "states": ["hot", "throttled"],
+                "temperature_c": 84.2,
+                "battery_percent": 55.0,
+            },
         ]
     )
-    _, a, b, c = capsys.readouterr().out.splitlines()
+    _, a, b, c, d = capsys.readouterr().out.splitlines()
     assert "1+2" in a
     assert "/logs (ro)" in a
     assert a.rstrip().endswith("ready")
+    assert "1.2 ms" in d
+    assert d.rstrip().endswith("ready, hot, throttled, 84 °C, battery 55 %")
     assert b.rstrip().endswith("takes no calls")
     assert "gone for" in c
     render.agents([])
