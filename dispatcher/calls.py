@@ -209,9 +209,9 @@ class Calls:
         if artifact is not None:
             call.module.CopyFrom(module_of(entry.server, artifact.sha256, artifact.size_bytes))
         call.arguments.CopyFrom(payload_of(body))
+        for name, value in limits.said().items():
+            setattr(call.limits, name, value)
         call.limits.wall_ms = max(int(min(limits.wall_ms or WALL_MS, left_ms)), 1)
-        call.limits.memory_mib = limits.memory_mib or 0
-        call.limits.output_bytes = limits.output_bytes or 0
         call.label.privacy = task.constraints.privacy
         call.label.origin = task.spec.origin
         origin = self._registry.node(task.spec.origin)
@@ -396,6 +396,7 @@ _SAID: Final[Mapping[int, str]] = {
     edge_pb2.STATUS_TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
     edge_pb2.STATUS_MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
     edge_pb2.STATUS_OUTPUT: "its answer is over its limit; raise limits.output_mib",
+    edge_pb2.STATUS_LIMIT: "was stopped at one of its limits; raise it in the policy",
     edge_pb2.STATUS_TRAP: "the module trapped; report it to the server's author",
     edge_pb2.STATUS_CANCELLED: "was cancelled",
     edge_pb2.STATUS_PROTOCOL: "its server's answer is no MCP; report it to the server's author",

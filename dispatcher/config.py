@@ -86,6 +86,11 @@ class LimitsConfig(_Table):
     wall_ms: Annotated[int, Field(ge=1, le=86_400_000)] | None = None
     memory_mib: Annotated[int, Field(ge=1, le=65_536)] | None = None
     output_mib: Annotated[int, Field(ge=1, le=1024)] | None = None
+    log_kib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    table_elements: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    open_files: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    disk_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    host_calls: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
 
 
 class Narrowing(_Table):

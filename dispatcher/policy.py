@@ -29,6 +29,7 @@ from dispatcher.errors import InvalidRequirements
 from dispatcher.requests import REQUIREMENTS_KEY, Requirements
 
 PRIVACIES: Final = ("public", "site", "node")
+KIB: Final = 1024
 MIB: Final = 1024 * 1024
 
 
@@ -49,14 +50,30 @@ class Limits:
     wall_ms: int | None = None
     memory_mib: int | None = None
     output_bytes: int | None = None
+    log_bytes: int | None = None
+    table_elements: int | None = None
+    open_files: int | None = None
+    disk_bytes: int | None = None
+    host_calls: int | None = None
 
     def least(self, other: Limits) -> Limits:
         """Each limit at the lower of the two."""
+        if self is other or other == _NO_LIMITS:
+            return self
         return Limits(
-            _least(self.wall_ms, other.wall_ms),
-            _least(self.memory_mib, other.memory_mib),
-            _least(self.output_bytes, other.output_bytes),
+            **{
+                name: _least(getattr(self, name), getattr(other, name))
+                for name in Limits.__dataclass_fields__
+            }
         )
+
+    def said(self) -> dict[str, int]:
+        """The limits that are set, by name."""
+        found = {name: getattr(self, name) for name in Limits.__dataclass_fields__}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+_NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +267,20 @@ def _permitted_origin(name: str, origins: Iterable[str]) -> None:
 
 
 def _limits_of(limits: LimitsConfig) -> Limits:
-    output = None if limits.output_mib is None else limits.output_mib * MIB
-    return Limits(limits.wall_ms, limits.memory_mib, output)
+    return Limits(
+        wall_ms=limits.wall_ms,
+        memory_mib=limits.memory_mib,
+        output_bytes=_times(limits.output_mib, MIB),
+        log_bytes=_times(limits.log_kib, KIB),
+        table_elements=limits.table_elements,
+        open_files=limits.open_files,
+        disk_bytes=_times(limits.disk_mib, MIB),
+        host_calls=limits.host_calls,
+    )
+
+
+def _times(value: int | None, unit: int) -> int | None:
+    return None if value is None else value * unit
 
 
 def _least(a: int | None, b: int | None) -> int | None:

@@ -20,7 +20,7 @@ from edge_agent.board import Board
 from edge_agent.capabilities import cores, describe
 from edge_agent.config import AgentConfig
 from edge_agent.desk import Desk, Rules
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, Limits
+from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.link import DRAIN_S, Link
 from edge_agent.memory import give_back, use_one_arena
@@ -103,10 +103,9 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         site=config.site,
         mounts=config.mounts,
         policy=config.policy,
-        limits=Limits(
-            wall_ms=config.limits.wall_ms,
+        limits=replace(
+            config.limits,
             memory_mib=min(config.limits.memory_mib, report.memory_mib, LARGEST_MEMORY_MIB),
-            output_bytes=config.limits.output_bytes,
         ),
         slots=slots,
     )

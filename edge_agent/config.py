@@ -8,7 +8,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,7 +20,13 @@ from edge_agent.egress.settings import (
     SecretTable,
     check_settings,
 )
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB, MOST_LIMITS, Limits
+from edge_agent.engine.limits import (
+    LARGEST_MEMORY_MIB,
+    LARGEST_TABLE_ELEMENTS,
+    MOST_LIMITS,
+    Limits,
+    as_fields,
+)
 from edge_agent.environment import check_environments
 from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
@@ -58,6 +64,11 @@ class LimitsTable:
     wall_ms: _Positive | None = None
     memory_mib: Annotated[int, within(1, LARGEST_MEMORY_MIB)] | None = None
     output_mib: Annotated[int, within(1, 64)] | None = None
+    log_kib: _Positive | None = None
+    table_elements: Annotated[int, within(1, LARGEST_TABLE_ELEMENTS)] | None = None
+    open_files: _Positive | None = None
+    disk_mib: _Positive | None = None
+    host_calls: _Positive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +195,17 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
             allow=None if table.policy.allow is None else tuple(table.policy.allow),
             deny=tuple(table.policy.deny),
         ),
-        limits=Limits(
-            wall_ms=table.limits.wall_ms or MOST_LIMITS.wall_ms,
-            memory_mib=table.limits.memory_mib or MOST_LIMITS.memory_mib,
-            output_bytes=(table.limits.output_mib or 0) * MIB or MOST_LIMITS.output_bytes,
-        ),
+        limits=MOST_LIMITS.asked(**as_fields(_said(table.limits))),
         egress=check_settings(
             table.egress, table.egress_limits, table.secrets, table.egress_audit, environment
         ),
         servers=check_servers(table.servers),
         env=check_environments(table.env),
     )
+
+
+def _said(limits: LimitsTable) -> dict[str, int]:
+    return {name: value for name, value in asdict(limits).items() if value is not None}
 
 
 def _check_address(address: str | None) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 from edge_agent.backends.base import Backend, Job
@@ -346,12 +346,8 @@ class _Reporter:
 
 def _limits(asked: edge_pb2.Limits, most: Limits) -> Limits:
     """Return what a call gets: what it asks for or the default, but never over the most."""
-    default = DEFAULT_LIMITS
-    return most.narrowed(
-        wall_ms=asked.wall_ms or default.wall_ms,
-        memory_mib=asked.memory_mib or default.memory_mib,
-        output_bytes=asked.output_bytes or default.output_bytes,
-    )
+    wanted = {field.name: getattr(asked, field.name) for field in fields(Limits)}
+    return DEFAULT_LIMITS.asked(**wanted).within(most)
 
 
 def _busy_ms(outcome: Outcome) -> float:

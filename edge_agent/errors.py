@@ -12,6 +12,7 @@
         ├── CallTimeout        stopped at its wall time limit
         ├── MemoryExceeded     stopped at its memory limit
         ├── OutputTooLarge     answered more than its limit
+        ├── LimitExceeded      stopped at another of its limits
         ├── ModuleTrapped      the module trapped
         ├── ServerDied         the server's process or connection ended in the middle of it
         ├── NotSent            the server was gone before it saw the request
@@ -83,6 +84,10 @@ class MemoryExceeded(CallFailed):
 
 class OutputTooLarge(CallFailed):
     """The answer is larger than its limit."""
+
+
+class LimitExceeded(CallFailed):
+    """The call was stopped at another limit than those of time, memory and answer."""
 
 
 class ModuleTrapped(CallFailed):

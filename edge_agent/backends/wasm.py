@@ -57,6 +57,7 @@ class WasmBackend:
             ModuleError: it cannot be had, or may not run here.
         """
         self.engine.modules.prepare(module.sha256, lambda: self.fetch(module))
+        self.engine.gates.prepare()
 
     def warm(self) -> list[str]:
         """Return the digests of the modules that are compiled."""
@@ -99,6 +100,8 @@ class WasmJob:
         answer = self._backend.engine.send(module, message, self._running, self._call.session)
         if answer.stderr:
             reporter.log("info", self._call.server, answer.stderr.rstrip())
+        if self._running.denied:
+            reporter.log("warning", self._call.server, self._running.denied)
         return ToolResult(
             result=read_result(answer.data),
             start_ms=load_ms + answer.start_ms,

@@ -22,6 +22,7 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 _ENV: Final = "edge_agent.env"
+_LIMITS: Final = "edge_agent.limits"
 
 
 class Examples(click.Command):
@@ -62,6 +63,16 @@ def _keep_env(context: click.Context, _: click.Parameter, values: tuple[str, ...
         raise click.BadParameter(str(error)) from None
 
 
+def _keep_limits(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+    """Keep what ``--limit`` says for :func:`limits_of`."""
+    from edge_agent.engine.limits import parse_limits
+
+    try:
+        context.meta[_LIMITS] = parse_limits(values)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every command with a module takes."""
     for option in (
@@ -84,6 +95,16 @@ def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
             expose_value=False,
             callback=_keep_env,
             help="A variable that the module finds (repeatable); no secret.",
+        ),
+        click.option(
+            "--limit",
+            "more_limits",
+            multiple=True,
+            metavar="NAME=NUMBER",
+            expose_value=False,
+            callback=_keep_limits,
+            help="Another limit of each call (repeatable): output_mib, log_kib, table_elements, "
+            "open_files, disk_mib or host_calls.",
         ),
         click.option(
             "--memory-mib",
@@ -127,7 +148,8 @@ def limits_of(wall_ms: int, memory_mib: int) -> Limits:
     """Return the limits of every call."""
     from edge_agent.engine.limits import Limits
 
-    return Limits(wall_ms=wall_ms, memory_mib=memory_mib)
+    more: dict[str, int] = click.get_current_context().meta.get(_LIMITS, {})
+    return Limits(wall_ms=wall_ms, memory_mib=memory_mib).asked(**more)
 
 
 def egress_to(texts: tuple[str, ...]) -> Egress:

@@ -81,7 +81,7 @@ class HttpSink:
         if self._is_over:
             raise OutputTooLarge(
                 f"the module wrote more than its limit of {self._limit} bytes; "
-                "ask for less or raise output_bytes"
+                "ask for less or raise output_mib"
             )
         return bytes(self._body)
 

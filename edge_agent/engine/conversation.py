@@ -181,5 +181,5 @@ def _initialize(taken_id: Any) -> bytes:
 
 def _over(limit: int) -> OutputTooLarge:
     return OutputTooLarge(
-        f"the module wrote more than its limit of {limit} bytes; ask for less or raise output_bytes"
+        f"the module wrote more than its limit of {limit} bytes; ask for less or raise output_mib"
     )

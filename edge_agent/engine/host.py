@@ -108,7 +108,7 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
         # An exception would surface in whichever call wasmtime-py finds first.
         try:
             running = current()
-            if running is None:
+            if running is None or not running.count_host_call():
                 return 0
             return _place(caller, _handle(handler, _take(caller, pointer, length, most), running))
         except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):

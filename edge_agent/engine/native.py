@@ -18,13 +18,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
 from wasmtime import _bindings, _ffi
 
+from edge_agent.engine.limits import LARGEST_TABLE_ELEMENTS
 from edge_agent.engine.running import STDERR_BYTES, Running, current
 from edge_agent.mounts import Mount
+
+if TYPE_CHECKING:
+    from edge_agent.engine.gates import Gate
 
 # Every name of the C API that this module calls.
 USES: Final = (
@@ -76,48 +80,49 @@ def _find_version() -> str:
 
 ENGINE_VERSION: Final = _find_version()
 TABLES_PER_MODULE: Final = 8
-TABLE_ELEMENTS: Final = 65_536
+TABLE_ELEMENTS: Final = LARGEST_TABLE_ELEMENTS
 
 _pointer: Final = ctypes.c_void_p
-_without_gil: Final = ctypes.CDLL(str(_ffi.filename))
+WITHOUT_GIL: Final = ctypes.CDLL(str(_ffi.filename))
 # These return within a microsecond: giving the GIL away and fighting for it
 # again would cost more than they do.
-_with_gil: Final = ctypes.PyDLL(str(_ffi.filename))
+WITH_GIL: Final = ctypes.PyDLL(str(_ffi.filename))
 
 
-def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-    function = library[name]  # a fresh object each time, so the public API keeps its own types
-    function.restype, function.argtypes = result, arguments
-    return function
+def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """Return a function of the C API with the types that the agent calls it with."""
+    found = library[name]  # a fresh object each time, so the public API keeps its own types
+    found.restype, found.argtypes = result, arguments
+    return found
 
 
-_store_new = _function(_with_gil, "wasmtime_store_new", _pointer, _pointer, _pointer, _pointer)
-_store_context = _function(_with_gil, "wasmtime_store_context", _pointer, _pointer)
-_store_delete = _function(_without_gil, "wasmtime_store_delete", None, _pointer)
-_store_limiter = _function(
-    _with_gil, "wasmtime_store_limiter", None, _pointer, *([ctypes.c_int64] * 5)
+_store_new = function(WITH_GIL, "wasmtime_store_new", _pointer, _pointer, _pointer, _pointer)
+_store_context = function(WITH_GIL, "wasmtime_store_context", _pointer, _pointer)
+_store_delete = function(WITHOUT_GIL, "wasmtime_store_delete", None, _pointer)
+_store_limiter = function(
+    WITH_GIL, "wasmtime_store_limiter", None, _pointer, *([ctypes.c_int64] * 5)
 )
-_set_epoch_deadline = _function(
-    _with_gil, "wasmtime_context_set_epoch_deadline", None, _pointer, ctypes.c_uint64
+_set_epoch_deadline = function(
+    WITH_GIL, "wasmtime_context_set_epoch_deadline", None, _pointer, ctypes.c_uint64
 )
-_set_epoch_callback = _function(
-    _with_gil, "wasmtime_store_epoch_deadline_callback", None, *([_pointer] * 4)
+_set_epoch_callback = function(
+    WITH_GIL, "wasmtime_store_epoch_deadline_callback", None, *([_pointer] * 4)
 )
-_wasi_new = _function(_with_gil, "wasi_config_new", _pointer)
-_wasi_stderr = _function(_with_gil, "wasi_config_set_stderr_custom", None, *([_pointer] * 4))
-_wasi_stdout = _function(_with_gil, "wasi_config_set_stdout_custom", None, *([_pointer] * 4))
-_wasi_stdin = _function(_with_gil, "wasi_config_set_stdin_bytes", None, _pointer, _pointer)
-_wasi_argv = _function(
-    _with_gil, "wasi_config_set_argv", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer
+_wasi_new = function(WITH_GIL, "wasi_config_new", _pointer)
+_wasi_stderr = function(WITH_GIL, "wasi_config_set_stderr_custom", None, *([_pointer] * 4))
+_wasi_stdout = function(WITH_GIL, "wasi_config_set_stdout_custom", None, *([_pointer] * 4))
+_wasi_stdin = function(WITH_GIL, "wasi_config_set_stdin_bytes", None, _pointer, _pointer)
+_wasi_argv = function(
+    WITH_GIL, "wasi_config_set_argv", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer
 )
-_wasi_env = _function(
-    _with_gil, "wasi_config_set_env", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer, _pointer
+_wasi_env = function(
+    WITH_GIL, "wasi_config_set_env", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer, _pointer
 )
-_byte_vec_new = _function(
-    _with_gil, "wasm_byte_vec_new", None, _pointer, ctypes.c_size_t, ctypes.c_char_p
+_byte_vec_new = function(
+    WITH_GIL, "wasm_byte_vec_new", None, _pointer, ctypes.c_size_t, ctypes.c_char_p
 )
-_wasi_preopen = _function(
-    _without_gil,
+_wasi_preopen = function(
+    WITHOUT_GIL,
     "wasi_config_preopen_dir",
     ctypes.c_bool,
     _pointer,
@@ -125,12 +130,12 @@ _wasi_preopen = _function(
     ctypes.c_char_p,
     ctypes.c_bool,
 )
-_set_wasi = _function(_with_gil, "wasmtime_context_set_wasi", _pointer, _pointer, _pointer)
-_instantiate = _function(
-    _without_gil, "wasmtime_instance_pre_instantiate", _pointer, *([_pointer] * 4)
+_set_wasi = function(WITH_GIL, "wasmtime_context_set_wasi", _pointer, _pointer, _pointer)
+_instantiate = function(
+    WITHOUT_GIL, "wasmtime_instance_pre_instantiate", _pointer, *([_pointer] * 4)
 )
-_export_get = _function(
-    _with_gil,
+export_get = function(
+    WITH_GIL,
     "wasmtime_instance_export_get",
     ctypes.c_bool,
     _pointer,
@@ -139,8 +144,8 @@ _export_get = _function(
     ctypes.c_size_t,
     _pointer,
 )
-_func_call = _function(
-    _without_gil,
+func_call = function(
+    WITHOUT_GIL,
     "wasmtime_func_call_unchecked",
     _pointer,
     _pointer,
@@ -149,14 +154,12 @@ _func_call = _function(
     ctypes.c_size_t,
     _pointer,
 )
-_memory_data = _function(_with_gil, "wasmtime_memory_data", _pointer, _pointer, _pointer)
-_memory_size = _function(
-    _with_gil, "wasmtime_memory_data_size", ctypes.c_size_t, _pointer, _pointer
-)
-_error_new = _function(_with_gil, "wasmtime_error_new", _pointer, ctypes.c_char_p)
+_memory_data = function(WITH_GIL, "wasmtime_memory_data", _pointer, _pointer, _pointer)
+_memory_size = function(WITH_GIL, "wasmtime_memory_data_size", ctypes.c_size_t, _pointer, _pointer)
+_error_new = function(WITH_GIL, "wasmtime_error_new", _pointer, ctypes.c_char_p)
 
-_KIND_FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
-_KIND_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
+KIND_FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
+KIND_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
 _CONTINUE: Final = 0
 
 
@@ -177,7 +180,7 @@ def _take_stderr(number: int, address: int, size: int) -> int:
     """
     running = _writers.get(number)
     if running is not None and address:
-        running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)))
+        running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)), size)
     return size
 
 
@@ -226,7 +229,7 @@ def use_pooling(config: wasmtime.Config, concurrency: int, memory_bytes: int) ->
     pool = _bindings.wasmtime_pooling_allocation_config_new()
     prefix = "wasmtime_pooling_allocation_config_"
     for name, value in (
-        ("total_core_instances_set", concurrency),
+        ("total_core_instances_set", concurrency * CORE_SHAPE.instances),
         ("total_memories_set", concurrency),
         ("max_memory_size_set", memory_bytes),
         ("total_tables_set", concurrency * TABLES_PER_MODULE),
@@ -239,12 +242,14 @@ def use_pooling(config: wasmtime.Config, concurrency: int, memory_bytes: int) ->
     _bindings.wasmtime_pooling_allocation_config_delete(pool)
 
 
-def _raise_error(address: int) -> None:
+def raise_error(address: int) -> None:
+    """Raise an error of the engine's, and own it."""
     pointer = ctypes.cast(address, ctypes.POINTER(_ffi.wasmtime_error_t))
     raise wasmtime.WasmtimeError._from_ptr(pointer)  # noqa: SLF001 - the only way to wrap one
 
 
-def _raise_trap(trap: ctypes.c_void_p) -> None:
+def raise_trap(trap: ctypes.c_void_p) -> None:
+    """Raise a trap of the engine's, and own it."""
     pointer = ctypes.cast(trap, ctypes.POINTER(_ffi.wasm_trap_t))
     raise wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - the only way to wrap one
 
@@ -264,8 +269,8 @@ class Shape:
         return cls(instances=300, memories=memories, tables=100, table_elements=TABLE_ELEMENTS * 4)
 
 
-# One memory per instance, so that the limit of one is the limit of all.
-CORE_SHAPE: Final = Shape(1, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
+# One memory, so that the limit of one is the limit of all; the second instance is its gate.
+CORE_SHAPE: Final = Shape(2, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
 MOST_MEMORIES: Final = 8
 
 
@@ -322,7 +327,7 @@ class Guest:
     have the types of the ABI (:mod:`edge_agent.engine.abi`).
     """
 
-    __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_shape", "_store")
+    __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_shape", "_store", "gate")
 
     def __init__(
         self, engine: wasmtime.Engine, running: Running, shape: Shape = CORE_SHAPE
@@ -333,23 +338,27 @@ class Guest:
         self._instance: Any = None
         self._memory: Any = None
         self._shape = shape
+        self.gate: Gate | None = None
         _set_epoch_callback(self._store, _on_epoch, None, None)
         self._number = next(_numbers)
         self.serve(running)
 
     def serve(self, running: Running) -> None:
         """Make ``running`` the call that the guest works for, with its limits."""
-        shape = self._shape
+        shape, limits = self._shape, running.limits
         _store_limiter(
             self._store,
-            running.limits.memory_bytes // shape.memories,
-            shape.table_elements,
+            limits.memory_bytes // shape.memories,
+            min(limits.table_elements, shape.table_elements),
             shape.instances,
             shape.tables,
             shape.memories,
         )
         _set_epoch_deadline(self._context, 1)
         _writers[self._number] = running
+        running.guest = self
+        if self.gate is not None:
+            self.gate.allow(limits)
 
     def storelike(self) -> Any:
         """Return the store as wasmtime-py's public functions take one."""
@@ -384,7 +393,7 @@ class Guest:
         # The configuration is always handed over, so that it is freed with the store.
         error = _set_wasi(self._context, config)
         if error:
-            _raise_error(error)
+            raise_error(error)
         if unopened:
             raise OSError(f"mount {unopened}: its directory cannot be opened")
 
@@ -406,16 +415,16 @@ class Guest:
         trap = ctypes.c_void_p()
         error = _instantiate(pre.ptr(), self._context, ctypes.byref(instance), ctypes.byref(trap))
         if error:
-            _raise_error(error)
+            raise_error(error)
         if trap:
-            _raise_trap(trap)
+            raise_trap(trap)
         self._instance = instance
-        memory = self._export(b"memory", _KIND_MEMORY)
+        memory = self._export(b"memory", KIND_MEMORY)
         self._memory = None if memory is None else memory.of.memory
 
     def function(self, name: bytes) -> Any | None:
         """Return the exported function of that name, or None."""
-        export = self._export(name, _KIND_FUNC)
+        export = self._export(name, KIND_FUNC)
         return None if export is None else export.of.func
 
     def call(self, function: Any, *arguments: int) -> Any:
@@ -428,11 +437,11 @@ class Guest:
         for cell, argument in zip(raw, arguments, strict=False):
             cell.i64 = argument
         trap = ctypes.c_void_p()
-        error = _func_call(self._context, ctypes.byref(function), raw, 2, ctypes.byref(trap))
+        error = func_call(self._context, ctypes.byref(function), raw, 2, ctypes.byref(trap))
         if error:
-            _raise_error(error)
+            raise_error(error)
         if trap:
-            _raise_trap(trap)
+            raise_trap(trap)
         return raw[0]
 
     def memory_bytes(self) -> int:
@@ -468,6 +477,7 @@ class Guest:
             _store_delete(store)
             _writers.pop(self._number, None)
             _readers.pop(self._number, None)
+        self.gate = None
 
     def _check(self, address: int, size: int) -> None:
         if address < 0 or size < 0 or address + size > self.memory_bytes():
@@ -475,7 +485,7 @@ class Guest:
 
     def _export(self, name: bytes, kind: Any) -> Any | None:
         item = _bindings.wasmtime_extern_t()
-        found = _export_get(
+        found = export_get(
             self._context, ctypes.byref(self._instance), name, len(name), ctypes.byref(item)
         )
         return item if found and item.kind == kind else None

@@ -47,7 +47,8 @@ def _poll_oneoff(
     caller: wasmtime.Caller, source: int, target: int, count: int, counted: int
 ) -> int:
     memory = caller.get("memory")
-    if not isinstance(memory, wasmtime.Memory):
+    running = current()
+    if not isinstance(memory, wasmtime.Memory) or running is None or not running.count_host_call():
         return _FAULT
     source, target, counted = (value & 0xFFFF_FFFF for value in (source, target, counted))
     if not 0 < count <= _LARGEST_COUNT:

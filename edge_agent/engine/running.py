@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.egress.gate import CallEgress
+    from edge_agent.engine.native import Guest
     from edge_agent.mounts import Mount
 
 STDERR_BYTES: Final = 8 * 1024
@@ -32,12 +33,17 @@ class Running:
 
     __slots__ = (
         "_event",
+        "_host_calls",
         "_lock",
+        "_logged_bytes",
         "_wake",
         "clock_zero",
         "deadline",
+        "denied",
         "egress",
         "env",
+        "guest",
+        "interrupt",
         "limits",
         "mounts",
         "stderr",
@@ -57,8 +63,15 @@ class Running:
         self.env = env or {}
         self.clock_zero = time.monotonic()  # where the guest's monotonic clock starts
         self.deadline = self.clock_zero + limits.wall_ms / 1000
+        # Why the guest must end: TIMED_OUT, CANCELLED, or what its error is to say.
         self.stopped: str | None = None
+        # What the guest was refused without being stopped, for when it fails of it.
+        self.denied = ""
+        self.guest: Guest | None = None  # the instance that works for the call
+        self.interrupt: Callable[[], None] = _nothing  # has the guest see that it is stopped
         self.stderr = bytearray()
+        self._host_calls = 0
+        self._logged_bytes = 0
         self._event: threading.Event | None = None
         self._wake: Callable[[], None] | None = None
         self._lock = threading.Lock()
@@ -108,11 +121,40 @@ class Running:
         # The deadline bounds the sleep as well, so an absurd time is no error.
         event.wait(max(0.0, min(seconds, self.deadline - time.monotonic() + 1.0, 86_400.0)))
 
-    def add_stderr(self, data: bytes) -> None:
-        """Keep the first bytes that the guest writes on its standard error."""
+    def exceed(self, what: str, name: str) -> None:
+        """End the guest for going over a limit, ``name`` as people write it."""
+        if self.stop(f"{what}; ask for less or raise {name}"):
+            self.interrupt()
+
+    def deny(self, what: str, name: str) -> None:
+        """Note that the guest was refused ``what``, by the limit of that name."""
+        self.denied = f"it was denied {what}; ask for less or raise {name}"
+
+    def count_host_call(self) -> bool:
+        """Count a call of a host function; return whether it is within the limit."""
+        self._host_calls += 1
+        most = self.limits.host_calls
+        if self._host_calls <= most:
+            return True
+        self.exceed(f"stopped after {most} calls of the host", "host_calls")
+        return False
+
+    def add_stderr(self, data: bytes, size: int) -> None:
+        """Keep the first bytes that the guest writes on its standard error.
+
+        ``size`` is how many it wrote, of which ``data`` has at least those to keep.
+        """
         room = STDERR_BYTES - len(self.stderr)
         if room > 0:
             self.stderr += data[:room]
+        self._logged_bytes += size
+        most = self.limits.log_bytes
+        if self._logged_bytes > most:
+            self.exceed(f"stopped after {most} bytes on standard error", "log_kib")
+
+
+def _nothing() -> None:
+    """Stand for what interrupts a guest, where none runs."""
 
 
 def current() -> Running | None:

@@ -20,12 +20,14 @@ from edge_agent.engine.answer import Answer
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
 from edge_agent.engine.compiler import compile_apart, compile_here
+from edge_agent.engine.descriptors import Descriptors, raise_limit
+from edge_agent.engine.gates import Gates
 from edge_agent.engine.host import define_host
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.machine import compiled_for
 from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore
 from edge_agent.engine.polling import define_polling
-from edge_agent.engine.running import TIMED_OUT, Running, on_this_thread
+from edge_agent.engine.running import CANCELLED, TIMED_OUT, Running, on_this_thread
 from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
 from edge_agent.engine.settings import STACK_BYTES, make_core_config
 from edge_agent.engine.space import ON_DEMAND, Space, find_space
@@ -36,6 +38,7 @@ from edge_agent.errors import (
     CallCancelled,
     CallFailed,
     CallTimeout,
+    LimitExceeded,
     MemoryExceeded,
     ModuleTrapped,
     OutputTooLarge,
@@ -85,6 +88,9 @@ class WasmEngine:
             self.components,
             partial(compile_apart if compiles_apart else compile_here, space=self.space),
         )
+        raise_limit()
+        self.descriptors = Descriptors()
+        self.gates = Gates(self.wasmtime_engine, linker, self.modules.own, self.descriptors)
         self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()
 
@@ -113,6 +119,7 @@ class WasmEngine:
     def engine_id(self) -> str:
         """Name version, ISA and settings: compiled code fits exactly one such name."""
         settings = f"{STACK_BYTES} {self.space} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
+        settings += ", no gc"
         settings += compiled_for()
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
@@ -203,6 +210,7 @@ class WasmEngine:
         self.watchdog.cancel_all()
         self.watchdog.close()
         self.sessions.close()
+        self.descriptors.close()
 
 
 def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:
@@ -251,7 +259,7 @@ def _ask(guest: native.Guest, message: bytes, running: Running, begun: float) ->
     if size > limits.output_bytes:
         raise OutputTooLarge(
             f"answer of {size} bytes is over the limit of {limits.output_bytes}; "
-            "ask for less or raise output_bytes"
+            "ask for less or raise output_mib"
         )
     try:
         data = guest.read(start, size) if size else b""
@@ -288,7 +296,9 @@ def _stopped(running: Running) -> CallFailed:
             f"stopped after its wall time of {running.limits.wall_ms} ms; "
             "ask for less or raise wall_ms"
         )
-    return CallCancelled("stopped: the call was cancelled")
+    if running.stopped == CANCELLED:
+        return CallCancelled("stopped: the call was cancelled")
+    return LimitExceeded(str(running.stopped))
 
 
 def _explain(
@@ -303,13 +313,15 @@ def _explain(
             f"ran out of memory with {guest.memory_bytes() / MIB:.1f} of its "
             f"{limits.memory_mib} MiB in use; ask for less or raise memory_mib"
         )
+    if _table_is_denied(error):
+        return _too_large_table(running)
     if isinstance(error, wasmtime.ExitTrap):
-        return ModuleTrapped(f"module ended itself with exit code {error.code}")
+        return _trapped(f"module ended itself with exit code {error.code}", running)
     if isinstance(error, wasmtime.Trap):
         code = error.trap_code
         reason = code.name.lower().replace("_", " ") if code else one_line(error)
-        return ModuleTrapped(f"module trapped: {reason}{_last_words(running)}")
-    return ModuleTrapped(f"module failed: {one_line(error)}{_last_words(running)}")
+        return _trapped(f"module trapped: {reason}{_last_words(running)}", running)
+    return _trapped(f"module failed: {one_line(error)}{_last_words(running)}", running)
 
 
 def _explain_component(
@@ -318,8 +330,10 @@ def _explain_component(
     """Say in words how a component ended, whose engine tells it at the end of many lines."""
     if running.stopped is not None:
         return _stopped(running)
+    if _table_is_denied(error):
+        return _too_large_table(running)
     if isinstance(error, wasmtime.ExitTrap):
-        return ModuleTrapped(f"module ended itself with exit code {error.code}")
+        return _trapped(f"module ended itself with exit code {error.code}", running)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[-1].partition(": ")[2] or lines[-1] if lines else type(error).__name__
     if "memory limit" in str(error) or _ALLOCATION_FAILED in running.stderr:
@@ -327,7 +341,23 @@ def _explain_component(
             f"ran out of its {running.limits.memory_mib} MiB of memory; "
             "ask for less or raise memory_mib"
         )
-    return ModuleTrapped(f"module trapped: {reason[:200]}{_last_words(running)}")
+    return _trapped(f"module trapped: {reason[:200]}{_last_words(running)}", running)
+
+
+def _trapped(text: str, running: Running) -> ModuleTrapped:
+    """Return the error, with what the guest was denied and may have ended of."""
+    return ModuleTrapped(f"{text}; {running.denied}" if running.denied else text)
+
+
+def _table_is_denied(error: wasmtime.WasmtimeError | wasmtime.Trap) -> bool:
+    return isinstance(error, wasmtime.WasmtimeError) and "exceeds table limits" in str(error)
+
+
+def _too_large_table(running: Running) -> LimitExceeded:
+    return LimitExceeded(
+        f"has a table of more than {running.limits.table_elements} elements; "
+        "build it with less or raise table_elements"
+    )
 
 
 def _ran_out_of_memory(

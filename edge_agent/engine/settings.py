@@ -22,6 +22,8 @@ def make_config(space: Space) -> wasmtime.Config:
     # What no module of the ABI needs is not offered to hostile ones.
     config.wasm_threads = False
     config.wasm_memory64 = False
+    config.wasm_gc = False  # whose heap is not within the limit of the memory
+    config.wasm_exceptions = False  # which live on that heap
     if not has_simd():
         # A module with vectors is refused, where the compiler would fail over it.
         config.wasm_relaxed_simd = False

@@ -36,6 +36,7 @@ class Watchdog:
 
     def watch(self, running: Running) -> None:
         """Start to watch a call."""
+        running.interrupt = self._interrupt
         with self._changed:
             self._watched.add(running)
             if self._thread is None and not self._closed:

@@ -1,4 +1,4 @@
-"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/native.py)."""
+"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/native.py, beside.py)."""
 
 import ctypes
 
@@ -6,7 +6,7 @@ import pytest
 import wasmtime
 from wasmtime import _bindings, _ffi
 
-from edge_agent.engine import native
+from edge_agent.engine import beside, native
 
 POINTER, INT, SIZE, BOOL = "pointer", "i64", "size", "bool"
 
@@ -33,7 +33,19 @@ SIGNATURES = {
     "wasmtime_memory_data": (POINTER, POINTER, POINTER),
     "wasmtime_memory_data_size": (SIZE, POINTER, POINTER),
     "wasmtime_error_new": (POINTER, POINTER),
+    "wasmtime_error_delete": (None, POINTER),
+    "wasm_trap_delete": (None, POINTER),
+    "wasmtime_trap_new": (POINTER, POINTER, SIZE),
+    "wasmtime_caller_context": (POINTER, POINTER),
+    "wasmtime_caller_export_get": (BOOL, POINTER, POINTER, SIZE, POINTER),
+    "wasmtime_linker_get": (BOOL, POINTER, POINTER, POINTER, SIZE, POINTER, SIZE, POINTER),
+    "wasmtime_linker_define_func_unchecked": (
+        *(POINTER, POINTER, POINTER, SIZE, POINTER, SIZE),
+        *(POINTER, "callback", POINTER, "callback"),
+    ),
+    "wasmtime_instance_new": (*(POINTER, POINTER, POINTER, POINTER, SIZE, POINTER, POINTER),),
 }
+USES = (*native.USES, *beside.USES)
 KINDS = {ctypes.c_bool: BOOL, ctypes.c_int64: INT, ctypes.c_uint64: "u64", ctypes.c_void_p: POINTER}
 
 
@@ -52,7 +64,7 @@ def test_the_version_is_the_pinned_one():
     assert native.ENGINE_VERSION == "50.0.1"
 
 
-@pytest.mark.parametrize("name", native.USES)
+@pytest.mark.parametrize("name", USES)
 def test_every_name_is_there(name):
     assert hasattr(_bindings, name)
 
@@ -66,7 +78,7 @@ def test_every_signature_is_the_one_that_is_called(name):
 
 
 def test_the_table_of_signatures_is_whole():
-    assert {name for name in native.USES if "pooling" not in name} == set(SIGNATURES)
+    assert {name for name in USES if "pooling" not in name} == set(SIGNATURES)
 
 
 def test_the_structures_have_the_layout_that_is_read():

@@ -1,6 +1,7 @@
 """Small laws: mounts, policy, configuration, JSON-RPC, errors and their status."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 
 from edge_agent import errors
 from edge_agent.config import load_config
-from edge_agent.engine.limits import MIB, Limits
+from edge_agent.engine.limits import (
+    DEFAULT_LIMITS,
+    MIB,
+    MOST_LIMITS,
+    WRITTEN,
+    Limits,
+    parse_limits,
+)
 from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
 from edge_agent.jsonrpc import make_call, read_result
 from edge_agent.link import backoff_s
@@ -106,10 +114,38 @@ def test_site_label_never_holds_on_a_node_without_a_site():
 # ---- limits ---------------------------------------------------------------------------
 
 
-def test_limits_only_narrow():
-    most = Limits(wall_ms=1000, memory_mib=64, output_bytes=MIB)
-    assert most.narrowed() == most
-    assert most.narrowed(wall_ms=5000, memory_mib=1) == Limits(1000, 1, MIB)
+def test_no_limit_goes_over_the_most():
+    most = Limits(wall_ms=1000, memory_mib=64, output_bytes=MIB, open_files=10)
+    asked = DEFAULT_LIMITS.asked(wall_ms=5000, memory_mib=1, open_files=0, host_calls=7)
+    found = asked.within(most)
+    assert (found.wall_ms, found.memory_mib, found.output_bytes) == (1000, 1, MIB)
+    assert (found.open_files, found.host_calls) == (10, 7)
+
+
+def test_the_default_limits_are_no_more_than_the_most():
+    assert DEFAULT_LIMITS.within(MOST_LIMITS) == DEFAULT_LIMITS
+
+
+def test_every_limit_can_be_written_and_goes_over_the_wire():
+    names = {field.name for field in fields(Limits)}
+    assert {field for field, _ in WRITTEN.values()} == names
+    assert {field.name for field in edge_pb2.Limits.DESCRIPTOR.fields} == names
+
+
+def test_limits_of_a_command_line_are_read():
+    assert parse_limits(["open_files=20", "disk_mib=3"]) == {
+        "open_files": 20,
+        "disk_bytes": 3 * MIB,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["files=3", "open_files", "open_files=", "open_files=0", "open_files=-1", "disk_mib=9e9"],
+)
+def test_a_wrong_limit_of_a_command_line_is_named(text):
+    with pytest.raises(ConfigError, match=r"limit .* write"):
+        parse_limits([text])
 
 
 # ---- configuration ------------------------------------------------------------------------

@@ -19,6 +19,7 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATUS_CANCELLED: _ClassVar[Status]
     STATUS_UNAVAILABLE: _ClassVar[Status]
     STATUS_PROTOCOL: _ClassVar[Status]
+    STATUS_LIMIT: _ClassVar[Status]
 STATUS_UNSPECIFIED: Status
 STATUS_DONE: Status
 STATUS_REFUSED: Status
@@ -29,6 +30,7 @@ STATUS_TRAP: Status
 STATUS_CANCELLED: Status
 STATUS_UNAVAILABLE: Status
 STATUS_PROTOCOL: Status
+STATUS_LIMIT: Status
 
 class AttachRequest(_message.Message):
     __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question", "pong")
@@ -89,7 +91,7 @@ class Register(_message.Message):
     def __init__(self, node: _Optional[str] = ..., instance: _Optional[str] = ..., agent_version: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., load: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels", "servers", "integer_speed", "memory_mib_s")
+    __slots__ = ("isa", "cores", "memory_mib", "slots", "speed", "features", "mounts", "backends", "tier", "site", "engine", "labels", "servers", "integer_speed", "memory_mib_s", "egress")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +114,7 @@ class Capabilities(_message.Message):
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     INTEGER_SPEED_FIELD_NUMBER: _ClassVar[int]
     MEMORY_MIB_S_FIELD_NUMBER: _ClassVar[int]
+    EGRESS_FIELD_NUMBER: _ClassVar[int]
     isa: str
     cores: int
     memory_mib: int
@@ -127,7 +130,16 @@ class Capabilities(_message.Message):
     servers: _containers.RepeatedCompositeFieldContainer[Server]
     integer_speed: float
     memory_mib_s: float
-    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., servers: _Optional[_Iterable[_Union[Server, _Mapping]]] = ..., integer_speed: _Optional[float] = ..., memory_mib_s: _Optional[float] = ...) -> None: ...
+    egress: _containers.RepeatedCompositeFieldContainer[Egress]
+    def __init__(self, isa: _Optional[str] = ..., cores: _Optional[int] = ..., memory_mib: _Optional[int] = ..., slots: _Optional[int] = ..., speed: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., backends: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ..., site: _Optional[str] = ..., engine: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., servers: _Optional[_Iterable[_Union[Server, _Mapping]]] = ..., integer_speed: _Optional[float] = ..., memory_mib_s: _Optional[float] = ..., egress: _Optional[_Iterable[_Union[Egress, _Mapping]]] = ...) -> None: ...
+
+class Egress(_message.Message):
+    __slots__ = ("to", "tools")
+    TO_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    tools: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, to: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Server(_message.Message):
     __slots__ = ("name", "backend", "version", "catalogue", "pending", "error")
@@ -216,7 +228,7 @@ class Module(_message.Message):
     def __init__(self, server: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta", "method", "client")
+    __slots__ = ("id", "server", "tool", "backend", "module", "arguments", "limits", "label", "data", "session", "wants_progress", "meta", "method", "client", "egress")
     ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     TOOL_FIELD_NUMBER: _ClassVar[int]
@@ -231,6 +243,7 @@ class Call(_message.Message):
     META_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
+    EGRESS_FIELD_NUMBER: _ClassVar[int]
     id: str
     server: str
     tool: str
@@ -245,7 +258,14 @@ class Call(_message.Message):
     meta: bytes
     method: str
     client: bytes
-    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ..., method: _Optional[str] = ..., client: _Optional[bytes] = ...) -> None: ...
+    egress: _containers.RepeatedCompositeFieldContainer[EgressGrant]
+    def __init__(self, id: _Optional[str] = ..., server: _Optional[str] = ..., tool: _Optional[str] = ..., backend: _Optional[str] = ..., module: _Optional[_Union[Module, _Mapping]] = ..., arguments: _Optional[_Union[Payload, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., data: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., wants_progress: _Optional[bool] = ..., meta: _Optional[bytes] = ..., method: _Optional[str] = ..., client: _Optional[bytes] = ..., egress: _Optional[_Iterable[_Union[EgressGrant, _Mapping]]] = ...) -> None: ...
+
+class EgressGrant(_message.Message):
+    __slots__ = ("to",)
+    TO_FIELD_NUMBER: _ClassVar[int]
+    to: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, to: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("privacy", "origin", "site")
@@ -258,14 +278,24 @@ class Label(_message.Message):
     def __init__(self, privacy: _Optional[str] = ..., origin: _Optional[str] = ..., site: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("wall_ms", "memory_mib", "output_bytes")
+    __slots__ = ("wall_ms", "memory_mib", "output_bytes", "log_bytes", "table_elements", "open_files", "disk_bytes", "host_calls")
     WALL_MS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_MIB_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LOG_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TABLE_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FILES_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HOST_CALLS_FIELD_NUMBER: _ClassVar[int]
     wall_ms: int
     memory_mib: int
     output_bytes: int
-    def __init__(self, wall_ms: _Optional[int] = ..., memory_mib: _Optional[int] = ..., output_bytes: _Optional[int] = ...) -> None: ...
+    log_bytes: int
+    table_elements: int
+    open_files: int
+    disk_bytes: int
+    host_calls: int
+    def __init__(self, wall_ms: _Optional[int] = ..., memory_mib: _Optional[int] = ..., output_bytes: _Optional[int] = ..., log_bytes: _Optional[int] = ..., table_elements: _Optional[int] = ..., open_files: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., host_calls: _Optional[int] = ...) -> None: ...
 
 class Payload(_message.Message):
     __slots__ = ("inline", "size_bytes")
