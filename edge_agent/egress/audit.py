@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -55,6 +56,7 @@ class Audit:
         self._path = path
         self._lock = threading.Lock()
         self._descriptor = -1
+        self._cut = False
         if path is not None:
             try:
                 self._open(path)
@@ -94,8 +96,13 @@ class Audit:
             os.close(self._descriptor)
             self._descriptor = -1
             self._open(path)
-        # One write, so that lines of several processes never mix.
-        os.write(self._descriptor, line)
+        # One write, so that lines of several processes never mix. A disk that is nearly full takes
+        # the beginning of one: what is written next begins a line of its own.
+        line = b"\n" + line if self._cut else line
+        written = os.write(self._descriptor, line)
+        self._cut = written < len(line)
+        if self._cut:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _open(self, path: Path) -> None:
         self._descriptor = os.open(

@@ -8,6 +8,7 @@ identity, since reading a mapped file again would cost more than the call.
 
 from __future__ import annotations
 
+import errno
 import hmac
 import logging
 import os
@@ -23,6 +24,8 @@ from edge_agent.errors import ConfigError
 
 DEFAULT_CACHE_BYTES: Final = 512 * MIB
 _KEY_BYTES: Final = 32
+#: What a disk says that takes nothing more: an agent runs without it.
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _log = logging.getLogger(__name__)
 
 _Identity = tuple[int, int, int, int, int]
@@ -53,6 +56,10 @@ class ModuleCache:
                 _check_private(path)
             self._key = _read_or_make_key(directory / "key")
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                _log.warning("module cache %s: %s; nothing is kept", directory, error.strerror)
+                self._key = secrets.token_bytes(_KEY_BYTES)
+                return
             raise ConfigError(
                 f"module cache {directory}: {error.strerror}; name another with --state"
             ) from None
@@ -171,24 +178,45 @@ def _check_private(path: Path) -> None:
 
 
 def _read_or_make_key(path: Path) -> bytes:
-    """Return the cache's key, made by whichever process comes first."""
-    if not path.exists():
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+    """Return the cache's key, made by whichever process comes first.
+
+    A key that others may have read, or that is no key, is replaced: nothing that it signed is
+    loaded then, and all is compiled anew.
+    """
+    key = _read_key(path)
+    if key is None:
+        if path.exists():
+            _log.warning("module cache: its key was not private or not whole, and is replaced")
+            path.unlink()
+        _make_key(path)
+        key = _read_key(path)
+    if key is None:
+        raise ConfigError(f"module cache key {path}: cannot be kept private; see who changes it")
+    return key
+
+
+def _read_key(path: Path) -> bytes | None:
+    try:
+        status = path.stat(follow_symlinks=False)
+        key = path.read_bytes()
+    except OSError:
+        return None
+    private = status.st_uid == os.geteuid() and not status.st_mode & 0o077
+    return key if private and stat.S_ISREG(status.st_mode) and len(key) == _KEY_BYTES else None
+
+
+def _make_key(path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+    try:
         with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)  # fails where another process was first
-        except FileExistsError:
-            pass
-        finally:
-            Path(temporary).unlink()
-    status = path.stat(follow_symlinks=False)
-    key = path.read_bytes()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or len(key) != _KEY_BYTES:
-        raise ConfigError(f"module cache key {path}: not private or not whole; delete it")
-    return key
+        os.link(temporary, path)  # fails where another process was first
+    except FileExistsError:
+        pass
+    finally:
+        Path(temporary).unlink()
 
 
 def _write_durably(path: Path, data: bytes) -> None:

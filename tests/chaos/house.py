@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -36,7 +37,7 @@ class House:
         self.agent_port = agent_port or self.grpc_port
         self.names = [f"node{number}" for number in range(nodes)]
         self.processes = {}
-        self.prefixes = {}  # a command to start a process through, by its name
+        self.env = {}
 
     # ---- processes
 
@@ -68,7 +69,8 @@ class House:
     def _start(self, name, *argv):
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [*self.prefixes.get(name, []), sys.executable, *map(str, argv)],
+                [sys.executable, *map(str, argv)],
+                env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -80,6 +82,13 @@ class House:
         process = self.processes.pop(name)
         process.kill()
         process.wait()
+
+    def write_at_most(self, size):
+        """Let no process of ours write to a file past ``size`` bytes: a disk that is full at 0."""
+        for process in self.processes.values():
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            soft = most if size is None else size
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (soft, most))
 
     def stop(self):
         for process in self.processes.values():
@@ -170,8 +179,10 @@ class Load:
         self._numbers = itertools.count(1)
         self._name = secrets.token_hex(3)
 
-    async def run(self, count, *, ms=5, cancel_every=0):
-        """Make ``count`` calls; every ``cancel_every``th is cancelled after a moment."""
+    async def run(self, count, *, ms=5, cancel_every=0, pad_every=0):
+        """Make ``count`` calls; every ``cancel_every``th is cancelled after a moment, every
+        ``pad_every``th is so large that it travels in parts.
+        """
         limits = httpx2.Limits(max_connections=self.at_once * 2)
         async with httpx2.AsyncClient(timeout=90, limits=limits) as client:
             left = iter(range(count))
@@ -180,15 +191,18 @@ class Load:
                 for _ in left:
                     number = next(self._numbers)
                     tool = "record" if number % 2 else "look"
-                    cancel = cancel_every and number % cancel_every == 0
-                    await self._one(
-                        client, tool, f"{tool}-{self._name}-{number}", 200 if cancel else ms, cancel
-                    )
+                    cancel = bool(cancel_every) and number % cancel_every == 0
+                    name = f"{tool}-{self._name}-{number}"
+                    arguments = {"id": name, "ms": 200 if cancel else ms}
+                    if pad_every and number % pad_every == 0:
+                        arguments["pad"] = "x" * 700_000
+                    await self._one(client, tool, arguments, cancel)
 
             await asyncio.gather(*(work() for _ in range(self.at_once)))
 
-    async def _one(self, client, tool, name, ms, cancel):
-        calling = asyncio.create_task(call(client, self.house.url, tool, {"id": name, "ms": ms}))
+    async def _one(self, client, tool, arguments, cancel):
+        name = arguments["id"]
+        calling = asyncio.create_task(call(client, self.house.url, tool, arguments))
         if cancel:
             await asyncio.sleep(0.03)
             calling.cancel()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.chaos.cutter import Cutter
 from tests.chaos.house import Load, kill, wait_for
 
 SHORT = 200
@@ -107,6 +108,26 @@ def test_the_dispatcher_is_killed(house, rng, count):
     load.check()
     assert works(one), one.logs()
     assert {process.poll() for process in one.processes.values()} == {None}  # agents stayed up
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_connections_are_cut_in_the_middle_of_messages(house, rng, count):
+    cutter = Cutter(rng)
+    one = house(nodes=2, agent_port=cutter.port)
+    cutter.target = one.grpc_port
+    one.start()
+    load = Load(one)
+    loading = load.run(count, ms=20, pad_every=10)
+    asyncio.run(while_it_runs(loading, cutter.cut, lambda: rng.uniform(0.5, 2.5)))
+    load.check()
+    assert cutter.cuts
+    # The same agents come back and have kept their answers. Only what came while both were away
+    # was refused, before anything was sent.
+    others = [text for text in load.failed.values() if "no node is connected" not in text]
+    assert others == []
+    assert len(load.done) > count * 0.8
+    assert works(one), one.logs()
+    cutter.close()
 
 
 def _not_grown(before, after):

@@ -1,5 +1,6 @@
 """The engine: fresh instances, the cache on disk, mounts, host functions."""
 
+import errno
 import json
 import os
 import shutil
@@ -279,6 +280,39 @@ def test_cache_open_to_others_is_refused(tmp_path):
     (tmp_path / "cache").chmod(0o777)
     with pytest.raises(ConfigError, match="chmod 700"):
         WasmEngine(tmp_path / "cache", 1)
+
+
+@pytest.mark.parametrize("harm", ["emptied", "longer", "readable to others", "a link"])
+def test_a_key_that_is_none_is_replaced_and_nothing_that_it_signed_is_loaded(tmp_path, harm):
+    folder = tmp_path / "cache"
+    ModuleCache(folder, "engine").store("a" * 64, b"compiled")
+    key = folder / "key"
+    before = key.read_bytes()
+    if harm == "emptied":
+        key.write_bytes(b"")
+    elif harm == "longer":
+        key.write_bytes(before + b"x")
+    elif harm == "readable to others":
+        key.chmod(0o644)
+    else:
+        key.rename(tmp_path / "elsewhere")
+        key.symlink_to(tmp_path / "elsewhere")
+    cache = ModuleCache(folder, "engine")
+    assert cache.find("a" * 64) is None
+    assert key.read_bytes() != before
+    assert stat.S_IMODE(key.lstat().st_mode) == 0o600
+    cache.store("b" * 64, b"compiled")
+    assert ModuleCache(folder, "engine").find("b" * 64)
+
+
+def test_where_nothing_can_be_kept_an_agent_runs_without(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edge_agent.engine.cache.tempfile.mkstemp", full)
+    cache = ModuleCache(tmp_path / "cache", "engine")
+    cache.store("a" * 64, b"compiled")
+    assert cache.find("a" * 64) is None
 
 
 def test_cache_keeps_to_its_bound_and_drops_the_oldest(tmp_path):
