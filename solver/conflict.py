@@ -17,8 +17,8 @@ from solver.place import laid_out
 from solver.problem import Answer, Problem
 from solver.rules import rows_of
 
-# A model with more pairs of call and node than this is not written.
-_MOST_PAIRS = 50_000
+# A model with more pairs than this is not written.
+_MOST_PAIRS = 100_000
 
 
 def conflict(
@@ -55,8 +55,6 @@ def conflict(
     group = next(g for g in board.order.groups if asked in g)
     chained = [c for c in group if c != asked]
     calls = [*placed, asked]
-    if (len(calls) + len(chained)) * len(table) > _MOST_PAIRS:
-        return None
     from solver import cp_conflict  # loads ortools, which an idle system never needs
 
     timeless = problem.mode == "sum"
@@ -68,6 +66,8 @@ def conflict(
         rows=rows_of(problem, table, specs),
         deadline_ms=np.array([spec.deadline_ms if timeless else np.inf for spec in specs]),
     )
+    if crowd.pairs > _MOST_PAIRS:
+        return None
     core = cp_conflict.ConflictModel(crowd).smallest(deadline)
     return core if core or timeless else None
 

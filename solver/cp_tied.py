@@ -16,13 +16,25 @@ import numpy as np
 
 from solver.antichain import heaviest, maximal
 from solver.board import Board
+from solver.cp_constraints import (
+    Kinds,
+    may_run,
+    nodes_hold,
+    nodes_refuse,
+    row_holds,
+    runs_once,
+    travels,
+)
+from solver.filters import CAPACITY, CHAIN, DEADLINE, LINK
 from solver.model import Found, Model
 from solver.rules import Row
-from solver.table import Floats
+from solver.table import Floats, Mask
 from solver.units import Ints, per_ms, to_units
 
 # Groups with no more antichains than this get all of them at once.
 _FEW = 32
+# Finer than this CP-SAT 9.15 called models with assumptions infeasible that are not.
+_FINEST_PER_MS = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,12 @@ class Field:
         nodes: per call the nodes that it may use.
         memory_have, slots_have: what is left on each node.
         everyone: whether every group has to run; else as many calls as possible.
+        refuses: what the filters of each call say, shape (filters, nodes), in a model that is
+            asked why: it has a literal per kind of constraint, and ``nodes`` may have refused
+            ones. None in a model that looks for the best answer.
+        chained: calls that have to run only as far as ``chain`` holds, in a model asked why.
+        counted: the calls whose way from those before them is to be counted; None: all. Of the
+            others only missing links matter.
     """
 
     board: Board
@@ -42,6 +60,9 @@ class Field:
     memory_have: Ints
     slots_have: Ints
     everyone: bool
+    refuses: Mapping[int, Mask] | None = None
+    chained: frozenset[int] = frozenset()
+    counted: frozenset[int] | None = None
 
     @property
     def calls(self) -> list[int]:
@@ -53,6 +74,7 @@ class TiedModel:
     """The CP-SAT model of a field.
 
     Attributes:
+        kinds: the literals per kind of constraint, where the model is asked why.
         x: per call its literals, one per node of ``field.nodes``.
         runs: per group the literal that says it runs; empty where all have to.
         loads: (group, node) -> the variables for the memory and slots that it holds there.
@@ -62,6 +84,7 @@ class TiedModel:
     def __init__(self, field: Field) -> None:
         self.field = field
         self.model = Model()
+        self.kinds = Kinds(self.model, asked=field.refuses is not None)
         self.x = {c: self.model.literals(len(field.nodes[c])) for c in field.calls}
         self.runs = [] if field.everyone else list(self.model.literals(len(field.groups)))
         self.ties: list[tuple[int, int, range, Ints, Ints, np.ndarray]] = []
@@ -73,6 +96,7 @@ class TiedModel:
             for c, literals in self.x.items()
         }
         tied_calls_run_together(self)
+        nodes_refuse(self.model, self.kinds, field.refuses or {}, self.literal)
         outputs_travel(self)
         nodes_hold_what_runs_at_once(self)
 
@@ -83,7 +107,7 @@ class TiedModel:
         """
         while True:
             found = self.model.solve(deadline - time.perf_counter(), gap)
-            if found.values is None or not self._forbid_overfull(self.assignment(found.values)):
+            if found.values is None or not self.forbid_overfull(self.assignment(found.values)):
                 return found
             if time.perf_counter() >= deadline:
                 return Found(None, proven=False, bound=found.bound)
@@ -124,28 +148,28 @@ class TiedModel:
 
     def within(self, row: Row) -> None:
         """The calls of a row stay within its limit."""
-        wide = row.weight.shape[1] > 1
-        terms = [
-            (literal, int(row.weight[k, j if wide else 0]))
-            for k, c in enumerate(row.calls.tolist())
-            if c in self.x
-            for j, n in enumerate(row.nodes.tolist())
-            if (literal := self._literal(c, n)) is not None
-        ]
-        if terms:
-            self.model.linear([v for v, _ in terms], [w for _, w in terms], high=row.limit)
+        row_holds(self.model, self.kinds, row, self.literal)
 
     def in_time(self, call: int, latency_ms: Floats, deadline_ms: float) -> None:
         """Alone (per node) and with what it waits for, a call takes no longer than it may."""
         here = self.field.nodes[call]
         waits = [(z, travel) for _, c, z, _, _, travel in self.ties if c == call]
+        chained = any(
+            not self.field.chained.isdisjoint((p, c)) for p, c, *_ in self.ties if c == call
+        )
         parts = [(np.array(self.x[call], np.int64), latency_ms[here])]
         parts += [(np.array(z, np.int64), travel) for z, travel in waits if len(z)]
-        values = np.concatenate([ms for _, ms in parts])
+        # Where a profile or a link is missing no time is counted: that is another reason.
+        values = np.concatenate([np.where(np.isfinite(ms), ms, 0.0) for _, ms in parts])
         scale = per_ms(max(float(values.max(initial=0.0)), deadline_ms), len(parts))
+        if self.kinds.literal:
+            scale = min(scale, _FINEST_PER_MS)
         variables = np.concatenate([literals for literals, _ in parts])
         most = math.floor(deadline_ms * scale + 0.5 * len(parts))
-        self.model.linear(variables, to_units(values, scale), high=most)
+        kinds = (DEADLINE, CHAIN) if chained else (DEADLINE,)
+        self.model.linear(
+            variables, to_units(values, scale), high=most, only_if=self.kinds.only_if(*kinds)
+        )
 
     def hint(self, node: Ints) -> None:
         """Look first at an assignment (-1: none)."""
@@ -168,6 +192,10 @@ class TiedModel:
                 node[c] = self.field.nodes[c][taken[0]]
         return node
 
+    def literal(self, call: int, node: int) -> int | None:
+        """What says that the call runs on the node; None where it may not, or is not asked for."""
+        return self._at[call].get(node) if call in self._at else None
+
     def use(self, group: int, node: int) -> tuple[int, int]:
         """The variables for the memory and the slots that a group holds of a node."""
         pair = self.loads.get((group, node))
@@ -181,15 +209,16 @@ class TiedModel:
 
     def together(self, group: int, node: int, antichain: Sequence[int]) -> None:
         """These calls of a group, where they are on the node, are there at once."""
-        here = [(c, self._literal(c, node)) for c in antichain]
+        here = [(c, self.literal(c, node)) for c in antichain]
         chosen = [(c, literal) for c, literal in here if literal is not None]
         if not chosen:
             return
         memory, slots = self.use(group, node)
-        need = [int(self.field.board.resources.memory_need[c]) for c, _ in chosen]
-        literals = [literal for _, literal in chosen]
-        self.model.linear([memory, *literals], [1, *(-n for n in need)], low=0)
-        self.model.linear([slots, *literals], [1, *(-1 for _ in literals)], low=0)
+        need = [-int(self.field.board.resources.memory_need[c]) for c, _ in chosen]
+        literals, ones = [literal for _, literal in chosen], [-1] * len(chosen)
+        held = self.kinds.only_if(CAPACITY)
+        self.model.linear([memory, *literals], [1, *need], low=0, only_if=held)
+        self.model.linear([slots, *literals], [1, *ones], low=0, only_if=held)
 
     def learn(self, group: int, antichain: tuple[int, ...]) -> bool:
         """Count an antichain on every node that is tight; False where it is known already."""
@@ -201,24 +230,22 @@ class TiedModel:
             self.together(group, node, antichain)
         return True
 
-    def _literal(self, call: int, node: int) -> int | None:
-        return self._at[call].get(node)
-
-    def _forbid_overfull(self, node: Ints) -> bool:
+    def forbid_overfull(self, node: Ints) -> bool:
         """Learn the antichains that overfill a node; whether there were any."""
         field, board = self.field, self.field.board
         memory = np.zeros_like(field.memory_have)
         slots = np.zeros_like(field.slots_have)
         for group in field.groups:
-            more = board.use(group, np.where(node >= 0, node, -1)) if node[group[0]] >= 0 else None
-            if more is not None:
+            running = [c for c in group if node[c] >= 0]
+            if running:
+                more = board.use(running, node)
                 memory += more[0]
                 slots += more[1]
         overfull = np.flatnonzero((memory > field.memory_have) | (slots > field.slots_have))
         learned = False
         for n in (int(k) for k in overfull):
             for k, group in enumerate(field.groups):
-                here = [c for c in group if node[c] == n]
+                here = [c for c in group if node[c] == n] if len(group) > 1 else []
                 need = [int(board.resources.memory_need[c]) for c in here]
                 for weight in (need, [1] * len(here)):
                     antichain = tuple(sorted(heaviest(board.order, here, weight)))
@@ -231,32 +258,39 @@ def tied_calls_run_together(tied: TiedModel) -> None:
     """Every call of a group runs on one node, or, where it may be left out, none of them runs."""
     for k, group in enumerate(tied.field.groups):
         for call in group:
-            if tied.runs:
-                tied.model.exactly_one([*tied.x[call], -tied.runs[k] - 1])
+            if call in tied.field.chained:
+                may_run(tied.model, tied.x[call], has_to=tied.kinds.only_if(CHAIN))
             else:
-                tied.model.exactly_one(tied.x[call])
+                runs_once(tied.model, tied.x[call], [-tied.runs[k] - 1] if tied.runs else [])
 
 
 def outputs_travel(tied: TiedModel) -> None:
     """Where p and the call behind it run, there is a link, and it is paid for."""
-    board, nodes, model = tied.field.board, tied.field.nodes, tied.model
-    for c in tied.field.calls:
-        for p in board.order.before[c]:
-            travel = board.travel_ms(p, nodes[p], nodes[c])
-            from_, to = np.nonzero(np.isfinite(travel))
-            z = model.literals(len(from_))
+    field, model, kinds = tied.field, tied.model, tied.kinds
+    for c in field.calls:
+        for p in field.board.order.before[c]:
+            travel = field.board.travel_ms(p, field.nodes[p], field.nodes[c])
+            linked = np.isfinite(travel)
+            if linked.all() and field.counted is not None and c not in field.counted:
+                continue
+            from_, to = np.nonzero(linked | bool(kinds.literal))
+            loose = not field.chained.isdisjoint((p, c))
+            held = kinds.only_if(CHAIN) if loose else ()
+            z = travels(model, tied.x[p], tied.x[c], (from_, to), only_if=held)
             tied.ties.append((p, c, z, from_, to, travel[from_, to]))
-            for literals, at in ((tied.x[p], from_), (tied.x[c], to)):
-                for k, literal in enumerate(literals):
-                    pairs = z.start + np.flatnonzero(at == k)
-                    model.linear([*pairs, literal], [1] * len(pairs) + [-1], low=0, high=0)
+            apart = z.start + np.flatnonzero(~linked[from_, to])
+            if len(apart):
+                ones = np.ones(len(apart), np.int64)
+                model.linear(apart, ones, high=0, only_if=kinds.only_if(LINK))
 
 
 def nodes_hold_what_runs_at_once(tied: TiedModel) -> None:
     """On each node the groups' loads fit; each load is at least that of every known antichain."""
-    field, model = tied.field, tied.model
-    order = field.board.order
+    field, order = tied.field, tied.field.board.order
+    single = {k: group[0] for k, group in enumerate(field.groups) if len(group) == 1}
     for k, group in enumerate(field.groups):
+        if k in single:
+            continue  # what it holds is known: all that it needs
         every = maximal(order, group, _FEW)
         # Without all of them: the widest, and each call alone. The rest is learned when needed.
         widest = heaviest(order, group, [1] * len(group))
@@ -264,10 +298,21 @@ def nodes_hold_what_runs_at_once(tied: TiedModel) -> None:
         for antichain in some:
             tied.learn(k, tuple(sorted(antichain)))
     for node in tight_nodes(field):
-        loads = [tied.use(k, node) for k in range(len(field.groups)) if (k, node) in tied.loads]
-        ones = [1] * len(loads)
-        model.linear([memory for memory, _ in loads], ones, high=int(field.memory_have[node]))
-        model.linear([slots for _, slots in loads], ones, high=int(field.slots_have[node]))
+        loads = [tied.loads[k, node] for k in range(len(field.groups)) if (k, node) in tied.loads]
+        alone = [(c, x) for c in single.values() if (x := tied.literal(c, node)) is not None]
+        needs = [int(field.board.resources.memory_need[c]) for c, _ in alone]
+        literals, ones = [x for _, x in alone], [1] * len(loads)
+        for have, held, amounts in (
+            (field.memory_have, [memory for memory, _ in loads], needs),
+            (field.slots_have, [slots for _, slots in loads], [1] * len(alone)),
+        ):
+            nodes_hold(
+                tied.model,
+                [*held, *literals],
+                [*ones, *amounts],
+                int(have[node]),
+                only_if=tied.kinds.only_if(CAPACITY),
+            )
 
 
 def tight_nodes(field: Field) -> list[int]:
