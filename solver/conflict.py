@@ -5,12 +5,10 @@ Asked for by somebody who wants to know, never on the way of a call: it searches
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 import numpy as np
 
-from solver.board import Board
 from solver.errors import ProblemError
 from solver.filters import verdicts
 from solver.place import laid_out
@@ -37,8 +35,7 @@ def conflict(
 
     Returns:
         Reasons in their order; empty where all can run after all. None where that is not known:
-        the time was too short, the problem too large, or (mode ``makespan``) it depends on
-        when the calls run.
+        the time was too short or the problem too large.
 
     Raises:
         ProblemError: there is no such call, or it is placed.
@@ -51,32 +48,22 @@ def conflict(
         return None
     deadline = time.perf_counter() + limit_s
     table, specs, board = laid_out(problem)
-    asked = index[call]
-    group = next(g for g in board.order.groups if asked in g)
-    chained = [c for c in group if c != asked]
-    calls = [*placed, asked]
+    wanted = index[call]
+    group = next(g for g in board.order.groups if wanted in g)
+    chained = [c for c in group if c != wanted]
+    calls = [*placed, wanted]
     from solver import cp_conflict  # loads ortools, which an idle system never needs
 
-    timeless = problem.mode == "sum"
     crowd = cp_conflict.Crowd(
-        board=board if timeless else _never_at_once(board),
+        board=board,
         calls=calls,
         chained=chained,
         refuses={c: verdicts(table, specs[c]) for c in (*calls, *chained)},
         rows=rows_of(problem, table, specs),
-        deadline_ms=np.array([spec.deadline_ms if timeless else np.inf for spec in specs]),
+        deadline_ms=np.array([spec.deadline_ms for spec in specs]),
+        makespan=problem.mode == "makespan",
     )
     if crowd.pairs > _MOST_PAIRS:
         return None
-    core = cp_conflict.ConflictModel(crowd).smallest(deadline)
-    return core if core or timeless else None
-
-
-def _never_at_once(board: Board) -> Board:
-    """The same board where a node with any slot has room for all calls, one after the other."""
-    held = board.resources
-    need = np.zeros_like(held.memory_need)
-    slots = np.where(held.slots_have > 0, len(held.memory_need), 0)
-    return dataclasses.replace(
-        board, resources=dataclasses.replace(held, memory_need=need, slots_have=slots)
-    )
+    asked = cp_conflict.ConflictModel(crowd)
+    return asked.smallest(deadline) if asked.exact else None

@@ -1,7 +1,7 @@
-"""Which kinds of constraints keep calls from running together: asking the model of tied calls why.
+"""Which kinds of constraints keep calls from running together: asking the models that place why.
 
-In :class:`solver.cp_tied.TiedModel` each kind of constraint then has a literal of its own, and holds
-where that literal does. Assuming all of them, CP-SAT names those that it needs to prove that nothing
+In :class:`solver.cp_tied.TiedModel` (mode ``sum``) and :class:`solver.cp_makespan.MakespanModel` each
+kind of constraint then has a literal of its own, and holds where that literal does. Assuming all of them, CP-SAT names those that it needs to prove that nothing
 is left (its ``sufficient_assumptions_for_infeasibility``); of these every one that the proof can
 spare is dropped (deletion, as in Chinneck: *Feasibility and Infeasibility in Optimization*, 2008).
 """
@@ -16,10 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.board import Board
+from solver.cp_constraints import Why
+from solver.cp_makespan import MakespanModel
 from solver.cp_tied import Field, TiedModel
 from solver.filters import CAPACITY, REASONS
+from solver.makespan import Relaxed
 from solver.rules import Row
 from solver.table import Floats, Mask
+from solver.units import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Crowd:
         refuses: per call what its filters say, shape (reasons, nodes).
         rows: rules between calls.
         deadline_ms: per call; inf where there is none.
+        makespan: whether calls share nodes over time (mode ``makespan``).
     """
 
     board: Board
@@ -40,6 +45,7 @@ class Crowd:
     refuses: dict[int, Mask]
     rows: Sequence[Row]
     deadline_ms: Floats
+    makespan: bool
 
     @property
     def pairs(self) -> int:
@@ -49,9 +55,15 @@ class Crowd:
         ties = sum(
             len(board.order.before[c])
             for c in self.everyone
-            if apart or math.isfinite(self.deadline_ms[c])
+            if self.makespan or apart or math.isfinite(self.deadline_ms[c])
         )
         return nodes * len(self.everyone) + ties * nodes * nodes
+
+    @property
+    def why(self) -> Why:
+        """What the models need of it."""
+        due = np.flatnonzero(np.isfinite(self.deadline_ms))
+        return Why(self.refuses, frozenset(self.chained), frozenset(due.tolist()))
 
     @property
     def everyone(self) -> list[int]:
@@ -60,34 +72,15 @@ class Crowd:
 
 
 class ConflictModel:
-    """The model of tied calls over every pair, refused ones too, and what is asked of it."""
+    """The model of a crowd's mode over every pair, refused ones too, and what is asked of it."""
 
     def __init__(self, crowd: Crowd) -> None:
-        board = crowd.board
-        everyone = frozenset(crowd.everyone)
-        groups = [
-            here for g in board.order.groups if (here := tuple(c for c in g if c in everyone))
-        ]
-        every = np.arange(len(board.queue_ms))
-        field = Field(
-            board=board,
-            groups=groups,
-            nodes=dict.fromkeys(everyone, every),
-            memory_have=board.resources.memory_have,
-            slots_have=board.resources.slots_have,
-            everyone=True,
-            refuses=crowd.refuses,
-            chained=frozenset(crowd.chained),
-            counted=frozenset(np.flatnonzero(np.isfinite(crowd.deadline_ms)).tolist()),
-        )
-        self.tied = TiedModel(field)
-        for row in crowd.rows:
-            self.tied.within(row)
-        for c in field.calls:
-            # Alone, a filter has looked at it.
-            if math.isfinite(crowd.deadline_ms[c]) and board.order.before[c]:
-                takes = board.queue_ms + board.arrive_ms[c] + board.run_ms[c] + board.return_ms[c]
-                self.tied.in_time(c, takes, float(crowd.deadline_ms[c]))
+        self.asked: TiedModel | MakespanModel = _timed(crowd) if crowd.makespan else _tied(crowd)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the model left nothing out: memory of very many digits may be too fine for it."""
+        return not isinstance(self.asked, MakespanModel) or self.asked.whole
 
     def smallest(self, deadline: float) -> tuple[str, ...] | None:
         """A core without one reason too many; empty where all calls can run; None: no time left."""
@@ -118,13 +111,73 @@ class ConflictModel:
 
     def _ask(self, reasons: Sequence[str], deadline: float) -> tuple[bool | None, tuple[str, ...]]:
         """Whether all these can hold (None: no time left), and which CP-SAT blames if not."""
-        kind = self.tied.kinds.literal
+        kind = self.asked.kinds.literal
         names = {kind[r]: r for r in reasons}
         while True:
-            found, core = self.tied.model.conflict(names, deadline - time.perf_counter())
+            found, core = self.asked.model.conflict(names, deadline - time.perf_counter())
             if found.values is None:
                 blamed = tuple(names[k] for k in core if k in names)
                 return (False if found.proven else None), blamed
-            node = self.tied.assignment(found.values)
-            if CAPACITY not in reasons or not self.tied.forbid_overfull(node):
+            if CAPACITY not in reasons or not self._learns(found.values):
                 return True, ()
+
+    def _learns(self, values: Ints) -> bool:
+        """Whether this answer overfills a node in a way that the model did not know of."""
+        asked = self.asked
+        return isinstance(asked, TiedModel) and asked.forbid_overfull(asked.assignment(values))
+
+
+def _tied(crowd: Crowd) -> TiedModel:
+    board = crowd.board
+    everyone = frozenset(crowd.everyone)
+    field = Field(
+        board=board,
+        groups=[here for g in board.order.groups if (here := tuple(c for c in g if c in everyone))],
+        nodes=dict.fromkeys(everyone, np.arange(len(board.queue_ms))),
+        memory_have=board.resources.memory_have,
+        slots_have=board.resources.slots_have,
+        everyone=True,
+        why=crowd.why,
+    )
+    model = TiedModel(field)
+    for row in crowd.rows:
+        model.within(row)
+    for c in field.calls:
+        # Alone, a filter has looked at it.
+        if math.isfinite(crowd.deadline_ms[c]) and board.order.before[c]:
+            takes = board.queue_ms + board.arrive_ms[c] + board.run_ms[c] + board.return_ms[c]
+            model.in_time(c, takes, float(crowd.deadline_ms[c]))
+    return model
+
+
+def _timed(crowd: Crowd) -> MakespanModel:
+    board = crowd.board
+    nothing = np.zeros_like(board.alone_ms)
+    model = MakespanModel(
+        board,
+        [c for c in board.order.forwards if c in set(crowd.everyone)],
+        Relaxed(nothing, nothing, {}),
+        None,
+        0.0,
+        horizon_ms=_longest(crowd),
+        why=crowd.why,
+    )
+    for row in crowd.rows:
+        model.within(row)
+    for c in crowd.everyone:
+        if math.isfinite(crowd.deadline_ms[c]):
+            model.in_time(c, float(crowd.deadline_ms[c]))
+    return model
+
+
+def _longest(crowd: Crowd) -> float:
+    """Wherever they run, one after the other with all their ways: no call ends after this."""
+    board, calls = crowd.board, crowd.everyone
+    parts = (board.arrive_ms, board.run_ms, board.return_ms)
+    total = sum(float(np.where(np.isfinite(ms), ms, 0.0)[calls].max(axis=1).sum()) for ms in parts)
+    every = np.arange(len(board.queue_ms))
+    for c in calls:
+        for p in board.order.before[c]:
+            travel = board.travel_ms(p, every, every)
+            total += float(travel[np.isfinite(travel)].max(initial=0.0))
+    return total + float(board.queue_ms.max())

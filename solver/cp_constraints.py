@@ -8,6 +8,7 @@ of the constraint's kind (:class:`Kinds`) and assumes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +21,23 @@ from solver.units import Ints
 OnlyIf = Sequence[int]
 #: (call, node) -> the literal that says the call runs there; None where it may not.
 LiteralAt = Callable[[int, int], "int | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a model needs that is asked why calls cannot all run.
+
+    Attributes:
+        refuses: what the filters of each call say, shape (filters, nodes); refused nodes are in
+            such a model.
+        chained: calls that have to run only as far as ``chain`` holds.
+        counted: the calls whose way from those before them is to be counted. Of the others only
+            missing links matter.
+    """
+
+    refuses: Mapping[int, Mask]
+    chained: frozenset[int]
+    counted: frozenset[int]
 
 
 class Kinds:

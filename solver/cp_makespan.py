@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solver.board import Board
+from solver.cp_constraints import Kinds, Why, may_run, nodes_refuse, row_holds, runs_once, travels
+from solver.filters import CAPACITY, CHAIN, DEADLINE, LINK
 from solver.model import Model
 from solver.rules import Row
 from solver.schedule import Schedule
 from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
+
+if TYPE_CHECKING:
+    from solver.makespan import Relaxed  # which imports this where it searches
 
 # The last moment is counted in so many units, as far as memory leaves room beside it.
 _TIME_ROOM = 2**40
@@ -21,6 +27,8 @@ _FINEST_PER_MS = 1e9
 _AREA_ROOM = 2**60
 _MEMORY_ROOM = 2**24
 _MOST_PAIRS = 200_000
+# Finer than this CP-SAT 9.15 called models with assumptions infeasible that are not.
+_FINEST_ASKED_PER_MS = 1e5
 
 
 class MakespanModel:
@@ -29,6 +37,7 @@ class MakespanModel:
     Pairs of call and node are left out when even an idle system would be later than ``known``.
 
     Attributes:
+        kinds: a literal per kind of constraint where the model is asked ``why``.
         whole: whether nothing else was left out, so that a proof holds.
     """
 
@@ -36,21 +45,28 @@ class MakespanModel:
         self,
         board: Board,
         calls: Sequence[int],
-        end_ms: Floats,
-        tail_ms: Floats,
+        relaxed: Relaxed,
         known: Schedule | None,
         least_ms: float,
         *,
         horizon_ms: float | None = None,
         optional: Sequence[tuple[int, ...]] = (),
+        why: Why | None = None,
     ) -> None:
         self.board = board
         self.calls = calls
         self.model = Model()
+        self.kinds = Kinds(self.model, asked=why is not None)
+        self.chained = why.chained if why else frozenset[int]()
         self.known = known
+        # Where a profile or a link is missing no time is counted: that is another reason.
+        self.run_ms, self.arrive_ms, self.return_ms = (
+            np.where(np.isfinite(ms), ms, 0.0)
+            for ms in (board.run_ms, board.arrive_ms, board.return_ms)
+        )
         horizon = known.last_ms() if horizon_ms is None and known else float(horizon_ms or 0.0)
         limit = horizon * (1 + 1e-9)
-        through = end_ms + tail_ms
+        through = relaxed.end_ms + relaxed.tail_ms
         self.nodes = {c: np.flatnonzero(through[c] <= limit) for c in calls}
         self.whole = self._narrow(through)
         self.memory_need, self.memory_have = self._memory()
@@ -67,12 +83,14 @@ class MakespanModel:
         self.runs = dict(zip(optional, self.model.literals(len(optional)), strict=True))
         self.run_of = {c: literal for group, literal in self.runs.items() for c in group}
         calls_run_once(self)
+        nodes_refuse(self.model, self.kinds, why.refuses if why else {}, self.literal)
         calls_wait_for_their_input(self)
         calls_wait_for_those_before(self)
         nodes_hold_what_runs(self)
-        outputs_return(self)
-        self.model.minimise([self.last], [1])
-        self._hint()
+        if why is None:
+            outputs_return(self)
+            self.model.minimise([self.last], [1])
+            self._hint()
 
     def units(self, value_ms: Floats | float) -> Ints:
         """Nearest whole numbers of units."""
@@ -115,7 +133,8 @@ class MakespanModel:
     def _scale(self, horizon_ms: float) -> float:
         area = int(self.memory_have.max(initial=1)) * max(len(self.calls), 1)
         room = min(_TIME_ROOM, _AREA_ROOM // max(area, 1))
-        return min(_FINEST_PER_MS, room / max(horizon_ms, 1e-9))
+        finest = _FINEST_ASKED_PER_MS if self.kinds.literal else _FINEST_PER_MS
+        return min(finest, room / max(horizon_ms, 1e-9))
 
     def _narrow(self, through: Floats) -> bool:
         """Keep the most promising nodes per call where all pairs would be too many."""
@@ -136,24 +155,40 @@ class MakespanModel:
 
     def within(self, row: Row) -> None:
         """The calls of a row stay within its limit."""
-        wide = row.weight.shape[1] > 1
-        terms = [
-            (self.x[c][int(at[0])], int(row.weight[k, j if wide else 0]))
-            for k, c in enumerate(row.calls.tolist())
-            if c in self.x
-            for j, n in enumerate(row.nodes.tolist())
-            if len(at := np.flatnonzero(self.nodes[c] == n))
-        ]
-        if terms:
-            self.model.linear([v for v, _ in terms], [w for _, w in terms], high=row.limit)
+        row_holds(self.model, self.kinds, row, self.literal)
 
     def in_time(self, call: int, deadline_ms: float) -> None:
         """The output of a call is there in time, where it runs at all."""
-        board, here = self.board, self.nodes[call]
-        takes = self.units(board.run_ms[call, here] + board.return_ms[call, here])
+        here = self.nodes[call]
+        takes = self.units(self.run_ms[call, here] + self.return_ms[call, here])
         most = math.floor(deadline_ms * self.per_ms + self.rounding)
         if most < self.horizon:
-            self.model.linear([self.start[call], *self.x[call]], [1, *takes], high=most)
+            self.model.linear(
+                [self.start[call], *self.x[call]],
+                [1, *takes],
+                high=most,
+                only_if=self.kinds.only_if(DEADLINE),
+            )
+
+    def literal(self, call: int, node: int) -> int | None:
+        """What says that the call runs on the node; None where it may not, or is not asked for."""
+        if call not in self.nodes:
+            return None
+        at = np.flatnonzero(self.nodes[call] == node)
+        return self.x[call][int(at[0])] if len(at) else None
+
+    def held(self, literal: int) -> int:
+        """What says that a call that runs there, as ``literal`` has it, also holds what it needs."""
+        kind = self.kinds.only_if(CAPACITY)
+        if not kind:
+            return literal
+        (holds,) = self.model.literals(1)
+        self.model.linear([holds, literal], [1, -1], low=0, only_if=kind)
+        return holds
+
+    def ties_hold(self, *calls: int) -> tuple[int, ...]:
+        """The literals under which what ties these calls holds."""
+        return () if self.chained.isdisjoint(calls) else self.kinds.only_if(CHAIN)
 
     def ask_for_most(self) -> None:
         """As many calls as possible."""
@@ -185,16 +220,18 @@ class MakespanModel:
 def calls_run_once(problem: MakespanModel) -> None:
     """Every call runs on one node, or, where it may be left out, none of its group runs."""
     for c in problem.calls:
-        runs = problem.run_of.get(c)
-        problem.model.exactly_one([*problem.x[c], *([] if runs is None else [-runs - 1])])
+        if c in problem.chained:
+            may_run(problem.model, problem.x[c], has_to=problem.kinds.only_if(CHAIN))
+        else:
+            runs = problem.run_of.get(c)
+            runs_once(problem.model, problem.x[c], [] if runs is None else [-runs - 1])
 
 
 def calls_wait_for_their_input(problem: MakespanModel) -> None:
     """No call starts before its node is free for it and its input from the origin is there."""
-    board = problem.board
     for c in problem.calls:
         here = problem.nodes[c]
-        ready = problem.units(np.maximum(board.queue_ms[here], board.arrive_ms[c, here]))
+        ready = problem.units(np.maximum(problem.board.queue_ms[here], problem.arrive_ms[c, here]))
         problem.model.linear([problem.start[c], *problem.x[c]], [1, *(-ready)], low=0)
 
 
@@ -204,18 +241,22 @@ def calls_wait_for_those_before(problem: MakespanModel) -> None:
     for c in problem.calls:
         for p in board.order.before[c]:
             travel = board.travel_ms(p, problem.nodes[p], problem.nodes[c])
-            from_, to = np.nonzero(travel <= problem.limit_ms)
-            z = model.literals(len(from_))
-            for literals, at in ((problem.x[p], from_), (problem.x[c], to)):
-                for k, literal in enumerate(literals):
-                    pairs = z.start + np.flatnonzero(at == k)
-                    model.linear([*pairs, literal], [1] * len(pairs) + [-1], low=0, high=0)
-            run = problem.units(board.run_ms[p, problem.nodes[p]])
-            way = problem.units(travel[from_, to])
+            linked = np.isfinite(travel)
+            every = np.ones_like(linked)
+            from_, to = np.nonzero(every if problem.kinds.literal else travel <= problem.limit_ms)
+            ties = problem.ties_hold(p, c)
+            z = travels(model, problem.x[p], problem.x[c], (from_, to), only_if=ties)
+            apart = z.start + np.flatnonzero(~linked[from_, to])
+            if len(apart):
+                ones = np.ones(len(apart), np.int64)
+                model.linear(apart, ones, high=0, only_if=problem.kinds.only_if(LINK))
+            run = problem.units(problem.run_ms[p, problem.nodes[p]])
+            way = problem.units(np.where(linked, travel, 0.0)[from_, to])
             model.linear(
                 [problem.start[c], problem.start[p], *problem.x[p], *z],
                 [1, -1, *(-run), *(-way)],
                 low=0,
+                only_if=ties,
             )
 
 
@@ -224,9 +265,14 @@ def nodes_hold_what_runs(problem: MakespanModel) -> None:
     board, model = problem.board, problem.model
     here: dict[int, list[tuple[int, int, int]]] = {}
     for c in problem.calls:
-        run = problem.units(board.run_ms[c, problem.nodes[c]])
+        run = problem.units(problem.run_ms[c, problem.nodes[c]])
         for k, n in enumerate(problem.nodes[c].tolist()):
-            if run[k] > 0:  # an empty stay holds nothing
+            if board.resources.slots_have[n] < 1:
+                # Not even a call that takes no time; in other models it is among no call's nodes.
+                model.linear(
+                    [problem.x[c][k]], [1], high=0, only_if=problem.kinds.only_if(CAPACITY)
+                )
+            elif run[k] > 0:  # an empty stay holds nothing
                 here.setdefault(n, []).append((c, problem.x[c][k], int(run[k])))
     for n, stays in here.items():
         need = [int(problem.memory_need[c]) for c, _, _ in stays]
@@ -234,7 +280,8 @@ def nodes_hold_what_runs(problem: MakespanModel) -> None:
         if len(stays) <= slots and sum(need) <= memory:
             continue
         intervals = [
-            model.stay(problem.start[c], run, only_if=literal) for c, literal, run in stays
+            model.stay(problem.start[c], run, only_if=problem.held(literal))
+            for c, literal, run in stays
         ]
         if len(stays) > slots:
             model.at_most_at_once(intervals, [1] * len(stays), slots)
@@ -244,12 +291,11 @@ def nodes_hold_what_runs(problem: MakespanModel) -> None:
 
 def outputs_return(problem: MakespanModel) -> None:
     """The last moment is not before the output of any call that nothing comes after is back."""
-    board = problem.board
     for c in problem.calls:
-        if not board.order.behind[c]:
+        if not problem.board.order.behind[c]:
             here = problem.nodes[c]
-            run = problem.units(board.run_ms[c, here])
-            back = problem.units(board.return_ms[c, here])
+            run = problem.units(problem.run_ms[c, here])
+            back = problem.units(problem.return_ms[c, here])
             problem.model.linear(
                 [problem.last, problem.start[c], *problem.x[c]],
                 [1, -1, *(-(run + back))],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.cp_constraints import may_run, nodes_hold, runs_once
 from solver.model import Model
 from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
@@ -93,13 +94,13 @@ def least_cost(
 def one_node_each(model: Model, call: Ints) -> None:
     """Every call runs on one node."""
     for pairs in _groups(call):
-        model.exactly_one(pairs)
+        runs_once(model, pairs)
 
 
 def one_node_at_most(model: Model, call: Ints) -> None:
     """No call runs on two nodes."""
     for pairs in _groups(call):
-        model.at_most_one(pairs)
+        may_run(model, pairs)
 
 
 def as_many_as(model: Model, pairs: int, count: int) -> None:
@@ -113,7 +114,7 @@ def memory_within(model: Model, call: Ints, node: Ints, problem: Contention) -> 
         need = problem.memory_need[call[pairs]]
         have = int(problem.memory_have[node[pairs[0]]])
         if int(need.sum()) > have:
-            model.linear(pairs, need, high=have)
+            nodes_hold(model, pairs, need, have)
 
 
 def slots_within(model: Model, node: Ints, problem: Contention) -> None:
@@ -121,7 +122,7 @@ def slots_within(model: Model, node: Ints, problem: Contention) -> None:
     for pairs in _groups(node):
         have = int(problem.slots_have[node[pairs[0]]])
         if len(pairs) > have:
-            model.linear(pairs, np.ones(len(pairs), np.int64), high=have)
+            nodes_hold(model, pairs, np.ones(len(pairs), np.int64), have)
 
 
 def _pairs(problem: Contention, keep: NDArray[np.bool_]) -> tuple[Model, Ints, Ints]:

@@ -18,6 +18,7 @@ from solver.antichain import heaviest, maximal
 from solver.board import Board
 from solver.cp_constraints import (
     Kinds,
+    Why,
     may_run,
     nodes_hold,
     nodes_refuse,
@@ -28,7 +29,7 @@ from solver.cp_constraints import (
 from solver.filters import CAPACITY, CHAIN, DEADLINE, LINK
 from solver.model import Found, Model
 from solver.rules import Row
-from solver.table import Floats, Mask
+from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
 
 # Groups with no more antichains than this get all of them at once.
@@ -46,12 +47,8 @@ class Field:
         nodes: per call the nodes that it may use.
         memory_have, slots_have: what is left on each node.
         everyone: whether every group has to run; else as many calls as possible.
-        refuses: what the filters of each call say, shape (filters, nodes), in a model that is
-            asked why: it has a literal per kind of constraint, and ``nodes`` may have refused
-            ones. None in a model that looks for the best answer.
-        chained: calls that have to run only as far as ``chain`` holds, in a model asked why.
-        counted: the calls whose way from those before them is to be counted; None: all. Of the
-            others only missing links matter.
+        why: given where the model is asked why calls cannot all run; ``nodes`` then has refused
+            ones, and constraints hold where the literals of their kinds do.
     """
 
     board: Board
@@ -60,9 +57,12 @@ class Field:
     memory_have: Ints
     slots_have: Ints
     everyone: bool
-    refuses: Mapping[int, Mask] | None = None
-    chained: frozenset[int] = frozenset()
-    counted: frozenset[int] | None = None
+    why: Why | None = None
+
+    @property
+    def chained(self) -> frozenset[int]:
+        """Calls that have to run only as far as ``chain`` holds."""
+        return self.why.chained if self.why else frozenset()
 
     @property
     def calls(self) -> list[int]:
@@ -84,7 +84,7 @@ class TiedModel:
     def __init__(self, field: Field) -> None:
         self.field = field
         self.model = Model()
-        self.kinds = Kinds(self.model, asked=field.refuses is not None)
+        self.kinds = Kinds(self.model, asked=field.why is not None)
         self.x = {c: self.model.literals(len(field.nodes[c])) for c in field.calls}
         self.runs = [] if field.everyone else list(self.model.literals(len(field.groups)))
         self.ties: list[tuple[int, int, range, Ints, Ints, np.ndarray]] = []
@@ -96,7 +96,7 @@ class TiedModel:
             for c, literals in self.x.items()
         }
         tied_calls_run_together(self)
-        nodes_refuse(self.model, self.kinds, field.refuses or {}, self.literal)
+        nodes_refuse(self.model, self.kinds, field.why.refuses if field.why else {}, self.literal)
         outputs_travel(self)
         nodes_hold_what_runs_at_once(self)
 
@@ -271,7 +271,7 @@ def outputs_travel(tied: TiedModel) -> None:
         for p in field.board.order.before[c]:
             travel = field.board.travel_ms(p, field.nodes[p], field.nodes[c])
             linked = np.isfinite(travel)
-            if linked.all() and field.counted is not None and c not in field.counted:
+            if linked.all() and field.why is not None and c not in field.why.counted:
                 continue
             from_, to = np.nonzero(linked | bool(kinds.literal))
             loose = not field.chained.isdisjoint((p, c))

@@ -187,9 +187,7 @@ def _search(
 ) -> tuple[Outcome, Schedule]:
     from solver import cp_makespan  # loads ortools, which an idle system never needs
 
-    model = cp_makespan.MakespanModel(
-        board, calls, relaxed.end_ms, relaxed.tail_ms, schedule, relaxed.last_ms(calls)
-    )
+    model = cp_makespan.MakespanModel(board, calls, relaxed, schedule, relaxed.last_ms(calls))
     found = model.model.solve(deadline - time.perf_counter(), gap)
     bound = max(relaxed.last_ms(calls), model.bound_ms(found.bound))
     if found.values is not None:

@@ -123,8 +123,7 @@ def _search(
     model = cp_makespan.MakespanModel(
         board,
         calls,
-        bounds.end_ms,
-        bounds.tail_ms,
+        bounds,
         None,
         0.0,
         horizon_ms=max(_longest(board, calls), known.last_ms()),
