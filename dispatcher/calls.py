@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from dispatcher import sessions
 from dispatcher.account import Account, Timing, record_json
 from dispatcher.batching import Batches
 from dispatcher.errors import (
-    CallCancelled,
     CallFailed,
     CallRefused,
     CallTimeout,
@@ -29,6 +28,7 @@ from dispatcher.errors import (
     SanderlingError,
 )
 from dispatcher.links import Links, module_of, payload_of
+from dispatcher.outcomes import failure, is_full, overloaded, turned_away
 from dispatcher.progress import ProgressRelay
 from dispatcher.questions import Inquiry, Patience, capabilities
 from dispatcher.refusal import Explanation
@@ -40,7 +40,6 @@ from dispatcher.validation import Validators
 from dispatcher.wire import RESULT_MAX, Flight, Outcome
 from protos.edge.v1 import edge_pb2
 from solver import Placed
-from solver.filters import CAPACITY
 
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
@@ -49,6 +48,25 @@ ATTEMPTS: Final = 4
 _OURS: Final = "dev.sanderling/"
 
 _ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
+
+
+@dataclass(slots=True)
+class _Trail:
+    """Where a call was tried. Any number of nodes may be ``full``; failures are counted."""
+
+    without: frozenset[str] = frozenset()
+    last: SanderlingError | None = None
+    full: list[str] = field(default_factory=list)
+    failures: int = 0
+
+    def tried(self, node: str, error: SanderlingError, *, full: bool = False) -> None:
+        """It did not run there."""
+        self.last = error
+        self.without |= {node}
+        if full:
+            self.full.append(node)
+        else:
+            self.failures += 1
 
 
 class Calls:
@@ -121,21 +139,15 @@ class Calls:
         self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float
     ) -> CallReply:
         """Try nodes until one answers, for as long as trying again is safe."""
-        without: frozenset[str] = frozenset()
-        last: SanderlingError | None = None
+        trail = _Trail()
         home = await self._home(pin)
         usual = task
-        for attempt in range(ATTEMPTS):
+        while trail.failures < ATTEMPTS:
+            may_try = trail.last is None and pin is None
             try:
-                task, placed = await self._choose(
-                    usual, home, without, may_try=attempt == 0 and pin is None
-                )
-            except CallRefused:
-                if last is None:
-                    raise
-                if not isinstance(last, NodeLost) or not await self._links.returned(last.node):
-                    raise last from None
-                without -= {last.node}
+                task, placed = await self._choose(usual, home, trail.without, may_try=may_try)
+            except CallRefused as refused:
+                await self._returned(trail, usual, refused)
                 continue
             left_ms = _left_ms(request, began_s)
             flight = self._counted_flight(request, task, placed, body, left_ms)
@@ -146,15 +158,32 @@ class Calls:
                 last.placement = self._account.unanswered(task, placed, began_s)
                 if not isinstance(last, NodeLost) or last is not error:
                     raise last from None
+                trail.tried(placed.node, last)
             else:
                 if outcome.result.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
                     return self._reply(task, placed, outcome, timing, pin)
-                last = _turned_away(task, placed, outcome.result)
+                away = turned_away(task, placed, outcome.result)
                 if placed.node == home:
-                    raise last  # elsewhere it would run, but without the session's state
-            without |= {placed.node}
-        raise last or CallFailed(f"{task.entry.public_name}: no node answered")
+                    raise away  # elsewhere it would run, but without the session's state
+                trail.tried(placed.node, away, full=is_full(outcome.result))
+        raise trail.last or CallFailed(f"{task.entry.public_name}: no node answered")
+
+    async def _returned(self, trail: _Trail, task: Task, refused: CallRefused) -> None:
+        """No node is left to try: return when one has come back that was lost.
+
+        Raises:
+            SanderlingError: what a call ends in that was tried everywhere.
+        """
+        last = trail.last
+        if last is None:
+            raise refused
+        if trail.full and isinstance(last, CallRefused):
+            raise overloaded(task, trail.full, self._scheduler.wait_ms(trail.full)) from None
+        if not isinstance(last, NodeLost) or not await self._links.returned(last.node):
+            raise last from None
+        trail.without -= {last.node}
+        trail.failures += 1
 
     def _counted_flight(
         self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
@@ -280,7 +309,7 @@ class Calls:
         node = self._registry.node(placed.node) or NodeState(placed.node)
         record = self._account.record(task, placed, node, outcome.result, timing)
         if outcome.result.status != edge_pb2.STATUS_DONE:
-            raise _failure(task, outcome.result, record)
+            raise failure(task, outcome.result, record)
         result = _parsed(task, outcome.body, record)
         is_error = result.get("isError") is True
         # Learning can wait until the answer is on its way.
@@ -365,39 +394,3 @@ def _unanswered(error: CallFailed, task: Task, flight: Flight) -> CallFailed:
         f"again",
         flight.node,
     )
-
-
-def _turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> SanderlingError:
-    name = task.entry.public_name
-    message = result.message or "no reason given"
-    if result.status == edge_pb2.STATUS_UNAVAILABLE:
-        return CallFailed(f"{name}: {placed.node} could not start it: {message}", placed.node)
-    reason = result.reason or CAPACITY
-    mend = f"free a slot on {placed.node}" if reason == CAPACITY else ""
-    return CallRefused(
-        f"{name}: {placed.node} refused it: {message}",
-        reasons={reason: 1},
-        core=(reason,),
-        mend=mend,
-    )
-
-
-def _failure(task: Task, result: edge_pb2.Result, record: PlacementRecord) -> CallFailed:
-    message = result.message or _SAID.get(result.status, "it failed without a word")
-    text = f"{task.entry.public_name} on {record.node}: {message}"
-    return _KINDS.get(result.status, CallFailed)(text, record.node, record)
-
-
-_KINDS: Final[Mapping[int, type[CallFailed]]] = {
-    edge_pb2.STATUS_TIMEOUT: CallTimeout,
-    edge_pb2.STATUS_CANCELLED: CallCancelled,
-}
-_SAID: Final[Mapping[int, str]] = {
-    edge_pb2.STATUS_TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
-    edge_pb2.STATUS_MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
-    edge_pb2.STATUS_OUTPUT: "its answer is over its limit; raise limits.output_mib",
-    edge_pb2.STATUS_LIMIT: "was stopped at one of its limits; raise it in the policy",
-    edge_pb2.STATUS_TRAP: "the module trapped; report it to the server's author",
-    edge_pb2.STATUS_CANCELLED: "was cancelled",
-    edge_pb2.STATUS_PROTOCOL: "its server's answer is no MCP; report it to the server's author",
-}

@@ -55,16 +55,23 @@ class CallRefused(SanderlingError):
 
     ``reasons`` counts nodes per rejection reason, ``core`` is a minimal set of
     reasons whose removal would let the call run, ``mend`` says the smallest
-    change in words ("" when none is known).
+    change in words ("" when none is known); ``retry_ms`` after how long it may
+    be worth while to try again (0 when that is not known).
     """
 
     def __init__(
-        self, message: str, reasons: Mapping[str, int], core: Sequence[str] = (), mend: str = ""
+        self,
+        message: str,
+        reasons: Mapping[str, int],
+        core: Sequence[str] = (),
+        mend: str = "",
+        retry_ms: int = 0,
     ) -> None:
         super().__init__(message)
         self.reasons = dict(reasons)
         self.core = tuple(core)
         self.mend = mend
+        self.retry_ms = retry_ms
 
 
 class ClientRefused(SanderlingError):

@@ -297,6 +297,7 @@ def error_result(error: SanderlingError) -> dict[str, Any]:
             "reasons": error.reasons,
             "core": list(error.core),
             "mend": error.mend,
+            **({"retry_ms": error.retry_ms} if error.retry_ms else {}),
         }
     elif isinstance(error, CallFailed) and error.placement is not None:
         meta[PLACEMENT_KEY] = record_json(error.placement)

@@ -12,7 +12,7 @@ away: another in its place would move what ``privacy = "node"`` means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -232,6 +232,10 @@ class Scheduler:
         """How many calls stand in line on a node."""
         load = self._loads[node]
         return max(load.calls - load.slots, 0)
+
+    def wait_ms(self, nodes: Iterable[str]) -> float:
+        """How long it takes until half of the shortest line of some nodes is gone, as predicted."""
+        return min((self._loads[node].queue_ms() for node in nodes), default=0.0) / 2
 
     # ---- what happens to calls
 

@@ -158,9 +158,19 @@ async def test_a_node_that_refuses_is_left_for_another(run_app, attach, call, un
         assert len(first.calls) == len(second.calls) == 1
         await second.vanish()
         await until(lambda: not app.registry.node("edge").connected)
-        with pytest.raises(CallRefused, match="device refused it: queue is full") as refused:
+        with pytest.raises(CallRefused, match=r"no room \(device\).*try again in 0.2 s") as refused:
             await call(app, "act")
         assert refused.value.reasons == {"capacity": 1}
+        assert refused.value.retry_ms == 200
+
+
+async def test_of_many_full_nodes_the_one_with_room_is_found(run_app, attach, call):
+    async with run_app() as app:
+        busy = edge_pb2.Result(status=edge_pb2.STATUS_REFUSED, message="queue is full")
+        full = [await attach(app, f"full{n}", handler=lambda c, a: busy) for n in range(7)]
+        await attach(app, "zz", speed=1.0)  # the slowest, so it is asked last
+        assert (await call(app, "act")).placement.node == "zz"
+        assert [len(node.calls) for node in full] == [1] * 7
 
 
 async def test_a_refusal_by_a_nodes_own_policy_says_so(run_app, attach, call):
