@@ -241,6 +241,8 @@ class Calls:
         for name, value in limits.said().items():
             setattr(call.limits, name, value)
         call.limits.wall_ms = max(int(min(limits.wall_ms or WALL_MS, left_ms)), 1)
+        for grant in sorted(map(sorted, task.constraints.egress)):
+            call.egress.add(to=grant)
         call.label.privacy = task.constraints.privacy
         call.label.origin = task.spec.origin
         origin = self._registry.node(task.spec.origin)

@@ -109,9 +109,13 @@ class Narrowing(_Table):
 
 
 class HintConfig(Narrowing):
-    """A tool's own ``_meta["dev.sanderling/hint"]``."""
+    """A tool's own ``_meta["dev.sanderling/hint"]``.
+
+    ``egress`` is where its HTTP requests may go at most, of what its node permits.
+    """
 
     limits: LimitsConfig = LimitsConfig()
+    egress: list[EgressRule] | None = None
 
 
 class RuleConfig(HintConfig):
@@ -237,6 +241,7 @@ class AgentConfig(_Table):
     slots: Annotated[int, Field(ge=1, le=4096)] | None = None
     memory_mib: Annotated[int, Field(ge=1)] | None = None
     labels: dict[str, str] = {}
+    limits: LimitsConfig = LimitsConfig()
     egress: list[Annotated[EgressConfig, BeforeValidator(_as_table)]] = []
     egress_limits: EgressLimitsConfig = EgressLimitsConfig()
     egress_audit: DirectoryPath | None = None

@@ -78,7 +78,11 @@ _NO_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """All that binds one call's placement. ``allow``: a node must match each of the sets."""
+    """All that binds one call's placement.
+
+    ``allow``: a node must match each of the sets. ``egress``: an HTTP request must be covered by
+    a rule of each.
+    """
 
     privacy: str = "public"
     allow: frozenset[frozenset[str]] = frozenset()
@@ -86,6 +90,7 @@ class Constraints:
     requires: frozenset[str] = frozenset()
     backend: frozenset[str] | None = None
     limits: Limits = field(default_factory=Limits)
+    egress: frozenset[frozenset[str]] = frozenset()
 
     def narrowed(self, by: Constraints) -> Constraints:
         """Both at once: never wider than either."""
@@ -99,6 +104,7 @@ class Constraints:
             requires=self.requires | by.requires,
             backend=backend,
             limits=self.limits.least(by.limits),
+            egress=self.egress | by.egress,
         )
 
     def allowed(self, nodes: Iterable[Placeable]) -> frozenset[str] | None:
@@ -158,6 +164,7 @@ def constraints_of(rule: HintConfig) -> Constraints:
         requires=frozenset(rule.requires),
         backend=None if rule.backend is None else frozenset(rule.backend),
         limits=_limits_of(rule.limits),
+        egress=frozenset() if rule.egress is None else frozenset({frozenset(rule.egress)}),
     )
 
 

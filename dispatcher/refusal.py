@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import solver
+from dispatcher import egress
+from dispatcher.egress import FEATURE
 from dispatcher.errors import CallRefused
 from dispatcher.guard import Guard
 from dispatcher.registry import Registry
@@ -16,10 +18,6 @@ from solver.filters import verdicts
 PARTS: Final = ("queue", "start", "exec", "transfer")
 SAME_MS: Final = 5e-4  # nearer than this is the same
 _MOUNTS_NAMED: Final = 3
-# A node has this feature once its configuration says where requests may go.
-EGRESS_MEND: Final = (
-    'list in its configuration where to, as in egress = ["https://example.org:443"]'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,8 @@ def explained(table: NodeTable, spec: CallSpec, guard: Guard) -> Explanation:
         mend = "start a node: `sanderling up`, or `edge-agent run` with this dispatcher's address"
     elif inner.placed is None:
         mend = _path_to_name(table, spec) or mend
-        if "egress" in mend:
-            mend = f"{mend}: {EGRESS_MEND}"
+        if FEATURE in mend:
+            mend = _egress_mend(mend, spec)
     return Explanation(
         placed=inner.placed,
         runner_up=inner.runner_up,
@@ -83,6 +81,12 @@ def explained(table: NodeTable, spec: CallSpec, guard: Guard) -> Explanation:
         rejected=solver.Refused(table, spec).rejected,
         absent=absent,
     )
+
+
+def _egress_mend(mend: str, spec: CallSpec) -> str:
+    """The same with what to write: a node has the feature once its configuration says where to."""
+    said = egress.mend(spec.requires)
+    return said if said.startswith("add ") else f"{mend}: {said}"
 
 
 def _chosen_by(inner: solver.Explanation, node: str) -> solver.Explanation:

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.config import NODE_NAME, nearest
+from dispatcher.egress import FEATURE, NodeFeatures, parse_rule
 from dispatcher.errors import UnknownTool
 from dispatcher.offers import WASM, Catalogue, Offer, catalogues, merged
 from dispatcher.paths import tool_path
@@ -425,7 +426,7 @@ def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
     node.tier = capabilities.tier
     node.site = capabilities.site
     node.isa = capabilities.isa
-    node.features = frozenset(capabilities.features)
+    node.features = _features(capabilities)
     node.backends = frozenset(capabilities.backends)
     node.mounts = tuple(tool_path(mount.path) for mount in capabilities.mounts)
     node.readonly_mounts = frozenset(
@@ -441,6 +442,15 @@ def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
     node.labels = dict(capabilities.labels)
     node.servers = catalogues(capabilities.servers)
     node.described = capabilities.SerializeToString()
+
+
+def _features(capabilities: edge_pb2.Capabilities) -> frozenset[str]:
+    said = [parse_rule(one.to, one.tools) for one in capabilities.egress]
+    if not said:  # an agent from before it told more than the features
+        prefix = f"{FEATURE}:"
+        named = [name for name in capabilities.features if name.startswith(prefix)]
+        said = [parse_rule(name.removeprefix(prefix)) for name in named]
+    return NodeFeatures.of(capabilities.features, [rule for rule in said if rule is not None])
 
 
 def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:

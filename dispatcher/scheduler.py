@@ -20,12 +20,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dispatcher import egress
 from dispatcher.config import Config
 from dispatcher.exploring import Explorer
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
-from dispatcher.offers import Offer, cheapest, cost
+from dispatcher.offers import WASM, Offer, cheapest, cost
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, Policy, constraints_asked
 from dispatcher.profiles import Profiles
@@ -143,7 +144,9 @@ class Scheduler:
             output_kib=self._profiles.output_kib(entry.key),
             memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
             backend=tuple(offer.name for offer in offers),
-            requires=tuple(sorted(constraints.requires)),
+            requires=tuple(
+                sorted({*constraints.requires, *self._reaches(entry, constraints, arguments)})
+            ),
             privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
             data=resolved(paths, self._base(origin)),
             allow=allow,
@@ -282,6 +285,16 @@ class Scheduler:
         finally:
             self.table.memory_mib[:] = now
 
+    def _reaches(
+        self, entry: ToolEntry, constraints: Constraints, arguments: Mapping[str, Any]
+    ) -> list[str]:
+        """What a node must permit for the URLs that a call of a tool with egress names."""
+        if not any(one.partition(":")[0] == egress.FEATURE for one in constraints.requires):
+            return []
+        targets = egress.targets_of(arguments, entry.definition)
+        known = (node.features for node in self.table.nodes)
+        return list(egress.needed(targets, entry.key, constraints.egress or (), known))
+
     def _mounted(self, path: str) -> bool:
         return bool(self.table.serving(path).any())
 
@@ -411,6 +424,8 @@ _TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size
 def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:
     """The ways to run a tool that policy and caller leave."""
     wanted = constraints.backend
+    if constraints.egress:  # a server of another kind has a network of its own
+        wanted = frozenset({WASM}) if wanted is None else wanted & {WASM}
     if wanted is None:
         return entry.offers
     return tuple(offer for offer in entry.offers if offer.backend in wanted)

@@ -201,7 +201,16 @@ def settings(agent: AgentConfig) -> str:
     """What an agent is told by a file, as TOML: labels, its servers, and all about egress."""
     said = agent.model_dump(
         mode="json",
-        include={"labels", "egress", "egress_limits", "egress_audit", "secrets", "env", "servers"},
+        include={
+            "labels",
+            "limits",
+            "egress",
+            "egress_limits",
+            "egress_audit",
+            "secrets",
+            "env",
+            "servers",
+        },
         exclude_none=True,
     )
     return "".join(f"{key} = {_toml(value)}\n" for key, value in said.items() if value)

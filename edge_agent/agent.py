@@ -95,6 +95,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         site=config.site,
         labels=config.labels,
         servers=servers.reports(),
+        egress=config.egress.rules,
         board=board.state,
     )
     engine.sessions.memory_bytes = report.memory_mib * MIB // SESSIONS_SHARE

@@ -16,6 +16,7 @@ from edge_agent.probe import Speed, measure
 
 if TYPE_CHECKING:
     from edge_agent.backends.servers import ServerReport
+    from edge_agent.egress import Rule
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
 
@@ -41,6 +42,7 @@ class Capabilities:
     labels: Mapping[str, str] = field(default_factory=dict)
     servers: tuple[ServerReport, ...] = ()
     board: BoardState = field(default_factory=BoardState)
+    egress: tuple[Rule, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values; directories stay on the board."""
@@ -79,6 +81,7 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
     labels: Mapping[str, str] | None = None,
     servers: Sequence[ServerReport] = (),
     board: BoardState | None = None,
+    egress: Sequence[Rule] = (),
 ) -> Capabilities:
     """Measure the board and join what was found with what was configured."""
     return Capabilities(
@@ -96,6 +99,7 @@ def describe(  # noqa: PLR0913 - one parameter per key of the configuration
         engine=engine.version,
         labels=labels or {},
         servers=tuple(servers),
+        egress=tuple(egress),
     )
 
 

@@ -254,6 +254,12 @@ class Desk:
         check_data(call.data, rules.mounts)
         if (call.backend or "wasm") not in self._backends:
             raise CallRefused(f"backend: this node has no {call.backend!r}", "backend")
+        if call.egress and (call.backend or "wasm") != "wasm":
+            raise CallRefused(
+                f"backend: the policy's egress cannot hold a {call.backend} server, "
+                "which has a network of its own",
+                "backend",
+            )
         if len(self._waiting) >= rules.queue_limit:
             raise CallRefused(f"busy: {rules.queue_limit} calls wait already")
         if self._held_bytes + ticket.argument_bytes > ARGUMENT_BYTES:

@@ -71,6 +71,7 @@ def capabilities_message(report: Capabilities) -> edge_pb2.Capabilities:
         site=report.site,
         engine=report.engine,
         labels=dict(report.labels),
+        egress=[edge_pb2.Egress(to=str(rule), tools=rule.tools or ()) for rule in report.egress],
         servers=[
             edge_pb2.Server(
                 name=one.name,
@@ -108,6 +109,7 @@ def tool_call(call: edge_pb2.Call, arguments: bytes, limits: Limits) -> ToolCall
         wants_progress=call.wants_progress,
         id=call.id,
         method=call.method,
+        egress=tuple(tuple(grant.to) for grant in call.egress),
         client=askable(call.client, label_of(call)),
     )
 

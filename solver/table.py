@@ -177,6 +177,8 @@ class NodeTable:
         """
         mask = self._names.get((what, name))
         if mask is None:
+            if len(self._names) >= _RESULTS_KEPT:
+                self._names.clear()
             test = _TESTS[what]
             mask = np.fromiter((test(node, name) for node in self.nodes), np.bool_, len(self))
             self._names[what, name] = mask

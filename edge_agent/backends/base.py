@@ -22,6 +22,7 @@ class ModuleRef:
 class ToolCall:
     """One call of one tool. ``arguments`` and ``meta`` are JSON objects as bytes.
 
+    ``egress`` are the policy's grants: a request must be covered by a rule of each.
     ``method`` is another MCP method than ``tools/call``, whose params are then the arguments.
     ``client`` is what of the MCP client may be asked meanwhile: its capabilities as JSON.
     """
@@ -36,6 +37,7 @@ class ToolCall:
     wants_progress: bool = False
     method: str = ""
     id: str = ""
+    egress: tuple[tuple[str, ...], ...] = ()
     client: bytes = b""
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
-from edge_agent.egress import Egress
+from edge_agent.egress import Egress, Rule, parse_rule
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
-from edge_agent.errors import ModuleUnavailable
+from edge_agent.errors import CallRefused, ConfigError, ModuleUnavailable
 from edge_agent.jsonrpc import make_call, read_result
 from edge_agent.mounts import Mount
 
@@ -43,10 +43,11 @@ class WasmBackend:
 
         Raises:
             ModuleUnavailable: the call names no module.
+            CallRefused: its grants of egress cannot be read.
         """
         if call.module is None:
             raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
-        egress = self._egress.for_call(call.server, call.tool, call.id)
+        egress = self._egress.for_call(call.server, call.tool, call.id, _grants(call))
         running = Running(call.limits, self._mounts, egress, self._env.get(call.server))
         return WasmJob(self, call, call.module, running)
 
@@ -66,6 +67,13 @@ class WasmBackend:
     def close(self) -> None:
         """End every running call."""
         self.engine.close()
+
+
+def _grants(call: ToolCall) -> list[list[Rule]]:
+    try:
+        return [[parse_rule(text) for text in grant] for grant in call.egress]
+    except ConfigError as error:
+        raise CallRefused(f"the policy's {error}", "requires") from None
 
 
 class WasmJob:

@@ -182,6 +182,21 @@ async def test_variables_of_modules_reach_the_agent(tmp_path):
     assert agent.env["summarize"]["SUMMARIZE_ENDPOINT"].endswith(":81/v1/chat/completions")
 
 
+async def test_limits_reach_the_agent(tmp_path):
+    (tmp_path / "up.toml").write_text(
+        """[[agents]]
+        name = "a"
+        limits = { wall_ms = 900, disk_mib = 2, open_files = 7 }
+        """
+    )
+    [agent] = load(tmp_path / "up.toml").agents
+    path = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)._settings(agent)
+    config = pytest.importorskip("edge_agent.config")
+    flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
+    limits = config.load_config(path, flags, {}).limits
+    assert (limits.wall_ms, limits.disk_bytes, limits.open_files) == (900, 2 * 1024 * 1024, 7)
+
+
 async def test_egress_reaches_the_agent(tmp_path):
     (tmp_path / "key").write_text("from a file\n")
     (tmp_path / "up.toml").write_text(
