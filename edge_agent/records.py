@@ -16,9 +16,12 @@ from protos.edge.v1 import edge_pb2
 
 LARGEST_COUNT: Final = 4096
 UNACKED_BYTES: Final = 64 * MIB
-# Small, since the dispatcher has these and an idle agent should be small too.
-ACKED_BYTES: Final = 4 * MIB
-KNOWN_IDS: Final = 65_536
+# Small, since the dispatcher has these and an idle agent should be small too: an outcome takes
+# a KiB beside its payload.
+ACKED_COUNT: Final = 256
+ACKED_BYTES: Final = 2 * MIB
+# An id repeats after a lost stream, so within the calls of some seconds.
+KNOWN_IDS: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,34 @@ class _Shelf:
         return outcome
 
 
+class _Ids:
+    """The last ids: at least half of ``most``, each as a number of 64 bits.
+
+    Two generations, of which the older leaves whole, take a tenth of a dictionary in order.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._new: set[int] = set()
+        self._old: set[int] = set()
+
+    def add(self, call_id: str) -> None:
+        self._new.add(hash(call_id))
+        if len(self._new) >= self._most // 2:
+            self._old, self._new = self._new, set()
+
+    def __contains__(self, call_id: str) -> bool:
+        number = hash(call_id)
+        return number in self._new or number in self._old
+
+
 class Records:
     """The outcomes of past calls. Not locked: its owner does that."""
 
     def __init__(self) -> None:
         self._unacked = _Shelf(LARGEST_COUNT, UNACKED_BYTES)
-        self._acked = _Shelf(LARGEST_COUNT, ACKED_BYTES)
-        self._forgotten: OrderedDict[str, None] = OrderedDict()
+        self._acked = _Shelf(ACKED_COUNT, ACKED_BYTES)
+        self._forgotten = _Ids(KNOWN_IDS)
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome that the dispatcher does not have yet."""
@@ -96,6 +120,4 @@ class Records:
 
     def _forget(self, call_ids: Iterable[str]) -> None:
         for call_id in call_ids:
-            self._forgotten[call_id] = None
-        while len(self._forgotten) > KNOWN_IDS:
-            self._forgotten.popitem(last=False)
+            self._forgotten.add(call_id)

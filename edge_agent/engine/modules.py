@@ -75,7 +75,7 @@ class ModuleStore:
     ) -> None:
         self._engine = engine
         self._linker = linker
-        self._cache = cache
+        self.cache = cache
         self._components = components
         self._compile = compile_module
         self._capacity = capacity
@@ -91,7 +91,7 @@ class ModuleStore:
             ModuleRejected, ModuleUnavailable: as :meth:`get`.
         """
         module, cold = self.get(digest, source)
-        if cold and self._cache is not None and isinstance(module, CoreModule):
+        if cold and self.cache is not None and isinstance(module, CoreModule):
             self.drop(digest)
 
     def ready(self) -> list[str]:
@@ -101,8 +101,8 @@ class ModuleStore:
         return [digest for digest in prepared if digest in loaded or self._is_on_disk(digest)]
 
     def _is_on_disk(self, digest: str) -> bool:
-        return self._cache is not None and any(
-            self._cache.has_checked(digest + kind.value) for kind in Kind
+        return self.cache is not None and any(
+            self.cache.has_checked(digest + kind.value) for kind in Kind
         )
 
     def loaded(self) -> list[str]:
@@ -149,8 +149,8 @@ class ModuleStore:
         module = self._from_disk(key)
         if module is None:
             _, compiled = self._compile(text.encode(), own=True)
-            if self._cache:
-                self._cache.store(key, compiled)
+            if self.cache:
+                self.cache.store(key, compiled)
             module = wasmtime.Module.deserialize(self._engine, compiled)
         return module
 
@@ -178,29 +178,29 @@ class ModuleStore:
             if found is not None:
                 return CoreModule(digest, self._linker.instantiate_pre(found), kind)
         # A mark tells without the engine of components, which costs to make.
-        if self._cache and self._cache.has(digest + COMPONENT_MARK):
+        if self.cache and self.cache.has(digest + COMPONENT_MARK):
             component = self._components().from_disk(digest)
             if component is not None:
                 return component
         wasm = source()
         check_bytes(digest, wasm)
         if wasm[:8] == COMPONENT_MAGIC:
-            if self._cache:
-                self._cache.store(digest + COMPONENT_MARK, b"")
+            if self.cache:
+                self.cache.store(digest + COMPONENT_MARK, b"")
             return self._components().compile(digest, wasm)
         module, kind = self._compiled(digest, wasm)
         return CoreModule(digest, self._linker.instantiate_pre(module), kind)
 
     def _from_disk(self, key: str) -> wasmtime.Module | None:
-        path = self._cache.find(key) if self._cache else None
-        if path is None or self._cache is None:
+        path = self.cache.find(key) if self.cache else None
+        if path is None or self.cache is None:
             return None
         try:
             return wasmtime.Module.deserialize_file(self._engine, path)
         except wasmtime.WasmtimeError as error:
             # As after a change of the processor under a kept disk.
             _log.warning("module %s: compiled anew: %s", key[:12], one_line(error))
-            self._cache.discard(key)
+            self.cache.discard(key)
             return None
 
     def _compiled(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
@@ -208,8 +208,8 @@ class ModuleStore:
             kind, compiled = self._compile(wasm)
         except ModuleRejected as error:
             raise ModuleRejected(f"module {digest[:12]}: {error}") from None
-        if self._cache:
-            self._cache.store(digest + kind.value, compiled)
+        if self.cache:
+            self.cache.store(digest + kind.value, compiled)
             found = self._from_disk(digest + kind.value)
             if found is not None:  # mapped, so that what no call needs takes no memory
                 return found, kind
