@@ -215,6 +215,7 @@ class ServerConfig(_Table):
     idle_s: Annotated[float, Field(ge=0, strict=False)] | None = None
     start_s: Annotated[float, Field(gt=0, strict=False)] | None = None
     asks: list[Literal["sampling", "elicitation", "roots"]] | None = None
+    state: Literal["session"] | None = None
     limits: ServerLimitsConfig = ServerLimitsConfig()
 
 
@@ -440,7 +441,9 @@ def _anchor(values: dict[str, Any], folder: Path) -> None:
     for table in tables:
         if isinstance(table, dict) and isinstance(table.get("command"), list):
             table.setdefault("cwd", ".")
-        for key in ("state", "directory", "egress_audit", "file", "cwd", "bearer_file", "rootfs"):
+        # A server's `state` is no directory.
+        own = ("state",) if table is values.get("dispatcher") else ()
+        for key in (*own, "directory", "egress_audit", "file", "cwd", "bearer_file", "rootfs"):
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = folder.absolute() / Path(table[key]).expanduser()
 

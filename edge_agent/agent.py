@@ -120,7 +120,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
             rules,
             {backend.name: backend, **servers.backends},
             send,
-            engine.sessions.held_mib,
+            lambda: engine.sessions.held_mib() + servers.held_mib(),
         ),
         make_pulse=lambda desk: Pulse(
             desk,

@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from edge_agent.errors import CallFailed, OutputTooLarge, RpcError
 from edge_agent.jsonrpc import parse_foreign
 
 #: Of one server. All of a node's servers travel in one message.
+STATE_KEY: Final = "dev.sanderling/state"
 LARGEST_BYTES: Final = MIB // 2
 _MOST_PAGES: Final = 100
 _LISTS: Final = (
@@ -42,6 +43,10 @@ class Catalogue:
     resource_templates: list[dict[str, Any]] = field(default_factory=list)
     prompts: list[dict[str, Any]] = field(default_factory=list)
     completions: bool = False
+
+    def of_sessions(self) -> Catalogue:
+        """The same, with tools that say that they keep state for each session."""
+        return replace(self, tools=[_stateful(tool) for tool in self.tools])
 
     def to_json(self) -> bytes:
         """As it goes over the wire and to disk, without the version."""
@@ -113,6 +118,11 @@ def _usable(key: str, item: Any) -> bool:
     name = item.get({"resources": "uri", "resourceTemplates": "uriTemplate"}.get(key, "name"))
     schema = item.get("inputSchema", {})
     return isinstance(name, str) and bool(name) and isinstance(schema, dict)
+
+
+def _stateful(tool: dict[str, Any]) -> dict[str, Any]:
+    meta = tool.get("_meta")
+    return {**tool, "_meta": {**(meta if isinstance(meta, dict) else {}), STATE_KEY: "session"}}
 
 
 class Catalogues:

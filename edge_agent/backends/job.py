@@ -6,11 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from edge_agent.backends.ask import Ask
 from edge_agent.backends.base import Reporter, ToolCall, ToolResult
+from edge_agent.backends.fleet import Fleet
 from edge_agent.backends.question import (
     INTERNAL_ERROR,
     OPEN_AT_ONCE,
@@ -44,8 +46,9 @@ _TRIES: Final = 3
 class ServerJob:
     """Sends one request to a server that runs, or is started for it."""
 
-    def __init__(self, served: Served, call: ToolCall) -> None:
+    def __init__(self, served: Served, call: ToolCall, fleet: Fleet | None = None) -> None:
         self._served = served
+        self._fleet = fleet
         self._call = call
         self._lock = threading.Lock()
         self._cancelled = False
@@ -63,6 +66,28 @@ class ServerJob:
             ModuleError: the server cannot be started; nothing was asked of it.
             CallFailed: it was asked, and there is no result.
         """
+        fleet, session = self._fleet, self._call.session
+        if fleet is None:
+            return self._run(reporter)
+        if not session:
+            return self._run_alone(fleet, reporter)
+        self._served = fleet.take(session)
+        try:
+            result = self._run(reporter)
+            note = fleet.note(session, self._served, cold=result.cold)
+            return replace(result, session=note)
+        finally:
+            fleet.give_back(session)
+
+    def _run_alone(self, fleet: Fleet, reporter: Reporter) -> ToolResult:
+        """Run the call of no session: nothing is kept of its server."""
+        self._served = fleet.single()
+        try:
+            return self._run(reporter)
+        finally:
+            fleet.end(self._served)
+
+    def _run(self, reporter: Reporter) -> ToolResult:
         begun = time.perf_counter()
         cold = False
         for _ in range(_TRIES):

@@ -78,6 +78,7 @@ class Served:
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
+        self.ended = ""  # why it last ended
         self._opener = opener
         self._wake = wake
         self._changed = threading.Condition()
@@ -87,6 +88,11 @@ class Served:
         self._retry_at = 0.0
         self._last_fault = ""
         self._closed = False
+
+    @property
+    def live(self) -> Live | None:
+        """What runs now."""
+        return self._live
 
     @property
     def running(self) -> bool:
@@ -235,6 +241,7 @@ class Served:
     def _drop(self, live: Live) -> None:
         """Know that it has died; the lock is held."""
         self._live = None
+        self.ended = live.client.gone or "it ended"
         if live.proven:
             self._failures = 0  # no fault of its start
         if time.monotonic() - live.opened_s < STEADY_S:
@@ -255,6 +262,7 @@ class Served:
             if left_s > 0:
                 return left_s
             self._live = None
+            self.ended = f"no call came for {self.table.idle_s:g} s"
             self._failures = 0
         live.channel.end()
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from edge_agent.backends.base import ToolCall
 from edge_agent.backends.catalogue import Catalogues
 from edge_agent.backends.client import Client
 from edge_agent.backends.container import Bundles, missing
+from edge_agent.backends.fleet import Fleet
 from edge_agent.backends.job import ServerJob
 from edge_agent.backends.keeping import Keeper
 from edge_agent.backends.lines import LineChannel
@@ -68,9 +69,10 @@ class _Plan:
 class ServerBackend:
     """The servers of one backend; see :class:`edge_agent.backends.base.Backend`."""
 
-    def __init__(self, name: str, served: Sequence[Served]) -> None:
+    def __init__(self, name: str, served: Sequence[Served], fleets: Mapping[str, Fleet]) -> None:
         self.name = name
         self._served = {one.name: one for one in served}
+        self._fleets = fleets
 
     def prepare(self, call: ToolCall) -> ServerJob:
         """Return the job of a call, without starting it.
@@ -81,7 +83,9 @@ class ServerBackend:
         served = self._served.get(call.server)
         if served is None:
             raise ModuleUnavailable(f"{call.server}: this node has no such {self.name} server")
-        return ServerJob(served, call)
+        # What is no tool call, such as reading a resource, belongs to no session.
+        fleet = None if call.method else self._fleets.get(call.server)
+        return ServerJob(served, call, fleet)
 
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
@@ -110,6 +114,11 @@ class Servers:
         self._wake = threading.Event()
         self._over = threading.Event()
         self._served = [Served(one, self._opener(one), self._wake.set) for one in tables]
+        self._fleets = {
+            one.table.digest: Fleet(one.name, self._maker(one.table))
+            for one in self._served
+            if one.table.state
+        }
         self._asking = threading.BoundedSemaphore(_SURVEYS_AT_ONCE)
         self._plans = [_Plan(served) for served in self._served]
         for plan in self._plans:
@@ -117,9 +126,20 @@ class Servers:
             if plan.served.catalogue is None:
                 plan.at_s = 0.0
         self.backends: dict[str, ServerBackend] = {
-            name: ServerBackend(name, [one for one in self._served if one.table.backend == name])
-            for name in sorted({str(one.backend) for one in tables})
+            name: self._backend(name) for name in sorted({str(one.backend) for one in tables})
         }
+
+    def _backend(self, name: str) -> ServerBackend:
+        served = [one for one in self._served if one.table.backend == name]
+        fleets = {one.name: self._fleets[one.table.digest] for one in served if one.table.state}
+        return ServerBackend(name, served, fleets)
+
+    def _maker(self, table: ServerTable) -> Callable[[], Served]:
+        return lambda: Served(table, self._opener(table), self._wake.set)
+
+    def _all(self) -> list[Served]:
+        """Every server, those of sessions with them."""
+        return [*self._served, *(one for fleet in self._fleets.values() for one in fleet.all())]
 
     def start(self) -> None:
         """Ask the servers that are not known yet, and tend all of them from now on."""
@@ -133,7 +153,7 @@ class Servers:
                 name=one.name,
                 backend=one.table.backend,
                 version=one.catalogue.version if one.catalogue else "",
-                catalogue=one.catalogue.to_json() if one.catalogue else b"",
+                catalogue=_told(one),
                 pending=one.catalogue is None and not one.fault,
                 error=one.fault,
             )
@@ -144,11 +164,15 @@ class Servers:
         """Return ``BACKEND/SERVER`` of each that runs."""
         return [token for backend in self.backends.values() for token in backend.warm()]
 
+    def held_mib(self) -> int:
+        """The memory of what is kept for sessions."""
+        return sum(fleet.held_mib() for fleet in self._fleets.values())
+
     def close(self) -> None:
         """End every server: those that heed the end of their input first."""
         self._over.set()
         self._wake.set()
-        ending = [one for one in (served.close() for served in self._served) if one is not None]
+        ending = [one for one in (served.close() for served in self._all()) if one is not None]
         until_s = time.monotonic() + _CLOSE_S
         for channel in ending:
             if isinstance(channel, LineChannel):
@@ -177,7 +201,7 @@ class Servers:
         """Survey what is due and end what is idle, until the agent stops."""
         while not self._over.is_set():
             now = time.monotonic()
-            waits = [left for one in self._served if (left := one.tend(now)) is not None]
+            waits = [left for one in self._all() if (left := one.tend(now)) is not None]
             for plan in self._plans:
                 if plan.due(now):
                     plan.under_way = True
@@ -204,6 +228,13 @@ class Servers:
                 self._catalogues.keep(served.table.digest, served.catalogue)
             self._told()
         self._wake.set()
+
+
+def _told(served: Served) -> bytes:
+    catalogue = served.catalogue
+    if catalogue is None:
+        return b""
+    return (catalogue.of_sessions() if served.table.state else catalogue).to_json()
 
 
 def _can_run(table: ServerTable) -> bool:

@@ -66,7 +66,8 @@ class ServerTable:
     ``command`` is what runs in it). Directories are absolute once the file was read. ``idle_s`` is
     how long it is kept without a call, ``start_s`` how long it may take to answer its first
     message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`. ``asks``
-    is what it may ask of the MCP client.
+    is what it may ask of the MCP client. ``state`` "session" gives each MCP session a server of its
+    own.
     """
 
     name: _Name
@@ -86,6 +87,7 @@ class ServerTable:
     asks: list[Literal["sampling", "elicitation", "roots"]] = field(
         default_factory=lambda: ["sampling", "elicitation", "roots"]
     )
+    state: Literal["", "session"] = ""
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     @staticmethod

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from edge_agent.backends.base import ToolCall
@@ -104,6 +105,17 @@ def asking(**more):
         "command": [sys.executable, str(PROGRAMS / "asking_server.py")],
         **more,
     }
+
+
+def await_tools(up, *names):
+    """Wait until tools are listed: on a busy machine a server answers late what it offers."""
+    headers = {"Sanderling-Api": "1"}
+
+    def listed():
+        answer = httpx2.get(up.url.removesuffix("/mcp") + "/api/tools", headers=headers)
+        return set(names) <= {one["name"] for one in answer.json()["tools"]}
+
+    assert wait_for(listed, 60), names
 
 
 def is_alive(pid):

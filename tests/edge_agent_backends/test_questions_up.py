@@ -18,7 +18,7 @@ from mcp_types import (
     TextContent,
 )
 
-from tests.edge_agent_backends.conftest import PROGRAMS, wait_for
+from tests.edge_agent_backends.conftest import PROGRAMS, await_tools, wait_for
 from tests.integration.conftest import SANDERLING, command, started
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .* capability is deprecated")
@@ -59,6 +59,7 @@ def up(tmp_path_factory):
     (folder / "programs").symlink_to(PROGRAMS)
     (folder / "home.toml").write_text(CONFIG)
     with started(folder / "state", "--config", folder / "home.toml") as one:
+        await_tools(one, "delete", "rounds.book", "shy.book")
         yield one
 
 

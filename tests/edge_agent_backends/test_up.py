@@ -8,7 +8,7 @@ import sys
 import pytest
 from mcp import Client, MCPError
 
-from tests.edge_agent_backends.conftest import PROGRAMS, is_alive, kill, wait_for
+from tests.edge_agent_backends.conftest import PROGRAMS, await_tools, is_alive, kill, wait_for
 from tests.integration.conftest import command, started
 
 CONFIG = f"""
@@ -37,6 +37,7 @@ def up(tmp_path_factory):
     (folder / "programs").symlink_to(PROGRAMS)
     (folder / "home.toml").write_text(CONFIG)
     with started(folder / "state", "--config", folder / "home.toml") as one:
+        await_tools(one, "whoami", "count")
         yield one
 
 
