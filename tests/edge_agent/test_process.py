@@ -11,14 +11,27 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge_agent.engine.limits import MIB
 from protos.edge.v1 import edge_pb2
 from tests.edge_agent import modules
 from tests.edge_agent.fake_dispatcher import TOKEN
 from tests.edge_agent.modules import saying
+from wasm_tools import manifest
 
 COMMAND = [sys.executable, "-m", "edge_agent"]
 LIST = b'{"jsonrpc":"2.0","id":"a","method":"tools/list"}'
 CALL = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+
+
+# Runs the rest of its command line as Python would, and notes what was imported at the end.
+NOTE_IMPORTS = """
+import atexit, runpy, sys
+place, sys.argv = sys.argv[1], sys.argv[4:]
+def note():
+    open(place, "w").write(" ".join({name.partition(".")[0] for name in sys.modules}))
+atexit.register(note)
+runpy.run_module("edge_agent", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.fixture
@@ -146,38 +159,6 @@ def test_call_needs_no_grpc(environment, tmp_path):
     assert done.stdout.decode().splitlines()[-1] == "[]"
 
 
-def test_agent_imports_only_what_is_light():
-    code = (
-        "import sys; import edge_agent.agent, edge_agent.cli, edge_agent.serve\n"
-        "print(sorted({name.split('.')[0] for name in sys.modules}))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    loaded = set(eval(done.stdout))  # noqa: S307 - our own list
-    heavy = {
-        "mcp",
-        "ortools",
-        "numpy",
-        "pandas",
-        "pydantic",
-        "rich",
-        "typer",
-        "solver",
-        "dispatcher",
-        "httpx",
-    }
-    assert not heavy & loaded
-    assert {"grpc", "wasmtime"} <= loaded
-
-
-def test_agent_does_without_the_generated_code_that_refuses_older_releases_of_grpc():
-    code = (
-        "import sys; import edge_agent.agent, edge_agent.link\n"
-        "print([name for name in sys.modules if name.endswith('_pb2_grpc')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert done.stdout.decode().strip() == "[]"
-
-
 def test_capabilities_are_json(run):
     done = run("capabilities", "--tier", "device", "--feature", "camera", "--slots", 3)
     report = json.loads(done.stdout)
@@ -302,6 +283,57 @@ def test_run_says_when_it_is_ready_and_drains_on_sigterm(started, dispatcher):
     assert attached.result("c1")[0].status == edge_pb2.STATUS_DONE
     assert process.wait(5) == 0
     assert b"Traceback" not in process.stderr.read()
+
+
+def run_idle(started, dispatcher, tmp_path, wrapper=()):
+    """An agent that has every built-in server compiled and waits."""
+    servers = manifest.servers()
+    for server in servers:
+        dispatcher.modules[server.sha256] = server.module.path.read_bytes()
+        dispatcher.prefetch.append(
+            edge_pb2.Module(sha256=server.sha256, size_bytes=server.module.size)
+        )
+    process = started("--name", "idle", "--state", tmp_path / "state", wrapper=wrapper)
+    assert process.stdout.readline()
+    attached, ready = dispatcher.next_agent(), set()
+    while len(ready) < len(servers):
+        ready |= set(attached.receive("heartbeat", 60).warm)
+    return process, attached
+
+
+#: Of other packages. Each more costs memory on every board, so a new one is a decision.
+IMPORTED = {
+    "click",
+    "cython_runtime",
+    "google",
+    "grpc",
+    "psutil",
+    "typing_extensions",  # grpc's
+    "wasmtime",
+}
+#: gRPC imports them where they are installed, which is where code is generated.
+DEVELOPMENT = {"grpc_tools"}
+OWN = {"edge_agent", "protos"}
+
+
+def test_an_idle_agent_has_imported_these_and_nothing_else(started, dispatcher, tmp_path):
+    names = tmp_path / "names"
+    wrapper = [sys.executable, "-c", NOTE_IMPORTS, str(names)]
+    process, _ = run_idle(started, dispatcher, tmp_path, wrapper)
+    process.terminate()
+    assert process.wait(20) == 0
+    found = set(names.read_text().split())
+    assert found >= OWN
+    foreign = {
+        name for name in found - sys.stdlib_module_names - OWN - DEVELOPMENT if name[0] != "_"
+    }
+    assert foreign == IMPORTED
+
+
+def test_an_idle_agent_with_every_server_is_small(started, dispatcher, tmp_path):
+    process, attached = run_idle(started, dispatcher, tmp_path)
+    attached.receive("heartbeat")
+    assert psutil.Process(process.pid).memory_info().rss <= 60 * MIB
 
 
 def test_run_with_a_refused_token_exits_2_in_one_line(started):
