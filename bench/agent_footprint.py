@@ -18,8 +18,6 @@ its memory. ``--python`` names the interpreter of an environment that has only t
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -29,10 +27,18 @@ from pathlib import Path
 import psutil
 
 from bench.cold_start import CALL, REFERENCE, check_answer
+from bench.command import Columns, parser, show
 from bench.dispatcher import Dispatcher, agent, await_warm, dispatcher
 from bench.mcp_process import ask, first_answer_s, running
 from wasm_tools import manifest
 
+COLUMNS: Columns = {
+    "start_ms": ("start ms", ".0f"),
+    "rss_mib": ("rss MiB", ".1f"),
+    "pss_mib": ("pss MiB", ".1f"),
+    "uss_mib": ("uss MiB", ".1f"),
+    "less": ("less than nine processes", ".0%"),
+}
 IDLE_S = 3.0
 Row = dict[str, float]
 
@@ -85,20 +91,11 @@ def measure(starts: int, python: str) -> dict[str, Row]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--starts", type=int, default=10, help="starts of each [10]")
-    parser.add_argument("--python", default=sys.executable, help="the agent's interpreter")
-    options = parser.parse_args()
-    found = measure(options.starts, options.python)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{'':8} {'start ms':>9} {'rss MiB':>8} {'pss MiB':>8} {'uss MiB':>8}")
-    for name, row in found.items():
-        figures = (row[f"{kind}_mib"] for kind in ("rss", "pss", "uss"))
-        print(f"{name:8} {row['start_ms']:9.0f} " + " ".join(f"{one:8.1f}" for one in figures))
-    print(f"one agent for nine servers takes {found['agent']['less']:.0%} less than nine processes")
+    options = parser(__doc__)
+    options.add_argument("--starts", type=int, default=10, help="starts of each [10]")
+    options.add_argument("--python", default=sys.executable, help="the agent's interpreter")
+    chosen = options.parse_args()
+    show(measure(chosen.starts, chosen.python), COLUMNS, as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ crun     that process in a container made for it, where crun can be run (see ben
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import statistics
@@ -26,11 +25,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bench.command import Columns, parser, show
 from bench.container import container, missing
 from bench.mcp_process import Call, first_answer_s
 from bench.module import ModuleBench, module_bench
 from edge_agent.jsonrpc import read_result
 
+COLUMNS: Columns = {
+    "p50_ms": ("p50 ms", ".3f"),
+    "p99_ms": ("p99 ms", ".3f"),
+    "ratio": ("x faster", ".0f"),
+    "rounds": ("rounds", ".0f"),
+}
 CALL = Call("get_current_time", {"timezone": "Europe/Berlin"})
 REFERENCE = [sys.executable, "-m", "mcp_server_time", "--local-timezone", "UTC"]
 
@@ -100,21 +106,11 @@ def measure(rounds: int, processes: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--rounds", type=int, default=2000, help="calls of the module [2000]")
-    parser.add_argument("--processes", type=int, default=10, help="Python processes [10]")
-    options = parser.parse_args()
-    found = measure(options.rounds, options.processes)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{'way':10} {'p50 ms':>10} {'p99 ms':>10} {'x faster':>10} {'rounds':>8}")
-    for name, row in found.items():
-        print(
-            f"{name:10} {row['p50_ms']:10.3f} {row['p99_ms']:10.3f} "
-            f"{row['ratio']:10.0f} {row['rounds']:8.0f}"
-        )
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=2000, help="calls of the module [2000]")
+    options.add_argument("--processes", type=int, default=10, help="Python processes [10]")
+    chosen = options.parse_args()
+    show(measure(chosen.rounds, chosen.processes), COLUMNS, as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ two free cores is at most 2.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -23,12 +21,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.command import Columns, parser, show
 from bench.dispatcher import agent, dispatcher
 from bench.images import draw
 from bench.mcp_process import Call
 from bench.module import module_bench
 from edge_agent.mounts import make_mount
 
+COLUMNS: Columns = {
+    "one": ("one, calls/s", ".1f"),
+    "two": ("two, calls/s", ".1f"),
+    "ratio": ("ratio", ".2f"),
+}
 SIZE = (1600, 1200)
 CALL = Call("compute_image_hash", {"image_path": "/images/large.jpg"})
 Run = Callable[[], object]
@@ -113,18 +117,11 @@ def measure(seconds: float, rounds: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement [3]")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each [3]")
-    options = parser.parse_args()
-    found = measure(options.seconds, options.rounds)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{'way':8} {'one, calls/s':>13} {'two, calls/s':>13} {'ratio':>6}")
-    for name, row in found.items():
-        print(f"{name:8} {row['one']:13.1f} {row['two']:13.1f} {row['ratio']:6.2f}")
+    options = parser(__doc__)
+    options.add_argument("--seconds", type=float, default=3.0, help="of each measurement [3]")
+    options.add_argument("--rounds", type=int, default=3, help="measurements of each [3]")
+    chosen = options.parse_args()
+    show(measure(chosen.seconds, chosen.rounds), COLUMNS, as_json=chosen.json)
 
 
 if __name__ == "__main__":

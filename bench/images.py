@@ -8,7 +8,6 @@ module is in memory; a call gets an instance of its own, and its answer is the i
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -22,11 +21,17 @@ from pathlib import Path
 
 from PIL import Image
 
+from bench.command import Columns, parser, show
 from bench.mcp_process import Call
 from bench.module import ModuleBench, module_bench
 from edge_agent.jsonrpc import read_result
 from edge_agent.mounts import Mount
 
+COLUMNS: Columns = {
+    "module_ms": ("module ms", ".1f"),
+    "pillow_ms": ("Pillow ms", ".1f"),
+    "ratio": ("times", ".2f"),
+}
 LANCZOS = Image.Resampling.LANCZOS
 
 
@@ -125,17 +130,11 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--rounds", type=int, default=5, help="images of each kind [5]")
-    options = parser.parse_args()
-    found = {str(case): measure(case, options.rounds) for case in CASES}
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{'image':34} {'module ms':>10} {'Pillow ms':>10} {'times':>6}")
-    for name, row in found.items():
-        print(f"{name:34} {row['module_ms']:10.1f} {row['pillow_ms']:10.1f} {row['ratio']:6.2f}")
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=5, help="images of each kind [5]")
+    chosen = options.parse_args()
+    found = {str(case): measure(case, chosen.rounds) for case in CASES}
+    show(found, COLUMNS, first="image", as_json=chosen.json)
 
 
 if __name__ == "__main__":

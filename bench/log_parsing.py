@@ -12,7 +12,6 @@ the default limit of 1,000 entries, which reads the whole message and parses lit
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import statistics
@@ -21,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.command import Columns, parser, show
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
 from edge_agent.engine.modules import LoadedModule
 from edge_agent.engine.running import Running
@@ -29,6 +29,13 @@ from edge_agent.jsonrpc import make_call
 from tests.wasm_tools_vectors.reference_logs import parse_logs
 from wasm_tools import manifest
 
+COLUMNS: Columns = {
+    "wasm_s": ("wasm s", ".2f"),
+    "python_s": ("python s", ".2f"),
+    "ratio": ("x faster", ".2f"),
+    "wasm_mb_s": ("MB/s", ".0f"),
+    "memory_mib": ("MiB", ".0f"),
+}
 # Not what an agent grants: the bench wants the whole answer of any size.
 LIMITS = Limits(wall_ms=600_000, memory_mib=LARGEST_MEMORY_MIB, output_bytes=2**31)
 EVERY_LINE = 10**9
@@ -153,24 +160,19 @@ def measure(name: str, megabytes: float, rounds: int) -> dict[str, dict[str, flo
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--mb", type=float, default=50, help="million bytes of log [50]")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each way [3]")
-    parser.add_argument("--formats", default=",".join(FORMATS), help="which [all]")
-    options = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--mb", type=float, default=50, help="million bytes of log [50]")
+    options.add_argument("--rounds", type=int, default=3, help="rounds of each way [3]")
+    options.add_argument("--formats", default=",".join(FORMATS), help="which [all]")
+    chosen = options.parse_args()
+    names = chosen.formats.split(",")
+    unknown = set(names) - FORMATS.keys()
+    if unknown:
+        options.error(f"--formats: no {min(unknown)!r}; there are {', '.join(FORMATS)}")
     found: dict[str, dict[str, float]] = {}
-    for name in options.formats.split(","):
-        found |= measure(name, options.mb, options.rounds)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{'log':12} {'wasm s':>8} {'python s':>9} {'x faster':>9} {'MB/s':>7} {'MiB':>6}")
-    for name, row in found.items():
-        print(
-            f"{name:12} {row['wasm_s']:8.2f} {row['python_s']:9.2f} "
-            f"{row['ratio']:9.2f} {row['wasm_mb_s']:7.0f} {row['memory_mib']:6.0f}"
-        )
+    for name in names:
+        found |= measure(name, chosen.mb, chosen.rounds)
+    show(found, COLUMNS, first="log", as_json=chosen.json)
 
 
 if __name__ == "__main__":
