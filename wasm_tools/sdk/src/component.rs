@@ -11,8 +11,8 @@ use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
-use crate::abi::{fits, serve, start_once};
-use crate::http::{body_too_large, refused_early, respond, Request, Response};
+use crate::abi::{serve, start_once};
+use crate::http::{refused_early, respond, Request, Response};
 use crate::Server;
 
 pub use wasip2::cli::command::export as export_run;
@@ -61,8 +61,7 @@ fn answered(server: &Server, incoming: &IncomingRequest) -> Response {
         return refused;
     }
     match read_body(incoming) {
-        Some(body) if fits(&body) => respond(server, &request, body),
-        Some(_) => body_too_large(),
+        Some(body) => respond(server, &request, body),
         None => Response::line(400, "the body is over 64 MiB or could not be read"),
     }
 }

@@ -6,7 +6,8 @@
 //! one that disagrees with itself is refused
 //! (https://modelcontextprotocol.io/specification).
 
-use crate::protocol::{answer, refusal, too_large};
+use crate::message::{read, Unread};
+use crate::protocol::{answer_object, refusal, unread_refusal};
 use crate::{Map, Server, Value};
 
 const HANDSHAKE_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
@@ -91,11 +92,18 @@ pub fn refused_early(request: &Request) -> Option<Response> {
 
 /// Answers the message that a request carries.
 pub fn respond(server: &Server, request: &Request, body: Vec<u8>) -> Response {
-    let modern = match check(request, &body) {
+    let message = match read(body) {
+        Ok(message) => message,
+        Err(unread) => {
+            let status = if unread == Unread::TooLarge { 413 } else { 400 };
+            return Response::json(status, unread_refusal(&unread));
+        }
+    };
+    let modern = match check(request, &message) {
         Ok(modern) => modern,
         Err(refused) => return refused,
     };
-    match answer(server, body) {
+    match answer_object(server, message) {
         None => Response::empty(202),
         Some(reply) => {
             let code = if modern { error_code(&reply) } else { None };
@@ -109,19 +117,9 @@ pub fn respond(server: &Server, request: &Request, body: Vec<u8>) -> Response {
     }
 }
 
-/// The answer to a body that does not fit into memory.
-pub fn body_too_large() -> Response {
-    Response::json(413, too_large())
-}
-
 /// Whether the message is of the era without sessions, or why it is refused.
-fn check(request: &Request, body: &[u8]) -> Result<bool, Response> {
+fn check(request: &Request, message: &Map) -> Result<bool, Response> {
     let refuse = |code, text: &str| Err(Response::json(400, refusal(code, text)));
-    let message = match serde_json::from_slice(body) {
-        Ok(Value::Object(message)) => message,
-        Ok(_) => return refuse(INVALID_REQUEST, "the body must be one JSON object"),
-        Err(error) => return refuse(PARSE_ERROR, &format!("not JSON: {error}")),
-    };
     let method = message.get("method").and_then(Value::as_str).unwrap_or("");
     let params = message.get("params").and_then(Value::as_object);
     let meta = params.and_then(|params| params.get("_meta")?.as_object());

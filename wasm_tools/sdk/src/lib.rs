@@ -13,10 +13,12 @@ pub mod component;
 #[cfg(any(feature = "component", not(target_os = "wasi")))]
 pub mod http;
 mod input;
+mod message;
 mod protocol;
 mod reply;
 mod schema;
 mod server;
+mod texts;
 
 #[cfg(feature = "egress")]
 pub mod egress;

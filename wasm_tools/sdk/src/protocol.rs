@@ -5,6 +5,7 @@
 //! (https://modelcontextprotocol.io/specification). So nothing is kept between
 //! messages, and a fresh instance can answer any of them.
 
+use crate::message::{read, Unread};
 use crate::reply::reply_with_text;
 use crate::schema::put;
 use crate::{CallResult, Map, Server, Value};
@@ -49,19 +50,15 @@ enum Era {
 
 /// Answers one message; `None` for a notification or a response.
 pub fn answer(server: &Server, message: Vec<u8>) -> Option<Vec<u8>> {
-    let parsed = match serde_json::from_slice(&message) {
-        Ok(Value::Object(object)) => object,
-        Ok(_) => {
-            return Some(refusal(
-                INVALID_REQUEST,
-                "the message must be one JSON object",
-            ))
-        }
-        Err(error) => return Some(refusal(PARSE_ERROR, &format!("not JSON: {error}"))),
-    };
-    // A tool may need the room of a large message for its answer.
-    drop(message);
-    let (id, outcome) = dispatch(server, parsed)?;
+    match read(message) {
+        Ok(message) => answer_object(server, message),
+        Err(unread) => Some(unread_refusal(&unread)),
+    }
+}
+
+/// The same of a message that was read.
+pub fn answer_object(server: &Server, message: Map) -> Option<Vec<u8>> {
+    let (id, outcome) = dispatch(server, message)?;
     let mut reply = Map::new();
     put(&mut reply, "jsonrpc", "2.0".into());
     match outcome {
@@ -81,6 +78,18 @@ pub fn answer(server: &Server, message: Vec<u8>) -> Option<Vec<u8>> {
     Some(Value::Object(reply).to_string().into_bytes())
 }
 
+/// An error reply for a message that was not read.
+pub fn unread_refusal(unread: &Unread) -> Vec<u8> {
+    match unread {
+        Unread::TooLarge => refusal(
+            INVALID_REQUEST,
+            "the message is too large for the module's memory",
+        ),
+        Unread::NoObject => refusal(INVALID_REQUEST, "the message must be one JSON object"),
+        Unread::NoJson(why) => refusal(PARSE_ERROR, &format!("not JSON: {why}")),
+    }
+}
+
 /// An error reply for a message whose id is not known.
 pub fn refusal(code: i32, message: &str) -> Vec<u8> {
     let mut reply = Map::new();
@@ -92,14 +101,6 @@ pub fn refusal(code: i32, message: &str) -> Vec<u8> {
         error_object(RpcError::new(code, message)),
     );
     Value::Object(reply).to_string().into_bytes()
-}
-
-/// An error reply for a message that does not fit into this module's memory.
-pub fn too_large() -> Vec<u8> {
-    refusal(
-        INVALID_REQUEST,
-        "the message is too large for the module's memory",
-    )
 }
 
 fn error_object(error: RpcError) -> Value {

@@ -38,7 +38,7 @@ pub fn parse_logs(
         None => Format::detect(log_content.split('\n'))
             .map_err(|(number, error)| unreadable(number, error))?,
     };
-    let total_lines = 1 + log_content.bytes().filter(|&byte| byte == b'\n').count();
+    let total_lines = 1 + newlines(log_content);
     let mut entries = Entries {
         out: String::new(),
         parsed: 0,
@@ -59,6 +59,23 @@ pub fn parse_logs(
         }
     }
     Ok(entries.finish(format, total_lines))
+}
+
+/// How many newlines a text has, counted eight bytes at a time: a log may be long, and only
+/// its first lines wanted.
+fn newlines(text: &str) -> usize {
+    const LOWS: u64 = u64::from_ne_bytes([0x7f; 8]);
+    const NEWLINES: u64 = u64::from_ne_bytes([b'\n'; 8]);
+    let words = text.as_bytes().chunks_exact(8);
+    let rest = words.remainder().iter().filter(|&&byte| byte == b'\n');
+    let in_words = words.fold(0, |found, bytes| {
+        let bytes: [u8; 8] = bytes.try_into().unwrap_or_default();
+        let word = u64::from_ne_bytes(bytes) ^ NEWLINES;
+        // The highest bit of each byte that is not zero.
+        let others = ((word & LOWS) + LOWS) | word;
+        found + (!others & !LOWS).count_ones() as usize
+    });
+    in_words + rest.clone().count()
 }
 
 /// `len(lines[:limit])`.
@@ -218,6 +235,18 @@ mod tests {
             count("error_count"),
         ];
         (value["format_detected"].as_str().unwrap().into(), counts)
+    }
+
+    #[test]
+    fn every_newline_counts_and_nothing_else() {
+        for length in 0..40 {
+            let text: String = "\na\n\u{b}\u{8a}\n\u{10a}"
+                .chars()
+                .cycle()
+                .take(length)
+                .collect();
+            assert_eq!(newlines(&text), text.matches('\n').count(), "{text:?}");
+        }
     }
 
     #[test]
