@@ -228,7 +228,10 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
     def call(store: Any, *arguments: Any) -> Any:
         exchange = scene().http
         if exchange is None:
-            raise wasmtime.WasmtimeError("there is no HTTP request")
+            raise wasmtime.WasmtimeError(
+                "it sends HTTP requests by wasi:http, which an agent does not do for components; "
+                "use a core module, which asks sanderling_host.http"
+            )
         try:
             # Also of those that nobody asks about: what was lent is so given back.
             held = [_number_of(store, argument) for argument in arguments]

@@ -3,60 +3,20 @@
 import asyncio
 import http.client
 import json
-import os
-import shutil
-import socket
-import subprocess
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 
+from tests.wasm_tools_components.command import serving
 from wasm_tools import manifest
 
-TOOLS = (
-    Path(os.environ.get("SANDERLING_CACHE") or Path.home() / ".cache/sanderling").expanduser()
-    / "tools"
-)
 UTC = {"timezone": "UTC"}
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
 # Servers that open files; the others must do without a file system.
 WITH_FILES = {"filesystem", "git", "image-resize"}
-
-
-@pytest.fixture(scope="module")
-def wasmtime():
-    """The command; ``tests/prepare-all.sh`` installs it."""
-    found = shutil.which("wasmtime", path=f"{TOOLS}/venv/bin:{os.environ['PATH']}")
-    if found is None:
-        pytest.skip("the wasmtime command is not installed")
-    return found
-
-
-@contextmanager
-def serving(wasmtime, name, *flags):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [wasmtime, "serve", f"--addr=127.0.0.1:{port}", *flags]
-    process = subprocess.Popen(
-        [*command, str(manifest.component_path(name))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            assert process.poll() is None, "wasmtime serve has ended"
-            assert time.monotonic() < deadline, "wasmtime serve does not listen"
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
+# Servers that send requests of their own; the others must do without a network.
+WITH_HTTP = {"fetch", "summarize"}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +30,9 @@ def test_no_component_imports_what_only_an_edge_agent_offers(server):
     assert b"wasi:cli/run@" in wasm
     assert b"wasi:http/incoming-handler@" in wasm
     assert (b"wasi:filesystem/" in wasm) == (server.name in WITH_FILES)
+    assert (b"wasi:http/outgoing-handler@" in wasm) == (server.name in WITH_HTTP)
+    # Not all runtimes give variables to what answers HTTP.
+    assert (b"wasi:cli/environment@" in wasm) == (server.name in {*WITH_FILES, "summarize"})
 
 
 @pytest.mark.extended

@@ -215,9 +215,11 @@ def test_nobody_there_or_no_rule_fails_the_call(make, site):
     assert site.requests == []
 
 
-def test_the_component_is_extractive_and_says_so(make, site):
+def test_the_component_reads_the_same_variables(make, site):
     node = make(file="summarize.component.wasm")
-    assert node.call("get_provider_info")["structuredContent"]["provider"] == "extractive"
+    told = node.call("get_provider_info")["structuredContent"]
+    assert told["provider"] == "openai-compatible"
+    assert told["endpoint"] == f"{site.url}/v1/chat/completions"
     assert site.requests == []
 
 

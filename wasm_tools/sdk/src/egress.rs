@@ -1,9 +1,10 @@
 //! HTTP through the host: a module has no socket, so it asks the agent that runs it.
 //!
 //! The agent decides by its node's rules (which schemes, hosts and ports), adds what
-//! secrets belong to a target, and bounds size and time. See "Egress" in
-//! docs/architecture.md for what it permits.
+//! secrets belong to a target, and bounds size and time. See docs/egress.md for what it
+//! permits. A component has no such host and asks its runtime instead.
 
+#[cfg(not(all(target_os = "wasi", feature = "component")))]
 use crate::abi::take_message;
 use crate::{json, Value};
 
@@ -149,9 +150,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn of_host(message: &str) -> Self {
+    pub(crate) fn new(kind: &str, message: &str) -> Self {
         Failure {
-            kind: "host".to_owned(),
+            kind: kind.to_owned(),
             message: message.to_owned(),
         }
     }
@@ -161,11 +162,21 @@ impl Failure {
 ///
 /// # Errors
 /// The host's reason: not permitted on this node, nobody there, too large, too late.
+#[cfg(all(target_os = "wasi", feature = "component"))]
+pub fn send(request: &Request) -> Result<Response, Failure> {
+    crate::outgoing::send(&crate::outgoing::Runtime, request)
+}
+
+/// Sends one request and waits for its answer.
+///
+/// # Errors
+/// The host's reason: not permitted on this node, nobody there, too large, too late.
+#[cfg(not(all(target_os = "wasi", feature = "component")))]
 pub fn send(request: &Request) -> Result<Response, Failure> {
     let reply = exchange(request.to_json().to_string().as_bytes())
-        .ok_or_else(|| Failure::of_host("this host gives modules no way to the network"))?;
+        .ok_or_else(|| Failure::new("host", "this host gives modules no way to the network"))?;
     let told: Value = serde_json::from_slice(&reply)
-        .map_err(|error| Failure::of_host(&format!("the host's answer is no JSON: {error}")))?;
+        .map_err(|error| Failure::new("host", &format!("the host's answer is no JSON: {error}")))?;
     if let Some(message) = told.get("error").and_then(Value::as_str) {
         let kind = told.get("kind").and_then(Value::as_str).unwrap_or("host");
         return Err(Failure {
@@ -174,7 +185,7 @@ pub fn send(request: &Request) -> Result<Response, Failure> {
         });
     }
     Response::from_json(&told)
-        .ok_or_else(|| Failure::of_host("the host's answer is no HTTP answer"))
+        .ok_or_else(|| Failure::new("host", "the host's answer is no HTTP answer"))
 }
 
 #[cfg(all(target_os = "wasi", not(feature = "component")))]
@@ -185,9 +196,9 @@ fn exchange(request: &[u8]) -> Option<Vec<u8>> {
     take_message((place >> 32) as i32, place as i32)
 }
 
-#[cfg(any(not(target_os = "wasi"), feature = "component"))]
+#[cfg(not(target_os = "wasi"))]
 fn exchange(_: &[u8]) -> Option<Vec<u8>> {
-    // Native builds exist for tests; a component runs where no edge agent is.
+    // Native builds exist for tests.
     let _ = take_message;
     None
 }

@@ -22,11 +22,18 @@ mod texts;
 
 #[cfg(feature = "egress")]
 pub mod egress;
+mod environment;
 #[cfg(feature = "file-mode")]
 pub mod host;
+#[cfg(all(
+    feature = "egress",
+    any(test, all(feature = "component", target_os = "wasi"))
+))]
+mod outgoing;
 
 pub use abi::{alloc, call, serve};
 pub use answer::{Answer, CallResult, Output, ToolError};
+pub use environment::variable;
 pub use input::{Arguments, Input, Path, Place, Refusal};
 pub use schema::{Field, Shape};
 pub use serde_json::{json, Map as JsonMap, Value};

@@ -295,6 +295,8 @@ fn call(server: &Server, mut params: Map) -> Outcome {
             format!("Unknown tool: {name}"),
         ));
     };
+    #[cfg(all(feature = "component", feature = "egress", target_os = "wasi"))]
+    crate::outgoing::begin_call();
     let mut result = (tool.call)(arguments).unwrap_or_else(|refusal| {
         CallResult::failure(format!("Invalid arguments for tool {name}: {refusal}"))
     });

@@ -84,7 +84,7 @@ struct Provider {
 
 /// The endpoint that the node's configuration names, if any.
 fn configured() -> Option<Endpoint> {
-    Endpoint::of(|name| std::env::var(name).ok())
+    Endpoint::of(wasmmcp::variable)
 }
 
 /// One summary; `None` of an empty text. A failing endpoint is an error and nothing else.
