@@ -7,7 +7,7 @@ use wasmmcp::{Map, Value};
 
 use crate::collate;
 use crate::failure::Failure;
-use crate::glob::Glob;
+use crate::glob::{Glob, Work};
 use crate::mounts::Mounts;
 use crate::paths::join;
 use crate::scan::entries_of;
@@ -127,7 +127,12 @@ pub fn tree(mounts: &Mounts, path: &str, excluded: &[String]) -> Result<Value, F
         .iter()
         .flat_map(|pattern| tree_globs(pattern))
         .collect();
-    branch(mounts, path, "", &excluded, 0)
+    Tree {
+        mounts,
+        excluded,
+        work: Work::new(),
+    }
+    .branch(path, "", 0)
 }
 
 /// A pattern without a star also excludes what has that name anywhere, and what is in it.
@@ -143,49 +148,54 @@ fn tree_globs(pattern: &str) -> Vec<Glob> {
         .collect()
 }
 
-fn branch(
-    mounts: &Mounts,
-    path: &str,
-    relative: &str,
-    excluded: &[Glob],
-    depth: usize,
-) -> Result<Value, Failure> {
-    if depth > MAX_DEPTH {
-        return Err(Failure::new(format!(
-            "ELOOP: too many directories inside each other, scandir '{path}'"
-        )));
-    }
-    let directory = mounts.locate(path)?;
-    let mut children = Vec::new();
-    for entry in entries(&directory)? {
-        let inner = below(relative, &entry.name);
-        if excluded.iter().any(|glob| glob.matches(&inner)) {
-            continue;
+struct Tree<'a> {
+    mounts: &'a Mounts,
+    excluded: Vec<Glob>,
+    work: Work,
+}
+
+impl Tree<'_> {
+    fn branch(&self, path: &str, relative: &str, depth: usize) -> Result<Value, Failure> {
+        if depth > MAX_DEPTH {
+            return Err(Failure::new(format!(
+                "ELOOP: too many directories inside each other, scandir '{path}'"
+            )));
         }
-        let mut node = Map::new();
-        node.insert("name".into(), entry.name.as_str().into());
-        node.insert(
-            "type".into(),
-            if entry.is_directory {
+        let directory = self.mounts.locate(path)?;
+        let mut children = Vec::new();
+        for entry in entries(&directory)? {
+            let inner = below(relative, &entry.name);
+            if any_matches(&self.excluded, &inner, &self.work)? {
+                continue;
+            }
+            let mut node = Map::new();
+            node.insert("name".into(), entry.name.as_str().into());
+            let kind = if entry.is_directory {
                 "directory"
             } else {
                 "file"
+            };
+            node.insert("type".into(), kind.into());
+            if entry.is_directory {
+                let inside = self.branch(&join(path, &entry.name), &inner, depth + 1)?;
+                node.insert("children".into(), inside);
             }
-            .into(),
-        );
-        if entry.is_directory {
-            let inside = branch(
-                mounts,
-                &join(path, &entry.name),
-                &inner,
-                excluded,
-                depth + 1,
-            )?;
-            node.insert("children".into(), inside);
+            children.push(Value::Object(node));
         }
-        children.push(Value::Object(node));
+        Ok(Value::Array(children))
     }
-    Ok(Value::Array(children))
+}
+
+/// Whether one of the patterns matches.
+fn any_matches(globs: &[Glob], path: &str, work: &Work) -> Result<bool, Failure> {
+    let found = globs.iter().any(|glob| glob.matches(path, work));
+    if work.is_over() {
+        return Err(Failure::new(
+            "the patterns take too long to compare with so many entries: \
+             give fewer or shorter ones, or a directory with less in it",
+        ));
+    }
+    Ok(found)
 }
 
 /// The paths beneath `root` that match, directories before what is in them.
@@ -199,9 +209,10 @@ pub fn search(
         mounts,
         wanted: Glob::new(pattern),
         excluded: excluded.iter().map(|pattern| Glob::new(pattern)).collect(),
+        work: Work::new(),
     };
     let mut found = Vec::new();
-    search.directory(entries(root)?, root, "", 0, &mut found);
+    search.directory(entries(root)?, root, "", 0, &mut found)?;
     Ok(found)
 }
 
@@ -209,6 +220,7 @@ struct Search<'a> {
     mounts: &'a Mounts,
     wanted: Glob,
     excluded: Vec<Glob>,
+    work: Work,
 }
 
 impl Search<'_> {
@@ -219,7 +231,7 @@ impl Search<'_> {
         relative: &str,
         depth: usize,
         found: &mut Vec<String>,
-    ) {
+    ) -> Result<(), Failure> {
         for entry in entries_here {
             let full = join(path, &entry.name);
             // Only a link can lead out of the directory that we are in.
@@ -227,19 +239,20 @@ impl Search<'_> {
                 continue;
             }
             let inner = below(relative, &entry.name);
-            if self.excluded.iter().any(|glob| glob.matches(&inner)) {
+            if any_matches(&self.excluded, &inner, &self.work)? {
                 continue;
             }
-            if self.wanted.matches(&inner) {
+            if any_matches(std::slice::from_ref(&self.wanted), &inner, &self.work)? {
                 found.push(full.clone());
             }
             if entry.is_directory && depth < MAX_DEPTH {
                 // What can't be read is left out, as if it held nothing.
                 if let Ok(inside) = entries(&full) {
-                    self.directory(inside, &full, &inner, depth + 1, found);
+                    self.directory(inside, &full, &inner, depth + 1, found)?;
                 }
             }
         }
+        Ok(())
     }
 }
 

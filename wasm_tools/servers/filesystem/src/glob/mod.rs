@@ -2,13 +2,16 @@
 //! classes, extended globs, a leading `!` that negates and a leading `#` that matches nothing.
 //!
 //! A pattern is matched by moving sets of positions forward, never by trying one way after
-//! another, so no pattern takes more than polynomial time.
+//! another, so no pattern takes more than polynomial time; and all patterns of a call
+//! together take no more than [`Work`] has.
 
 mod braces;
 mod class;
 mod segment;
+mod work;
 
 use segment::Segment;
+pub use work::Work;
 
 /// Longer patterns are refused by the public library too.
 const MAX_PATTERN_BYTES: usize = 64 * 1024;
@@ -47,8 +50,9 @@ impl Glob {
         }
     }
 
-    /// Whether the pattern matches this relative path, as a whole.
-    pub fn matches(&self, path: &str) -> bool {
+    /// Whether the pattern matches this relative path, as a whole. Means nothing once the
+    /// work is over.
+    pub fn matches(&self, path: &str, work: &Work) -> bool {
         let names: Vec<Vec<u16>> = path
             .split('/')
             .map(|name| name.encode_utf16().collect())
@@ -56,7 +60,7 @@ impl Glob {
         let any = self
             .alternatives
             .iter()
-            .any(|parts| match_parts(parts, &names));
+            .any(|parts| match_parts(parts, &names, work));
         any != self.negated
     }
 }
@@ -87,10 +91,19 @@ fn parts(pattern: &str) -> Vec<Part> {
 }
 
 /// Moves the set of positions between names through the parts.
-fn match_parts(parts: &[Part], names: &[Vec<u16>]) -> bool {
+fn match_parts(parts: &[Part], names: &[Vec<u16>], work: &Work) -> bool {
+    if !work.take(1) {
+        return false;
+    }
+    if let Some(answer) = match_one_by_one(parts, names, work) {
+        return answer;
+    }
     let mut reached = vec![false; names.len() + 1];
     reached[0] = true;
     for (index, part) in parts.iter().enumerate() {
+        if !reached.contains(&true) {
+            return false;
+        }
         let mut next = vec![false; names.len() + 1];
         match part {
             Part::Globstar => {
@@ -105,7 +118,7 @@ fn match_parts(parts: &[Part], names: &[Vec<u16>]) -> bool {
             }
             Part::Name(segment) => {
                 for (at, name) in names.iter().enumerate() {
-                    next[at + 1] = reached[at] && segment.matches(name);
+                    next[at + 1] = reached[at] && segment.matches(name, work);
                 }
             }
         }
@@ -114,16 +127,33 @@ fn match_parts(parts: &[Part], names: &[Vec<u16>]) -> bool {
     reached[names.len()]
 }
 
+/// The same where no part is `**`: each part has its own name. None elsewhere.
+fn match_one_by_one(parts: &[Part], names: &[Vec<u16>], work: &Work) -> Option<bool> {
+    if parts.len() == names.len() {
+        let mut pairs = parts.iter().zip(names);
+        return pairs.try_fold(true, |all, (part, name)| match part {
+            Part::Globstar => None,
+            Part::Name(segment) => Some(all && segment.matches(name, work)),
+        });
+    }
+    let any_number = parts.iter().any(|part| matches!(part, Part::Globstar));
+    (!any_number).then_some(false)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Glob;
+    use super::{Glob, Work};
 
     fn check(pattern: &str, yes: &[&str], no: &[&str]) {
-        let glob = Glob::new(pattern);
+        let (glob, work) = (Glob::new(pattern), Work::new());
         yes.iter()
-            .for_each(|path| assert!(glob.matches(path), "{pattern} should match {path}"));
-        no.iter()
-            .for_each(|path| assert!(!glob.matches(path), "{pattern} should not match {path}"));
+            .for_each(|path| assert!(glob.matches(path, &work), "{pattern} should match {path}"));
+        no.iter().for_each(|path| {
+            assert!(
+                !glob.matches(path, &work),
+                "{pattern} should not match {path}"
+            )
+        });
     }
 
     #[test]
@@ -169,5 +199,31 @@ mod tests {
         check("\\*a", &["*a"], &["xa"]);
         check("[*]a", &["*a"], &["xa"]);
         check("", &[""], &["a"]);
+    }
+
+    #[test]
+    fn long_patterns_that_match_nothing_take_little() {
+        let patterns = [
+            "a".repeat(15_000),
+            "*a".repeat(7_500),
+            "?".repeat(15_000),
+            format!("*({})b", "a|".repeat(5_000)),
+            format!("{{{}}}", "a*b,".repeat(3_000)),
+        ];
+        for pattern in patterns {
+            let (glob, work) = (Glob::new(&pattern), Work::new());
+            for number in 0..200 {
+                assert!(!glob.matches(&format!("some/name-{number}.txt"), &work));
+            }
+            assert!(!work.is_over(), "{}", &pattern[..20]);
+        }
+    }
+
+    #[test]
+    fn what_takes_too_much_ends() {
+        let (glob, work) = (Glob::new(&"+(*!(*x)*|*y*)".repeat(5)), Work::of(100_000));
+        let name = "xy".repeat(20);
+        assert!((0..1_000).any(|_| !glob.matches(&name, &work) && work.is_over()));
+        assert!(work.is_over());
     }
 }

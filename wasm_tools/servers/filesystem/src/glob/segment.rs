@@ -1,12 +1,17 @@
 //! One name of a pattern: what stands between two slashes.
 
 use super::class::{self, Bracket, Class};
+use super::work::Work;
 
 /// Extended globs deeper inside each other than this are plain text.
 const MAX_DEPTH: usize = 2;
 
 /// A pattern for one name.
-pub struct Segment(Vec<Node>);
+pub struct Segment {
+    nodes: Vec<Node>,
+    /// No shorter name matches.
+    least_units: usize,
+}
 
 enum Node {
     Unit(u16),
@@ -48,14 +53,32 @@ impl Segment {
             units: &units,
             at: 0,
         };
-        Segment(reader.sequence(0, false).unwrap_or_default())
+        let nodes = reader.sequence(0, false).unwrap_or_default();
+        let takes_one =
+            |node: &&Node| matches!(node, Node::Unit(_) | Node::AnyUnit | Node::Class(_));
+        Segment {
+            least_units: nodes.iter().filter(takes_one).count(),
+            nodes,
+        }
     }
 
-    /// Whether the whole name matches.
-    pub fn matches(&self, name: &[u16]) -> bool {
+    /// Whether the whole name matches. False, too, where the work is used up.
+    pub fn matches(&self, name: &[u16], work: &Work) -> bool {
+        if name.len() < self.least_units || !self.begins(name) {
+            return false;
+        }
         let mut start = vec![false; name.len() + 1];
         start[0] = true;
-        advance(&self.0, name, start, None)[name.len()]
+        let matching = Matching { name, work };
+        matching.advance(&self.nodes, start, None)[name.len()]
+    }
+
+    /// Whether the first unit may be that of the name: most names fail there, at once.
+    fn begins(&self, name: &[u16]) -> bool {
+        match (self.nodes.first(), name.first()) {
+            (Some(Node::Unit(wanted)), first) => first == Some(wanted),
+            _ => true,
+        }
     }
 }
 
@@ -142,42 +165,98 @@ impl Reader<'_> {
     }
 }
 
-/// Moves the places through the nodes.
-fn advance(nodes: &[Node], name: &[u16], mut from: Places, outer: Option<&Tail>) -> Places {
-    for (index, node) in nodes.iter().enumerate() {
-        let tail = Tail {
-            nodes: nodes.get(index + 1..).unwrap_or_default(),
-            outer,
-        };
-        from = match node {
-            Node::Unit(unit) => shift(&from, name, |found| found == *unit),
-            Node::AnyUnit => shift(&from, name, |_| true),
-            Node::Class(class) => shift(&from, name, |found| class.holds(found)),
-            Node::Nothing => vec![false; from.len()],
-            Node::Star => from_first(&from),
-            Node::Extended(repeat, alternatives) => {
-                repeated(*repeat, alternatives, name, from, &tail)
-            }
-            Node::Except(alternatives) => {
-                let allowed = |at: usize| {
-                    !alternatives
-                        .iter()
-                        .any(|nodes| ends(nodes, name, at, &tail))
-                };
-                let kept: Places = (0..from.len()).map(|at| from[at] && allowed(at)).collect();
-                from_first(&kept)
-            }
-        };
-    }
-    from
+/// One name, on its way through a pattern.
+#[derive(Clone, Copy)]
+struct Matching<'a> {
+    name: &'a [u16],
+    work: &'a Work,
 }
 
-fn shift(from: &Places, name: &[u16], fits: impl Fn(u16) -> bool) -> Places {
-    let mut next = vec![false; from.len()];
-    for (at, unit) in name.iter().enumerate() {
-        next[at + 1] = from[at] && fits(*unit);
+impl Matching<'_> {
+    /// Moves the places through the nodes, as long as there are any.
+    fn advance(self, nodes: &[Node], mut from: Places, outer: Option<&Tail>) -> Places {
+        for (index, node) in nodes.iter().enumerate() {
+            if !from.contains(&true) {
+                break;
+            }
+            if !self.work.take(from.len()) {
+                return vec![false; from.len()];
+            }
+            let tail = Tail {
+                nodes: nodes.get(index + 1..).unwrap_or_default(),
+                outer,
+            };
+            from = match node {
+                Node::Unit(unit) => self.shift(&from, |found| found == *unit),
+                Node::AnyUnit => self.shift(&from, |_| true),
+                Node::Class(class) => self.shift(&from, |found| class.holds(found)),
+                Node::Nothing => vec![false; from.len()],
+                Node::Star => from_first(&from),
+                Node::Extended(repeat, alternatives) => {
+                    self.repeated(*repeat, alternatives, from, &tail)
+                }
+                Node::Except(alternatives) => {
+                    let allowed =
+                        |at: usize| !alternatives.iter().any(|nodes| self.ends(nodes, at, &tail));
+                    let kept: Places = (0..from.len()).map(|at| from[at] && allowed(at)).collect();
+                    from_first(&kept)
+                }
+            };
+        }
+        from
     }
-    next
+
+    fn shift(self, from: &Places, fits: impl Fn(u16) -> bool) -> Places {
+        let mut next = vec![false; from.len()];
+        for (at, unit) in self.name.iter().enumerate() {
+            next[at + 1] = from[at] && fits(*unit);
+        }
+        next
+    }
+
+    fn repeated(
+        self,
+        repeat: Repeat,
+        alternatives: &[Vec<Node>],
+        from: Places,
+        tail: &Tail,
+    ) -> Places {
+        let once = |from: &Places| {
+            let mut union = vec![false; from.len()];
+            for nodes in alternatives {
+                let reached = self.advance(nodes, from.clone(), Some(tail));
+                unite(&mut union, &reached);
+            }
+            union
+        };
+        let mut reached = once(&from);
+        if matches!(repeat, Repeat::Any | Repeat::AtLeastOnce) {
+            loop {
+                let before = reached.clone();
+                unite(&mut reached, &once(&before));
+                if reached == before {
+                    break;
+                }
+            }
+        }
+        if matches!(repeat, Repeat::Any | Repeat::AtMostOnce) {
+            unite(&mut reached, &from);
+        }
+        reached
+    }
+
+    /// Whether these nodes and then all that follows lead from `at` to the end of the name.
+    fn ends(self, nodes: &[Node], at: usize, tail: &Tail) -> bool {
+        let mut places = vec![false; self.name.len() + 1];
+        places[at] = true;
+        places = self.advance(nodes, places, Some(tail));
+        let mut next = Some(tail);
+        while let Some(tail) = next {
+            places = self.advance(tail.nodes, places, tail.outer);
+            next = tail.outer;
+        }
+        places[self.name.len()]
+    }
 }
 
 /// Every place from the first on.
@@ -191,56 +270,9 @@ fn from_first(from: &Places) -> Places {
         .collect()
 }
 
-fn repeated(
-    repeat: Repeat,
-    alternatives: &[Vec<Node>],
-    name: &[u16],
-    from: Places,
-    tail: &Tail,
-) -> Places {
-    let once = |from: &Places| {
-        let mut union = vec![false; from.len()];
-        for nodes in alternatives {
-            let reached = advance(nodes, name, from.clone(), Some(tail));
-            union
-                .iter_mut()
-                .zip(reached)
-                .for_each(|(known, new)| *known |= new);
-        }
-        union
-    };
-    let mut reached = once(&from);
-    if matches!(repeat, Repeat::Any | Repeat::AtLeastOnce) {
-        loop {
-            let further = once(&reached);
-            let before = reached.clone();
-            reached
-                .iter_mut()
-                .zip(further)
-                .for_each(|(known, new)| *known |= new);
-            if reached == before {
-                break;
-            }
-        }
-    }
-    if matches!(repeat, Repeat::Any | Repeat::AtMostOnce) {
-        reached
-            .iter_mut()
-            .zip(from)
-            .for_each(|(known, new)| *known |= new);
-    }
-    reached
-}
-
-/// Whether these nodes and then all that follows lead from `at` to the end of the name.
-fn ends(nodes: &[Node], name: &[u16], at: usize, tail: &Tail) -> bool {
-    let mut places = vec![false; name.len() + 1];
-    places[at] = true;
-    places = advance(nodes, name, places, Some(tail));
-    let mut next = Some(tail);
-    while let Some(tail) = next {
-        places = advance(tail.nodes, name, places, tail.outer);
-        next = tail.outer;
-    }
-    places[name.len()]
+fn unite(known: &mut Places, new: &Places) {
+    known
+        .iter_mut()
+        .zip(new)
+        .for_each(|(known, new)| *known |= *new);
 }
