@@ -54,6 +54,10 @@ fn rows(data: &[u8], layout: &Layout) -> Outcome<Vec<u8>> {
                 row.chunks_exact(2)
                     .flat_map(|pair| split(u16::from_le_bytes([pair[0], pair[1]]), most)),
             ),
+            Coding::Bytes(3, [2, 1, 0, _]) => reversed::<3, 3>(row, &mut samples),
+            Coding::Bytes(4, [2, 1, 0, _]) if layout.mode == Mode::Rgb => {
+                reversed::<4, 3>(row, &mut samples);
+            }
             Coding::Bytes(count, places) => {
                 let wanted = &places[..layout.mode.channels()];
                 let pixels = row.chunks_exact(count);
@@ -63,6 +67,19 @@ fn rows(data: &[u8], layout: &Layout) -> Outcome<Vec<u8>> {
         }
     }
     Ok(samples)
+}
+
+/// Pixels of `FROM` bytes, blue first, as red, green and blue: what nearly all files hold, and so
+/// without a look at each place.
+fn reversed<const FROM: usize, const TO: usize>(row: &[u8], samples: &mut Vec<u8>) {
+    let start = samples.len();
+    samples.resize(start + row.len() / FROM * TO, 0);
+    let pixels = samples[start..].chunks_exact_mut(TO);
+    for (colour, pixel) in pixels.zip(row.chunks_exact(FROM)) {
+        for (part, from) in colour.iter_mut().zip(pixel[..TO].iter().rev()) {
+            *part = *from;
+        }
+    }
 }
 
 /// Red, green and blue of two bytes, stretched to eight bits each.

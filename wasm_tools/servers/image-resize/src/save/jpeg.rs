@@ -57,7 +57,10 @@ fn encode(picture: &Picture, quality: i64) -> Result<Vec<u8>, EncodingError> {
         }
         _ => {
             encoder.set_sampling_factor(SamplingFactor::F_2_2);
-            encoder.encode_image(Blended(picture))?;
+            encoder.encode_image(Blended {
+                rgb: &picture.to_rgb(),
+                width: picture.width as usize,
+            })?;
         }
     }
     Ok(out)
@@ -65,7 +68,16 @@ fn encode(picture: &Picture, quality: i64) -> Result<Vec<u8>, EncodingError> {
 
 /// Luma and chroma as JFIF defines them, with the chroma of each square of four pixels blended:
 /// the encoder keeps the first of the four.
-struct Blended<'a>(&'a Picture);
+struct Blended<'a> {
+    rgb: &'a [u8],
+    width: usize,
+}
+
+impl Blended<'_> {
+    fn row(&self, y: usize) -> Option<&[u8]> {
+        self.rgb.chunks_exact(self.width * 3).nth(y)
+    }
+}
 
 impl ImageBuffer for Blended<'_> {
     fn get_jpeg_color_type(&self) -> JpegColorType {
@@ -73,49 +85,43 @@ impl ImageBuffer for Blended<'_> {
     }
 
     fn width(&self) -> u16 {
-        self.0.width as u16
+        self.width as u16
     }
 
     fn height(&self) -> u16 {
-        self.0.height as u16
+        (self.rgb.len() / 3 / self.width) as u16
     }
 
     fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
-        let picture = self.0;
         let y = usize::from(y);
-        let row: Vec<[i32; 3]> = colours(picture, y);
+        let row = self.row(y).unwrap_or_default();
         let [luma, blue, red, _] = buffers;
-        luma.extend(
-            row.iter()
-                .map(|[r, g, b]| ((19_595 * r + 38_470 * g + 7_471 * b + (1 << 15)) >> 16) as u8),
-        );
+        luma.extend(row.chunks_exact(3).map(|pixel| {
+            let [r, g, b] = [0, 1, 2].map(|channel| i32::from(pixel[channel]));
+            ((19_595 * r + 38_470 * g + 7_471 * b + (1 << 15)) >> 16) as u8
+        }));
         if y % 2 == 1 {
             // Nobody looks at the chroma of these rows.
             blue.resize(luma.len(), 128);
             red.resize(luma.len(), 128);
             return;
         }
-        let below = match y + 1 < picture.height as usize {
-            true => colours(picture, y + 1),
-            false => row.clone(),
-        };
-        for (above, below) in row.chunks(2).zip(below.chunks(2)) {
-            let last = above.len() - 1;
+        let below = self.row(y + 1).unwrap_or(row);
+        for (above, below) in row.chunks(6).zip(below.chunks(6)) {
+            // A last column without a neighbour counts twice.
+            let last = above.len() - 3;
             let sum = |channel: usize| {
-                above[0][channel] + above[last][channel] + below[0][channel] + below[last][channel]
+                let [near, far] = [channel, last + channel];
+                let parts = [above[near], above[far], below[near], below[far]];
+                parts.into_iter().map(i32::from).sum::<i32>()
             };
             let [r, g, b] = [sum(0), sum(1), sum(2)];
             let cb = (-11_059 * r - 21_709 * g + 32_768 * b + (128 << 18) + (1 << 17)) >> 18;
             let cr = (32_768 * r - 27_439 * g - 5_329 * b + (128 << 18) + (1 << 17)) >> 18;
-            for _ in above {
+            for _ in 0..above.len() / 3 {
                 blue.push(cb.clamp(0, 255) as u8);
                 red.push(cr.clamp(0, 255) as u8);
             }
         }
     }
-}
-
-fn colours(picture: &Picture, y: usize) -> Vec<[i32; 3]> {
-    let pixels = picture.rgb(picture.row(y));
-    pixels.map(|pixel| pixel.map(i32::from)).collect()
 }
