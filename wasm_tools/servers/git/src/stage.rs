@@ -244,10 +244,9 @@ fn insert(repo: &Repo, tree: &WorkTree, index: &mut Index, path: &[u8]) -> Outco
         .get(path)
         .or_else(|| index.at_stage(path, 2))
         .map_or(mode::FILE, |entry| entry.mode);
-    let Some(mode) = tree.file_mode(path, known)? else {
+    let Some((found, mode)) = tree.file(path, known)? else {
         return Ok(());
     };
-    let found = fs::symlink_metadata(&place).map_err(|error| Failure::system(&error, &place))?;
     // Taken before the content is read: what changes in between will be seen as changed.
     let stat = stat_of(&place, &found);
     let oid = repo.odb.write(Kind::Blob, &tree.content(path, mode)?)?;

@@ -116,16 +116,24 @@ impl<'a> WorkTree<'a> {
         Ok(State::Submodule { head, dirty })
     }
 
-    /// The mode of the file at a path; `None` where there is none. `known` is what counts
-    /// where the node doesn't tell.
-    pub fn file_mode(&self, path: &[u8], known: u32) -> Outcome<Option<u32>> {
+    /// The file at a path and its mode; `None` where there is none. `known` is the mode that
+    /// counts where the node doesn't tell.
+    pub fn file(&self, path: &[u8], known: u32) -> Outcome<Option<(fs::Metadata, u32)>> {
         let place = self.repo.place(path)?;
         match fs::symlink_metadata(&place) {
             Ok(found) if found.is_dir() => Ok(None),
-            Ok(found) => Ok(Some(self.mode_of(&place, &found, known))),
+            Ok(found) => {
+                let mode = self.mode_of(&place, &found, known);
+                Ok(Some((found, mode)))
+            }
             Err(error) if files::is_absent(&error) => Ok(None),
             Err(error) => Err(Failure::system(&error, &place)),
         }
+    }
+
+    /// The same without what else is known of the file.
+    pub fn file_mode(&self, path: &[u8], known: u32) -> Outcome<Option<u32>> {
+        Ok(self.file(path, known)?.map(|(_, mode)| mode))
     }
 
     fn mode_of(&self, place: &str, found: &fs::Metadata, known: u32) -> u32 {
@@ -160,9 +168,9 @@ impl<'a> WorkTree<'a> {
                 .into_os_string()
                 .into_encoded_bytes());
         }
-        let size = fs::metadata(&place).map_err(fail)?.len();
-        let mut bytes = crate::zlib::room(size)?;
         let file = fs::File::open(&place).map_err(fail)?;
+        let size = file.metadata().map_err(fail)?.len();
+        let mut bytes = crate::zlib::room(size)?;
         io::Read::read_to_end(
             &mut io::Read::take(file, size.saturating_add(1)),
             &mut bytes,
