@@ -97,22 +97,21 @@ def _search(
     first = greedy(cost_ms, part, deadline=now + (deadline - now) / 3).node
     most = bool((first >= 0).all())
     name: SolverName = "exact" if most else "cp_sat"
-    if not most and _time_to_write(np.isfinite(cost_ms), deadline):
+    if not most and time_to_write(np.isfinite(cost_ms), deadline):
         first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
     now = time.perf_counter()
     known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
     spent = total_ms(cost_ms, known.node)
-    bound = known.bound_ms if most else _weakest_bound(cost_ms, first)
+    # Whoever places more calls pays no less than for as many as are placed here.
+    bound = known.bound_ms
     if spent - bound <= max(gap, _SAME) * spent:
         # The cheapest for so many calls is not the best where more might run.
         return Outcome(known.node, most and spent - bound <= _SAME * spent, bound, name)
-    found = _widening(problem, known, deadline, gap)
-    if not most:
-        return Outcome(found.node, False, bound, "cp_sat")
-    return Outcome(found.node, found.proven, max(bound, found.bound_ms), "cp_sat")
+    found = widening(problem, known, deadline, gap)
+    return Outcome(found.node, most and found.proven, max(bound, found.bound_ms), "cp_sat")
 
 
-def _widening(
+def widening(
     problem: cp_sat.Contention, known: Bounded, deadline: float, gap: float
 ) -> cp_sat.Assigned:
     """CP-SAT on the most promising pairs first, then on all that may matter.
@@ -127,7 +126,7 @@ def _widening(
         core = known.core(pairs * len(node))
         if _WIDER * int(core.sum()) > int(keep.sum()):
             break
-        if not _time_to_write(core, deadline):
+        if not time_to_write(core, deadline):
             return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
         now, spent = time.perf_counter(), total_ms(problem.cost_ms, node)
         enough = max(gap, _WORTH * (spent - known.bound_ms) / spent)
@@ -140,19 +139,13 @@ def _widening(
         if spent - known.bound_ms <= gap * spent:
             return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
         keep[node >= 0, node[node >= 0]] = True
-    if not _time_to_write(keep, deadline):
+    if not time_to_write(keep, deadline):
         return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
     limit_s = deadline - time.perf_counter()
     return cp_sat.least_cost(problem, node, keep, limit_s, gap)
 
 
-def _time_to_write(keep: NDArray[np.bool_], deadline: float) -> bool:
+def time_to_write(keep: NDArray[np.bool_], deadline: float) -> bool:
     """Whether a model of these pairs could be searched for as long as it takes to write it."""
     left_s = deadline - time.perf_counter()
     return left_s > 0 and 2 * int(keep.sum()) * _WRITING_S < left_s
-
-
-def _weakest_bound(cost_ms: Floats, first: Ints) -> float:
-    """Any answer that places as many calls as this pays at least the cheapest of their kind."""
-    count = int((first >= 0).sum())
-    return float(np.sort(cost_ms.min(axis=1))[:count].sum())

@@ -80,7 +80,8 @@ class Bounded:
 
     def core(self, pairs: float) -> NDArray[np.bool_]:
         """The so many ``pairs`` of least reduced cost, and those that are known."""
-        reduced = self.charged_ms - self.charged_ms.min(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # calls that may run nowhere have no pair to keep
+            reduced = self.charged_ms - self.charged_ms.min(axis=1, keepdims=True)
         reduced[~self.keep] = math.inf
         nth = min(int(pairs), reduced.size) - 1
         core: NDArray[np.bool_] = self.keep & (

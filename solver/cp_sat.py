@@ -6,13 +6,15 @@ pairs that one call alone may not use, so what is left to constrain is what call
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.cp_constraints import may_run, nodes_hold, runs_once
+from solver.cp_constraints import Kinds, may_run, nodes_hold, row_holds, runs_once
 from solver.model import Model
+from solver.rules import Row
 from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
 
@@ -25,12 +27,14 @@ class Contention:
         cost_ms: shape (calls, nodes); inf where the pair is not allowed.
         memory_need, memory_have: per call, per node, in one unit.
         slots_have: per node.
+        rows: rules between calls.
     """
 
     cost_ms: Floats
     memory_need: Ints
     memory_have: Ints
     slots_have: Ints
+    rows: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def most_calls(problem: Contention, first: Ints, limit_s: float) -> tuple[Ints, 
     one_node_at_most(model, call)
     memory_within(model, call, node, problem)
     slots_within(model, node, problem)
+    rules_hold(model, call, node, problem)
     model.minimise(range(len(call)), np.full(len(call), -1))
     model.hint(range(len(call)), (first[call] == node).astype(np.int64))
     found = model.solve(limit_s)
@@ -75,6 +80,7 @@ def least_cost(
         as_many_as(model, len(call), count)
     memory_within(model, call, node, problem)
     slots_within(model, node, problem)
+    rules_hold(model, call, node, problem)
     # What every answer pays is no choice: leaving it out lets the rest be scaled finer.
     least = (
         np.where(keep, problem.cost_ms, np.inf).min(axis=1) if everyone else np.zeros(len(first))
@@ -123,6 +129,14 @@ def slots_within(model: Model, node: Ints, problem: Contention) -> None:
         have = int(problem.slots_have[node[pairs[0]]])
         if len(pairs) > have:
             nodes_hold(model, pairs, np.ones(len(pairs), np.int64), have)
+
+
+def rules_hold(model: Model, call: Ints, node: Ints, problem: Contention) -> None:
+    """Anti-affinity, spread and shared budgets."""
+    at = dict(zip(zip(call.tolist(), node.tolist(), strict=True), range(len(call)), strict=True))
+    kinds = Kinds(model, asked=False)
+    for row in problem.rows:
+        row_holds(model, kinds, row, lambda c, n: at.get((c, n)))
 
 
 def _pairs(problem: Contention, keep: NDArray[np.bool_]) -> tuple[Model, Ints, Ints]:

@@ -21,6 +21,7 @@ from solver.board import Board
 from solver.callspec import CallSpec
 from solver.filters import allowance
 from solver.problem import Objective, Problem
+from solver.ruled_assign import assign_ruled
 from solver.ruled_first import place_alone_first
 from solver.rules import Row, rows_of
 from solver.table import Floats, NodeTable
@@ -98,6 +99,9 @@ class Rules:
 
 def sum_within(board: Board, rules: Rules, deadline: float, gap: float) -> Outcome:
     """As many calls as possible, then the objectives; ``deadline`` as ``perf_counter`` has it."""
+    if not board.order.edges and rules.rows and not rules.objectives:
+        # Alone, filters have looked at deadlines.
+        return assign_ruled(board.alone_ms, board.resources, rules.rows, deadline, gap)
     if board.order.edges:
         relaxed = place_tied(board, deadline, gap)
     else:
@@ -144,7 +148,7 @@ def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: 
     floor = relaxed.bound_ms if same else 0.0
     total = board.total_ms(node)
     proven = proven and most and whole
-    bound = max(floor, bound) if most and whole else floor
+    bound = max(floor, bound) if whole else floor
     return Outcome(node, proven, total if proven else min(bound, total), "cp_sat")
 
 

@@ -151,7 +151,7 @@ def _search(
     schedule, proven, bound = _in_turn(model, rules, known, deadline, gap)
     proven = proven and most and model.whole
     floor = bounds.last_ms(calls) if count == len(calls) else 0.0
-    bound = max(floor, bound if most else 0.0)
+    bound = max(floor, bound)
     last = schedule.last_ms()
     return Outcome(schedule.node, proven, last if proven else min(bound, last), "cp_sat"), schedule
 

@@ -219,7 +219,7 @@ def _search(
     model.hint(first)
     found = model.solve(deadline, gap)
     floor = math.fsum(best.bound_ms for best in alone.values()) if everyone else 0.0
-    bound = max((found.bound - model.rounding) / scale, floor) if most and whole else floor
+    bound = max((found.bound - model.rounding) / scale, floor) if whole else floor
     if found.values is None:
         return Outcome(first, False, min(bound, board.total_ms(first)), "cp_sat")
     node = model.assignment(found.values)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from solver import ProblemError, parse_problem, place
 from tests.solver import oracle
-from tests.solver.strategies import examples, problems
+from tests.solver.strategies import examples, problems, ruled
 
 
 def crowd(calls, nodes, shape, mode, limit_s, *, rules):
@@ -70,7 +70,15 @@ def test_whatever_the_time_the_answer_breaks_nothing(shape, mode, limit_s, rules
 
 
 @examples(150)
-@given(problems(most_nodes=3, most_calls=4), st.sampled_from([0, 0.003]))
+@given(
+    st.one_of(
+        problems(most_nodes=3, most_calls=4),
+        problems(most_nodes=3, most_calls=4, tied=True),
+        ruled(most_calls=4),
+        ruled(most_calls=4, tied=True),
+    ),
+    st.sampled_from([0, 0.003, 0.02]),
+)
 def test_what_is_said_in_a_hurry_is_true(problem, limit_s):
     answer = place(parse_problem(problem | {"time_limit_s": limit_s})).to_json()
     most, least = oracle.best(problem)

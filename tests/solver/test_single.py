@@ -1,6 +1,7 @@
 """One call over a living table: heartbeats, new nodes, departures, refusals."""
 
 import dataclasses
+import tracemalloc
 
 import pytest
 
@@ -252,3 +253,26 @@ def test_exported_names_are_pinned():
         "place_batch",
         "place_one",
     ]
+
+
+def test_placing_a_call_between_heartbeats_allocates_no_array():
+    table = NodeTable(
+        Node(id=f"n{k}", memory_mib=512, slots=2, backends=frozenset({"wasm"})) for k in range(1000)
+    )
+    for k in range(1, 1000):
+        table.link("n0", f"n{k}", rtt_ms=1 + k % 7, mbit_s=100)
+    profile = Profile(table, {f"n{k}": 5.0 + k % 11 for k in range(1000)})
+    call = CallSpec(origin="n0", profile=profile, input_kib=3, memory_mib=32, backend=("wasm",))
+    place_one(table, call)
+    tracemalloc.start()
+    try:
+        for k in range(20):
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            table.update(f"n{k}", queue_ms=float(k), memory_mib=400, slots=1)
+            placed = place_one(table, call)
+            _, peak = tracemalloc.get_traced_memory()
+            assert isinstance(placed, Placed)
+            assert peak - before < table.queue_ms.nbytes
+    finally:
+        tracemalloc.stop()
