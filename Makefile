@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lint types imports protos wasm bench lock clean
+.PHONY: help demo test test-all check lint types imports protos wasm wheel-riscv64 bench lock clean
 
 help: ## list these commands
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real placements
 	@$(BIN)/sanderling demo
@@ -42,6 +42,9 @@ protos-check: $(VENV)/.dev
 
 wasm: $(VENV)/.run ## rebuild the Wasm tool servers (rustup target, or a Debian chroot)
 	$(BIN)/python -m wasm_tools build
+
+wheel-riscv64: $(VENV)/.run ## cross-build wasmtime for riscv64 into dist/ (root on Debian; once, 15 minutes)
+	$(BIN)/python -m edge_agent.boards wheel --out dist
 
 bench: $(VENV)/.dev ## the benchmarks, each against its alternative in the same run
 	$(BIN)/python -m pytest bench --benchmark-only

@@ -72,4 +72,22 @@ if ! command -v mmdebstrap >/dev/null && ! rustup target list --installed 2>/dev
         say "no wasm32-wasip1 target, and no root to make a chroot: the rebuild test will skip"
     fi
 fi
+
+# Boards of other instruction sets, under QEMU. Each is made once, in a cache of its own.
+venv=$PWD/${VENV:-.venv}/bin/python
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    say "no root on Debian to make boards: the tests on aarch64 and riscv64 will skip"
+elif [ -x "$venv" ]; then
+    board_packages="mmdebstrap qemu-user-static"
+    # shellcheck disable=SC2086  # a list of words
+    install_qemu() { apt-get update -qq && apt-get install -y -qq --no-install-recommends $board_packages; }
+    command -v qemu-riscv64-static >/dev/null && command -v mmdebstrap >/dev/null || once qemu "$board_packages" install_qemu
+    # Bounded, though the engine for riscv64 takes a quarter of an hour to build on two quiet
+    # cores. What was built until then is kept, and the next run goes on from there.
+    for board in aarch64:600 riscv64:2700; do
+        say "making the ${board%:*} board, if it isn't there"
+        timeout "${board#*:}" "$venv" -m edge_agent.boards rootfs "${board%:*}" >/dev/null ||
+            say "no ${board%:*} board; its tests will skip"
+    done
+fi
 exit 0
