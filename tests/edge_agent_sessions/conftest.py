@@ -4,9 +4,10 @@ import pytest
 
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.running import Running
-from edge_agent.engine.runtime import WasmEngine
+from tests.edge_agent import engines
 from tests.edge_agent.modules import RESULT, module, packed
 
+engine = engines.engine  # the fixture
 ANSWER = (RESULT % "0").encode()
 DIGIT_AT = 1024 + ANSWER.index(b'"0"') + 1
 
@@ -43,13 +44,6 @@ class Counter:
 
     def note(self, session):
         return self.send(session).session
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = WasmEngine(tmp_path / "cache", concurrency=2)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

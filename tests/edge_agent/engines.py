@@ -1,0 +1,28 @@
+"""The engine as a fixture, for every test that runs modules in it."""
+
+import pytest
+
+from edge_agent.engine.limits import Limits
+from edge_agent.engine.running import Running
+from edge_agent.engine.runtime import WasmEngine
+from edge_agent.jsonrpc import make_call
+
+MESSAGE = make_call("t", b"{}")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = WasmEngine(tmp_path / "cache", concurrency=4)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def send(engine):
+    """Send a message to a module under limits; the answer, or the error that it raises."""
+
+    def send(module, message=MESSAGE, mounts=(), **limits):
+        loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+        return engine.send(loaded, message, Running(Limits(**limits), mounts))
+
+    return send
