@@ -65,8 +65,10 @@ def make(root: Path, suite: str, packages: Sequence[str], options: Sequence[str]
     partial = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
         included = f"--include={','.join(packages)}"
+        # What mmdebstrap mounts meanwhile must not outlive it either.
+        apart = ("unshare", "--mount", "--propagation", "private")
         quietly(
-            ["mmdebstrap", "--quiet", *options, included, suite, str(partial)],
+            [*apart, "mmdebstrap", "--quiet", *options, included, suite, str(partial)],
             f"making {root.name} of Debian's packages",
         )
         partial.chmod(0o755)

@@ -7,7 +7,6 @@ is seen outside, and nothing is left behind.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -55,9 +54,8 @@ def command(
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that a program on a board gets."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("SANDERLING_")}
-    return kept | {
+    """Return the variables that a program on a board gets: none of the host's."""
+    return {
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -87,7 +85,7 @@ def _registration(board: Board) -> str:
 
 _UNSHARE: Final = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private")
 # $1 the registration, $2 the root, then pairs of an outer and an inner path up to "--"; the
-# rest is the program. What is bound is not to be written to, but for what tests and users name.
+# rest is the program.
 _ENTER: Final = """
 set -e
 registration=$1; root=$2; shift 2
