@@ -72,10 +72,14 @@ class Scene:
     running: Running
     helper: component.Instance
     http: Any = None
+    bodies: Any = None  # of answers, where the component may send requests
+    body_helper: component.Instance | None = None
 
     def resource(self, store: Any, name: str, *arguments: int) -> Any:
-        """Return a resource of the engine's WASI from the helper."""
+        """Return a resource of the engine's WASI from a helper."""
         function = self.helper.get_func(store, name)
+        if function is None and self.body_helper is not None:
+            function = self.body_helper.get_func(store, name)
         if function is None:
             raise wasmtime.WasmtimeError(f"the helper has no {name}")
         return function(store, *arguments)

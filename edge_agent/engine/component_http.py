@@ -3,14 +3,14 @@
 The engine's Python API can run such a component but not hand it a request, so the
 requests, responses and bodies here are our own. Their streams are the engine's: a
 request is read from the standard input of the store, and a response is written to
-its standard output. Outgoing HTTP is not offered.
+its standard output. For the component's own requests see `component_outgoing`.
 
 Interface: https://github.com/WebAssembly/wasi-http/blob/v0.2.4/wit/types.wit
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,6 +19,17 @@ from wasmtime import component
 from wasmtime.component import ResourceAny, ResourceHost, ResourceType, Variant
 
 from edge_agent.engine.component_host import scene
+from edge_agent.engine.component_outgoing import (
+    FUNCTIONS,
+    HANDLER_FUNCTIONS,
+    OUTGOING_HANDLER,
+    RESOURCES,
+    AnswerBody,
+    RequestBody,
+    begin_body,
+    body_stream,
+    end_body,
+)
 from edge_agent.engine.conversation import HANDSHAKE_VERSION, Conversation
 from edge_agent.errors import BadAnswer, ModuleRejected, OutputTooLarge
 
@@ -32,6 +43,7 @@ _RESOURCES: Final = (
     "outgoing-response",
     "outgoing-body",
     "response-outparam",
+    *RESOURCES,
 )
 _TAGS: Final = {name: 7001 + index for index, name in enumerate(_RESOURCES)}
 _TAGS["headers"] = _TAGS["trailers"] = _TAGS["fields"]
@@ -86,19 +98,62 @@ class HttpSink:
         return bytes(self._body)
 
 
-class Exchange:
+class Resources:
+    """The resources of ``wasi:http`` that a component holds, by number."""
+
+    def __init__(self) -> None:
+        self.store: Any = None  # of the host function that runs now
+        self._held: dict[int, Any] = {}
+        self._next = 1
+        self._header_bytes = 0
+
+    def own(self, kind: str, value: Any) -> ResourceHost:
+        """Return a new resource for the component, which stands for ``value``.
+
+        Raises:
+            wasmtime.WasmtimeError: it holds too many.
+        """
+        if len(self._held) >= _MOST_RESOURCES:
+            raise wasmtime.WasmtimeError("the component holds too many HTTP resources")
+        number, self._next = self._next, self._next + 1
+        self._held[number] = value
+        return ResourceHost.own(number, _TAGS[kind])
+
+    def find(self, number: int) -> Any:
+        """Return what a resource of the component stands for."""
+        return self._held.get(number)
+
+    def drop(self, number: int) -> None:
+        """Forget a resource."""
+        value = self._held.pop(number, None)
+        if isinstance(value, RequestBody):
+            end_body(value)
+
+    def take(self, number: int) -> Any:
+        """Return what a resource stands for, which the component has given away."""
+        return self._held.pop(number, None)
+
+    def count_header(self, name: str, value: bytes) -> None:
+        """Bound what headers may take.
+
+        Raises:
+            wasmtime.WasmtimeError: it is too much.
+        """
+        self._header_bytes += len(name) + len(value) + 32
+        if self._header_bytes > _MOST_HEADER_BYTES:
+            raise wasmtime.WasmtimeError("the component's headers are too large")
+
+
+class Exchange(Resources):
     """One request to a component and its response. ``path`` is where it is sent."""
 
     def __init__(self, conversation: Conversation, sink: HttpSink, path: str) -> None:
+        super().__init__()
         self.path = path
         self.sink = sink
         self.status: int | None = None
         self.headers: list[tuple[str, bytes]] = []
-        self.store: Any = None  # of the host function that runs now
         self._conversation = conversation
-        self._held: dict[int, Any] = {}
-        self._next = 1
-        self._header_bytes = 0
 
     def run(self, store: Any, function: component.Func) -> bytes:
         """Let the component answer, and return its JSON-RPC answer.
@@ -140,57 +195,25 @@ class Exchange:
         }
         return [(name, value.encode()) for name, value in headers.items()]
 
-    # ---- what the component holds
-
-    def own(self, kind: str, value: Any) -> ResourceHost:
-        """Return a new resource for the component, which stands for ``value``.
-
-        Raises:
-            wasmtime.WasmtimeError: it holds too many.
-        """
-        if len(self._held) >= _MOST_RESOURCES:
-            raise wasmtime.WasmtimeError("the component holds too many HTTP resources")
-        number, self._next = self._next, self._next + 1
-        self._held[number] = value
-        return ResourceHost.own(number, _TAGS[kind])
-
-    def find(self, number: int) -> Any:
-        """Return what a resource of the component stands for."""
-        return self._held.get(number)
-
-    def drop(self, number: int) -> None:
-        """Forget a resource."""
-        self._held.pop(number, None)
-
-    def take(self, number: int) -> Any:
-        """Return what a resource stands for, which the component has given away."""
-        return self._held.pop(number, None)
-
-    def count_header(self, name: str, value: bytes) -> None:
-        """Bound what headers may take.
-
-        Raises:
-            wasmtime.WasmtimeError: it is too much.
-        """
-        self._header_bytes += len(name) + len(value) + 32
-        if self._header_bytes > _MOST_HEADER_BYTES:
-            raise wasmtime.WasmtimeError("the component's headers are too large")
-
 
 def define_others(
     linker: component.Linker, engine: wasmtime.Engine, name: str, imported: Any
 ) -> None:
     """Define what a component imports under a full name.
 
-    Of ``wasi:http/types`` that is the part above. Everything else, such as outgoing
-    HTTP, is there to be linked, and ends the call when it is used.
+    Of ``wasi:http`` that is the part above and outgoing requests. Everything else is there
+    to be linked, and ends the call when it is used.
 
     Raises:
         ModuleRejected: it is no interface.
     """
     if not isinstance(imported, component.ComponentInstanceType):
         raise ModuleRejected(f"component imports {name}, which this agent does not offer")
-    functions = _FUNCTIONS if name.startswith(HTTP_TYPES) else {}
+    functions: Mapping[str, Callable[..., Any]] = {}
+    if name.startswith(HTTP_TYPES):
+        functions = _FUNCTIONS | FUNCTIONS
+    elif name.startswith(OUTGOING_HANDLER):
+        functions = HANDLER_FUNCTIONS
     with linker.root() as root, root.add_instance(name) as instance:
         for export, found in imported.exports(engine).items():
             kind = found.ty
@@ -227,11 +250,8 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(store: Any, *arguments: Any) -> Any:
         exchange = scene().http
-        if exchange is None:
-            raise wasmtime.WasmtimeError(
-                "it sends HTTP requests by wasi:http, which an agent does not do for components; "
-                "use a core module, which asks sanderling_host.http"
-            )
+        if exchange is None or not scene().running.count_host_call():
+            raise wasmtime.WasmtimeError("the call is over")
         try:
             # Also of those that nobody asks about: what was lent is so given back.
             held = [_number_of(store, argument) for argument in arguments]
@@ -304,7 +324,10 @@ def _request_headers(exchange: Exchange, _request: Any) -> Any:
     return exchange.own("fields", exchange.request_headers())
 
 
-def _body_stream(exchange: Exchange, _body: Any) -> Any:
+def _body_stream(exchange: Exchange, body: Any) -> Any:
+    held = exchange.find(body)
+    if isinstance(held, AnswerBody):
+        return body_stream(exchange, held)
     return scene().resource(exchange.store, "stdin")
 
 
@@ -339,13 +362,19 @@ def _outparam_set(exchange: Exchange, outparam: Any, response: Any) -> None:
     exchange.status, exchange.headers = sent["status"], sent["headers"]
 
 
-def _outgoing_write(exchange: Exchange, _body: Any) -> Any:
+def _outgoing_write(exchange: Exchange, body: Any) -> Any:
+    held = exchange.find(body)
+    if isinstance(held, RequestBody):
+        return begin_body(exchange, held)
     return scene().resource(exchange.store, "stdout")
 
 
 def _outgoing_finish(exchange: Exchange, body: Any, _trailers: Any) -> None:
-    exchange.take(body)
-    exchange.sink.finish()
+    held = exchange.take(body)
+    if isinstance(held, RequestBody):
+        end_body(held)
+    else:
+        exchange.sink.finish()
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {

@@ -8,7 +8,6 @@ of components take for granted. Limits, mounts and stopping are those of all mod
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,8 +34,16 @@ from edge_agent.engine.component_http import (
     PATHS,
     Exchange,
     HttpSink,
+    Resources,
     WrongPath,
     define_others,
+)
+from edge_agent.engine.component_outgoing import HELPER as BODY_HELPER
+from edge_agent.engine.component_outgoing import (
+    OUTGOING_HANDLER,
+    PREOPENS,
+    Bodies,
+    define_directories,
 )
 from edge_agent.engine.conversation import Conversation, Output
 from edge_agent.engine.running import Running
@@ -70,6 +77,7 @@ class LoadedComponent:
     entry: ExportIndex
     is_http: bool
     memories: int
+    sends: bool = False  # HTTP requests
 
 
 class Components:
@@ -85,6 +93,7 @@ class Components:
         if cache_directory is not None:
             self._cache = ModuleCache(cache_directory, f"{engine_id}{_KEY}", cache_bytes)
         self._helper = Component(self.engine, HELPER)
+        self._body_helper: Component | None = None
         self._plain = Linker(self.engine)
         self._plain.add_wasip2()
 
@@ -133,15 +142,19 @@ class Components:
         linker = Linker(self.engine)
         linker.allow_shadowing = True
         linker.add_wasip2()
-        for name, imported in compiled.type.imports(self.engine).items():
+        imports = dict(compiled.type.imports(self.engine))
+        sends = any(name.partition(_SEPARATOR)[0] == OUTGOING_HANDLER for name in imports)
+        for name, imported in imports.items():
             interface = name.partition(_SEPARATOR)[0]
             if interface == CLOCK:
                 define_clock(linker, name)
+            elif interface == PREOPENS and sends:
+                define_directories(linker, name)
             elif interface == STDOUT and is_http:
                 define_log(linker, name)
             elif interface == HTTP_TYPES or interface.partition("/")[0] not in _WASI:
                 define_others(linker, self.engine, name, imported.ty)
-        return LoadedComponent(digest, compiled, linker, entry, is_http, memories)
+        return LoadedComponent(digest, compiled, linker, entry, is_http, memories, sends)
 
     def send(
         self, loaded: LoadedComponent, message: bytes, running: Running, watchdog: Watchdog
@@ -179,37 +192,53 @@ class Components:
 
         limit = running.limits.output_bytes
         sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
-        guest = native.Guest(self.engine, running, native.Shape.of_component(loaded.memories))
+        shape = native.Shape.of_component(loaded.memories, helpers=int(loaded.sends))
+        guest = native.Guest(self.engine, running, shape)
+        bodies = Bodies() if loaded.sends else None
         try:
-            store, function = self._instantiate(guest, loaded, conversation, sink.feed, running)
+            store, function = self._instantiate(
+                guest, loaded, native.Streams(conversation.input, sink.feed), running, bodies
+            )
             ready = time.perf_counter()
             if isinstance(sink, HttpSink):
                 exchange = scene().http = Exchange(conversation, sink, path)
                 data = exchange.run(store, function)
             else:
+                scene().http = Resources()
                 data = _run(store, function, sink)
             took = time.perf_counter()
         finally:
             set_scene(None)
             guest.close()
+            if bodies is not None:
+                bodies.close()
         stderr = running.stderr.decode(errors="replace")
         return Answer(data, 0, (ready - begun) * 1000, (took - ready) * 1000, stderr)
+
+    def _helper_of_bodies(self) -> Component:
+        if self._body_helper is None:
+            self._body_helper = Component(self.engine, BODY_HELPER)
+        return self._body_helper
 
     def _instantiate(
         self,
         guest: native.Guest,
         loaded: LoadedComponent,
-        conversation: Conversation,
-        feed: Callable[[bytes], None],
+        streams: native.Streams,
         running: Running,
+        bodies: Bodies | None,
     ) -> tuple[Any, Func]:
         """Make an instance; return its store and the function that runs it."""
         try:
-            guest.set_wasi(running.mounts, native.Streams(conversation.input, feed), running.env)
+            mounts = [*running.mounts, *([bodies.mount] if bodies is not None else [])]
+            guest.set_wasi(mounts, streams, running.env)
         except OSError as error:
             raise CallFailed(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()
-        set_scene(Scene(running, self._plain.instantiate(store, self._helper)))
+        played = Scene(running, self._plain.instantiate(store, self._helper), bodies=bodies)
+        if bodies is not None:
+            played.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
+        set_scene(played)
         instance = loaded.linker.instantiate(store, loaded.compiled)
         function = instance.get_func(store, loaded.entry)
         if function is None:

@@ -179,7 +179,9 @@ def _take_stderr(number: int, address: int, size: int) -> int:
     The engine calls this on a thread of its own, so the guest goes by number.
     """
     running = _writers.get(number)
-    if running is not None and address:
+    if running is not None and address and running.capture is not None:
+        running.capture(ctypes.string_at(address, size))
+    elif running is not None and address:
         running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)), size)
     return size
 
@@ -262,11 +264,18 @@ class Shape:
     memories: int
     tables: int
     table_elements: int
+    helpers: int = 0  # small memories of the agent's own beside them
 
     @classmethod
-    def of_component(cls, memories: int) -> Shape:
+    def of_component(cls, memories: int, helpers: int = 0) -> Shape:
         """Return the bounds of a component with that many memories."""
-        return cls(instances=300, memories=memories, tables=100, table_elements=TABLE_ELEMENTS * 4)
+        return cls(
+            instances=300,
+            memories=memories,
+            tables=100,
+            table_elements=TABLE_ELEMENTS * 4,
+            helpers=helpers,
+        )
 
 
 # One memory, so that the limit of one is the limit of all; the second instance is its gate.
@@ -352,7 +361,7 @@ class Guest:
             min(limits.table_elements, shape.table_elements),
             shape.instances,
             shape.tables,
-            shape.memories,
+            shape.memories + shape.helpers,
         )
         _set_epoch_deadline(self._context, 1)
         _writers[self._number] = running

@@ -37,6 +37,7 @@ class Running:
         "_lock",
         "_logged_bytes",
         "_wake",
+        "capture",
         "clock_zero",
         "deadline",
         "denied",
@@ -70,6 +71,8 @@ class Running:
         self.guest: Guest | None = None  # the instance that works for the call
         self.interrupt: Callable[[], None] = _nothing  # has the guest see that it is stopped
         self.stderr = bytearray()
+        # Takes what is written on standard error in its place, for as long as it is set.
+        self.capture: Callable[[bytes], None] | None = None
         self._host_calls = 0
         self._logged_bytes = 0
         self._event: threading.Event | None = None
