@@ -3,7 +3,8 @@
     python -m bench.agent_footprint [--json] [--starts N] [--python PYTHON]
 
 start    from the spawn of `edge-agent run` to its ready line, attached to a real dispatcher;
-         for the process, from the spawn of mcp-server-time to its answer to the first call
+         for the process, from the spawn of mcp-server-time to its answer to the first call;
+         `of a core` is the processor time in it, which a busy machine does not change
 rss      resident memory, in which pages shared with other processes count whole
 pss      the same, in which a page that N processes share counts as 1/N
 uss      what would be free if the process ended
@@ -34,6 +35,7 @@ from wasm_tools import manifest
 
 COLUMNS: Columns = {
     "start_ms": ("start ms", ".0f"),
+    "start_cpu_ms": ("of a core", ".0f"),
     "rss_mib": ("rss MiB", ".1f"),
     "pss_mib": ("pss MiB", ".1f"),
     "uss_mib": ("uss MiB", ".1f"),
@@ -49,11 +51,13 @@ def memory(pid: int) -> Row:
     return {f"{kind}_mib": getattr(found, kind) / 2**20 for kind in ("rss", "pss", "uss")}
 
 
-def agent_start_ms(served: Dispatcher, cache: Path, python: str) -> float:
-    """One start with the modules in ``cache``, to the ready line."""
+def agent_start_ms(served: Dispatcher, cache: Path, python: str) -> tuple[float, float]:
+    """One start with the modules in ``cache``, to the ready line: by the clock, and of a core."""
     begun = time.perf_counter()
-    with agent(served, cache, python):
-        return (time.perf_counter() - begun) * 1000
+    with agent(served, cache, python) as process:
+        took = time.perf_counter() - begun
+        used = psutil.Process(process.pid).cpu_times()
+        return took * 1000, (used.user + used.system) * 1000
 
 
 def measure_agent(starts: int, python: str) -> Row:
@@ -66,7 +70,8 @@ def measure_agent(starts: int, python: str) -> Row:
         with agent(served, Path(cache), python) as process:
             await_warm(served, servers)
             time.sleep(IDLE_S)
-            return {"start_ms": statistics.median(times), **memory(process.pid)}
+            start_ms, cpu_ms = (statistics.median(one) for one in zip(*times, strict=True))
+            return {"start_ms": start_ms, "start_cpu_ms": cpu_ms, **memory(process.pid)}
 
 
 def measure_process(starts: int) -> Row:
