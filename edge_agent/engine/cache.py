@@ -8,7 +8,9 @@ identity, since reading a mapped file again would cost more than the call.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hmac
 import logging
 import os
@@ -16,6 +18,8 @@ import secrets
 import stat
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +28,9 @@ from edge_agent.errors import ConfigError
 
 DEFAULT_CACHE_BYTES: Final = 512 * MIB
 _KEY_BYTES: Final = 32
+_PRIVATE_FILE: Final = 0o600
+_PATIENCE_S: Final = 60.0
+_POLL_S: Final = 0.02
 #: What a disk says that takes nothing more: an agent runs without it.
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _log = logging.getLogger(__name__)
@@ -110,6 +117,28 @@ class ModuleCache:
         except OSError as error:
             _log.warning("module cache: %s is not kept: %s", digest[:12], error.strerror)
 
+    @contextlib.contextmanager
+    def alone(self, digest: str) -> Iterator[None]:
+        """Keep other processes from compiling the same module meanwhile.
+
+        The agents of one machine are told of the same modules at the same moment. Whoever holds
+        the lock for very long is not waited for: then the module is compiled twice.
+        """
+        try:
+            lock = os.open(
+                self._directory / f".lock-{digest[:1]}", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE
+            )
+        except OSError:
+            yield
+            return
+        try:
+            until_s = time.monotonic() + _PATIENCE_S
+            while not _locked(lock) and time.monotonic() < until_s:
+                time.sleep(_POLL_S)
+            yield
+        finally:
+            os.close(lock)
+
     def discard(self, digest: str) -> None:
         """Forget a compiled module."""
         self._verified.pop(digest, None)
@@ -154,6 +183,14 @@ class ModuleCache:
             path.with_suffix(".tag").unlink(missing_ok=True)
             self._verified.pop(path.stem, None)
             total -= size
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _identity(path: Path) -> _Identity:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -204,6 +205,14 @@ class ModuleStore:
             return None
 
     def _compiled(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
+        with self.cache.alone(digest) if self.cache else nullcontext():
+            for kind in Kind:  # another process may have done it since we looked
+                found = self._from_disk(digest + kind.value)
+                if found is not None:
+                    return found, kind
+            return self._compiled_anew(digest, wasm)
+
+    def _compiled_anew(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
         try:
             kind, compiled = self._compile(wasm)
         except ModuleRejected as error:

@@ -6,11 +6,14 @@ import os
 import shutil
 import stat
 import threading
+import time
+from functools import partial
 
 import pytest
 
 from edge_agent.engine import files, runtime
 from edge_agent.engine.cache import ModuleCache
+from edge_agent.engine.compiler import compile_here
 from edge_agent.engine.modules import LOADED_MODULES
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
@@ -250,6 +253,38 @@ def test_file_changed_while_the_agent_runs_is_checked_again(engine, tmp_path):
 
     engine.modules.get(module.digest, source)
     assert asked
+
+
+def test_two_agents_of_one_machine_compile_a_module_once(tmp_path):
+    module = saying("hello")
+    compiled = []
+
+    def slowly(wasm, **more):
+        compiled.append(wasm)
+        time.sleep(0.2)
+        return compile_here(wasm, **more)
+
+    engines = [WasmEngine(tmp_path / "cache", 1) for _ in range(3)]
+    for engine in engines:
+        engine.modules._compile = partial(slowly, space=engine.space)
+    gets = [
+        threading.Thread(target=engine.modules.get, args=(module.digest, lambda: module.wasm))
+        for engine in engines
+    ]
+    for get in gets:
+        get.start()
+    for get in gets:
+        get.join()
+    assert compiled == [module.wasm]
+    assert all(engine.modules.loaded() == [module.digest] for engine in engines)
+
+
+def test_a_process_that_keeps_the_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_agent.engine.cache._PATIENCE_S", 0.1)
+    module = saying("hello")
+    engine = WasmEngine(tmp_path / "cache", 1)
+    with engine.modules.cache.alone(module.digest):
+        assert engine.modules.get(module.digest, lambda: module.wasm)[1]
 
 
 def test_one_module_cannot_pose_as_another(tmp_path):
