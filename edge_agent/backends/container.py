@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.backends.keeping import Command
-from edge_agent.backends.process import limits_of
 from edge_agent.backends.settings import PASSED, ServerTable
 from edge_agent.mounts import Mount
 
@@ -27,10 +27,17 @@ _ENTER: Final = (
     "umount /sys/fs/cgroup/unified 2>/dev/null; "
     'exec crun --root "$1/state" --cgroup-manager=disabled run --bundle "$1" "$2"'
 )
+_UNIFIED: Final = "/sys/fs/cgroup/unified"
+_HIDE_UNIFIED: Final = (
+    *("unshare", "--mount", "sh", "-c"),
+    f'umount {_UNIFIED} 2>/dev/null; exec "$@"',
+    "enter",
+)
 _NAMESPACES: Final = ("pid", "ipc", "uts", "mount")
 _OWN: Final = ("PATH", "HOME", "TMPDIR", "SHELL", "USER", "LOGNAME")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NAME_BYTES: Final = 4
+_PROCESSES: Final = 32_768  # podman lowers its own limit to this, and can give no more
 
 
 def missing(table: ServerTable) -> str:
@@ -57,7 +64,7 @@ class Bundles:
         environment = {key: value for key, value in os.environ.items() if key in PASSED}
         if table.image:
             argv = _podman(table, mounts, name)
-            return Command(argv, {**environment, **table.environment()}, "/", limits_of(table))
+            return Command(argv, {**environment, **table.environment()}, "/", ())
         self._root = self._root or tempfile.mkdtemp(prefix="sanderling-bundles-")
         bundle = Path(self._root) / name
         bundle.mkdir()
@@ -79,15 +86,40 @@ def _inside(table: ServerTable) -> dict[str, str]:
 
 
 def _podman(table: ServerTable, mounts: Sequence[Mount], name: str) -> list[str]:
-    argv = ["podman", "run", "--rm", "--interactive", "--init", "--read-only", "--name", name]
+    hybrid = os.geteuid() == 0 and Path(_UNIFIED).is_dir()
+    argv = [*_HIDE_UNIFIED, "podman", "--cgroup-manager", "cgroupfs"] if hybrid else ["podman"]
+    argv += ["run", "--rm", "--interactive", "--read-only", "--name", name]
+    if shutil.which("catatonit"):
+        argv.append("--init")
     argv += ["--network", "slirp4netns" if table.network else "none", "--pull", "missing"]
-    if table.limits.memory_mib is not None:
+    if hybrid:
+        argv += ["--cgroups", "disabled"]
+    elif table.limits.memory_mib is not None:
         argv += ["--memory", f"{table.limits.memory_mib}m"]
+    for limit in _ulimits(table, data=hybrid):
+        argv += ["--ulimit", limit]
     for mount in mounts:
         argv += ["--volume", f"{mount.directory}:{mount.path}:{'ro' if mount.readonly else 'rw'}"]
     for key in (*table.pass_env, *table.env):
         argv += ["--env", key]  # by name: a command line is anyone's to read
     return [*argv, table.image, *table.command]
+
+
+def _ulimits(table: ServerTable, *, data: bool) -> Iterator[str]:
+    """The limits of a container's processes; all are named, since podman's own are over root's.
+
+    ``data`` says that memory has to be bounded like this, for want of a cgroup.
+    """
+    limits = table.limits
+    yield f"nofile={limits.open_files}:{limits.open_files}"
+    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = _PROCESSES if most == resource.RLIM_INFINITY else min(most, _PROCESSES)
+    yield f"nproc={most}:{most}"
+    yield "core=0:0"
+    if limits.cpu_s is not None:
+        yield f"cpu={limits.cpu_s}:{limits.cpu_s}"
+    if data and limits.memory_mib is not None:
+        yield f"data={limits.memory_mib << 20}:{limits.memory_mib << 20}"
 
 
 def _config(table: ServerTable, mounts: Sequence[Mount]) -> dict[str, Any]:

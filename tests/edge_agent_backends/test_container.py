@@ -1,4 +1,4 @@
-"""A server in a crun container; its root is made of this machine's own programs."""
+"""A server in a container of crun or podman; its root is made of this machine's own programs."""
 
 import json
 import signal
@@ -14,6 +14,7 @@ from edge_agent.backends.settings import ServerTable
 from edge_agent.mounts import Mount
 from edge_agent.tables import read
 from tests.edge_agent_backends.conftest import PROGRAMS, Agent, is_alive, kill, wait_for
+from tests.edge_agent_backends.oci import make_image
 
 
 @pytest.fixture
@@ -32,14 +33,25 @@ def server(**keys):
     return read(ServerTable, keys)
 
 
-@pytest.fixture
-def boxed(rootfs, tmp_path):
+@pytest.fixture(params=["rootfs", "image"])
+def boxed(request, rootfs, tmp_path):
     """The servers of an agent whose one server is in a container."""
+    if request.param == "rootfs":
+        keys = {"rootfs": str(rootfs)}
+    else:
+        # A store of its own, which needs no file system that can be laid over another.
+        (tmp_path / "storage.conf").write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/store"\n'
+            f'runroot = "{tmp_path}/run"\n'
+        )
+        env = {"CONTAINERS_STORAGE_CONF": str(tmp_path / "storage.conf")}
+        keys = {"image": make_image(tmp_path / "image"), "env": env}
     table = server(
         name="rude",
-        rootfs=str(rootfs),
         command=[sys.executable, "-S", "/programs/rude_server.py"],
         limits={"open_files": 64},
+        start_s=60,
+        **keys,
     )
     lacking = container.missing(table) or cannot_run()
     if lacking:
@@ -78,13 +90,13 @@ def test_calls_limits_and_end(boxed):
 
 
 @pytest.mark.extended
-@pytest.mark.parametrize("whom", ["crun", "keeper"])
+@pytest.mark.parametrize("whom", ["starter", "keeper"])
 def test_nothing_is_left_of_a_container_whose_starter_is_killed(boxed, whom):
     boxed.call("rude", "echo", {}, backend="container")
     inside = in_the_box()
     child = boxed.servers._served[0]._live.channel.child.pid
     parent = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
-    kill(child if whom == "crun" else parent, signal.SIGKILL)
+    kill(child if whom == "starter" else parent, signal.SIGKILL)
     assert wait_for(lambda: not any(map(is_alive, inside)))
     assert boxed.text("rude", "echo", {"text": "again"}, backend="container") == "again"
 
