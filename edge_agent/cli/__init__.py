@@ -19,6 +19,11 @@ from edge_agent.errors import ConfigError, EdgeAgentError, TokenRefused
 
 __all__ = ["cli", "main"]
 
+_INSTALL = (
+    "install the agent with its packages, `pip install 'sanderling[agent]'`; "
+    "for riscv64 see docs/boards.md"
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -49,6 +54,8 @@ def main() -> NoReturn:
         code = _complain(str(error), USAGE)
     except EdgeAgentError as error:
         code = _complain(str(error), FAILED)
+    except ImportError as error:
+        code = _complain(f"no package {error.name} here: {_INSTALL}", FAILED)
     except (KeyboardInterrupt, click.Abort):
         code = _complain("interrupted", FAILED)
     except BrokenPipeError:
@@ -56,7 +63,10 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
-        code = _complain(f"unexpected {type(error).__name__}: {_one_line(str(error))}", FAILED)
+        # What PyPI has of wasmtime for other instruction sets holds no engine for them.
+        mend = f"; {_INSTALL}" if "unsupported architecture for wasmtime" in str(error) else ""
+        told = f"unexpected {type(error).__name__}: {_one_line(str(error))}{mend}"
+        code = _complain(told, FAILED)
     sys.exit(code if isinstance(code, int) else DONE)
 
 

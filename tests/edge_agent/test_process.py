@@ -159,6 +159,23 @@ def test_call_needs_no_grpc(environment, tmp_path):
     assert done.stdout.decode().splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    "lack",
+    [
+        "sys.modules['wasmtime'] = None",
+        "import platform; platform.machine = lambda: 'mips64'",  # as PyPI's wheel has it there
+    ],
+)
+def test_without_an_engine_one_line_tells_what_to_install(lack):
+    code = f"import sys; {lack}; sys.argv = ['edge-agent', 'capabilities']\n"
+    code += "from edge_agent.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert "wasmtime" in line
+    assert "docs/boards.md" in line
+
+
 def test_capabilities_are_json(run):
     done = run("capabilities", "--tier", "device", "--feature", "camera", "--slots", 3)
     report = json.loads(done.stdout)
