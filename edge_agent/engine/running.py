@@ -36,6 +36,7 @@ class Running:
         "_host_calls",
         "_lock",
         "_logged_bytes",
+        "_told",
         "_wake",
         "capture",
         "clock_zero",
@@ -77,6 +78,7 @@ class Running:
         self._logged_bytes = 0
         self._event: threading.Event | None = None
         self._wake: Callable[[], None] | None = None
+        self._told: threading.Event | None = None
         self._lock = threading.Lock()
 
     def restart_clock(self) -> None:
@@ -94,7 +96,16 @@ class Running:
                 self._event.set()
             if self._wake is not None:
                 self._wake()
+            if self._told is not None:
+                self._told.set()
             return True
+
+    def tell_stop(self, event: threading.Event) -> None:
+        """Have an event set when the call is stopped."""
+        with self._lock:
+            self._told = event
+            if self.stopped is not None:
+                event.set()
 
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:

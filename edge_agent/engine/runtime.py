@@ -17,6 +17,7 @@ import wasmtime
 from edge_agent.engine import native
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.answer import Answer
+from edge_agent.engine.apart import Apart
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
 from edge_agent.engine.compiler import compile_apart, compile_here
@@ -91,6 +92,7 @@ class WasmEngine:
         raise_limit()
         self.descriptors = Descriptors()
         self.gates = Gates(self.wasmtime_engine, linker, self.modules.own, self.descriptors)
+        self._apart = Apart()
         self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()
 
@@ -186,6 +188,10 @@ class WasmEngine:
     def _send_to_component(
         self, module: LoadedComponent, message: bytes, running: Running
     ) -> Answer:
+        work = partial(self._run_component, module, message, running)
+        return self._apart.run(work, running, _stopped)
+
+    def _run_component(self, module: LoadedComponent, message: bytes, running: Running) -> Answer:
         with on_this_thread(running):
             self.watchdog.watch(running)
             try:

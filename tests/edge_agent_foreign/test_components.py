@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.engine import apart
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.engine.shapes import memories_of
 from edge_agent.errors import (
     BadAnswer,
+    CallCancelled,
     CallFailed,
     CallTimeout,
     ModuleRejected,
@@ -157,6 +159,34 @@ def test_a_looping_component_is_cancelled_and_others_go_on(engine, send):
             time.sleep(0.01)
         with pytest.raises(CallFailed):
             outcome.result()
+
+
+def asleep():
+    return [thread for thread in threading.enumerate() if thread.name == "component"]
+
+
+def test_a_cancelled_call_does_not_wait_for_its_component_to_wake(engine, send):
+    module = components.sleeping(3600)
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    running = Running(Limits(wall_ms=4000))
+    threading.Timer(0.5, engine.cancel, [running]).start()
+    with pytest.raises(CallCancelled):
+        engine.send(loaded, MESSAGE, running)
+    assert asleep()  # it will end when it wakes
+    assert text(send(components.saying())) == "hello"
+    while asleep():
+        time.sleep(0.05)
+
+
+def test_only_so_many_sleeping_components_are_left_behind(engine, monkeypatch):
+    monkeypatch.setattr(apart, "MOST_LEFT", 0)
+    module = components.sleeping(3600)
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    running = Running(Limits(wall_ms=1000))
+    threading.Timer(0.2, engine.cancel, [running]).start()
+    with pytest.raises(CallCancelled):
+        engine.send(loaded, MESSAGE, running)
+    assert not asleep()
 
 
 @pytest.mark.parametrize(
