@@ -17,6 +17,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -115,7 +116,16 @@ _GATE: Final = f"""(module
 class Gate:
     """The gate of one guest. Used by the guest's own thread."""
 
-    __slots__ = ("_allow", "_disk_at_s", "_disk_full", "_functions", "_in_use", "_instance", "held")
+    __slots__ = (
+        "__weakref__",
+        "_allow",
+        "_disk_at_s",
+        "_disk_full",
+        "_functions",
+        "_in_use",
+        "_instance",
+        "held",
+    )
 
     def __init__(self, instance: Beside) -> None:
         self._instance = instance
@@ -187,6 +197,7 @@ class Gates:
         self._descriptors = descriptors
         self._loaded: wasmtime.Module | None = None
         self._lock = threading.Lock()
+        self._gates: weakref.WeakSet[Gate] = weakref.WeakSet()
         self._plain = wasmtime.Linker(engine)
         self._plain.define_wasi()
         # The engine keeps the addresses of these.
@@ -246,7 +257,12 @@ class Gates:
             instantiate_beside(caller, self._plain, self.prepare(), WASI_MODULE, names)
         )
         gate.allow(running.limits)
+        self._gates.add(gate)
         return gate
+
+    def held(self) -> int:
+        """Return how many files all guests have open."""
+        return sum(gate.held for gate in tuple(self._gates))
 
 
 def _refuse_write(gate: Gate, running: Running) -> int:

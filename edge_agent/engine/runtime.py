@@ -21,6 +21,7 @@ from edge_agent.engine.apart import Apart
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
 from edge_agent.engine.compiler import compile_apart, compile_here
+from edge_agent.engine.component_files import ComponentFiles
 from edge_agent.engine.descriptors import Descriptors, raise_limit
 from edge_agent.engine.gates import Gates
 from edge_agent.engine.host import define_host
@@ -92,6 +93,7 @@ class WasmEngine:
         raise_limit()
         self.descriptors = Descriptors()
         self.gates = Gates(self.wasmtime_engine, linker, self.modules.own, self.descriptors)
+        self._component_files = ComponentFiles(self.descriptors, self.gates.held)
         self._apart = Apart()
         self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()
@@ -197,7 +199,8 @@ class WasmEngine:
             try:
                 if running.stopped is not None:
                     raise _stopped(running)
-                return self.components().send(module, message, running, self.watchdog)
+                with self._component_files.watching(running):
+                    return self.components().send(module, message, running, self.watchdog)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise _explain_component(error, running) from None
             except BadAnswer:

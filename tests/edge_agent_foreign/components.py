@@ -147,3 +147,64 @@ def built_in_for_http(name):
     """The same, of which only the handler of HTTP can be found."""
     wasm = manifest.component_path(name).read_bytes()
     return Module(wasm.replace(b"wasi:cli/run@", b"test:cli/run@"))
+
+
+_FILES = """(component
+  (import "wasi:filesystem/types@0.2.0" (instance $types
+    (export "descriptor" (type $descriptor (sub resource)))
+    (type $code (enum "access" "would-block" "already" "bad-descriptor" "busy" "deadlock"
+          "quota" "exist" "file-too-large" "illegal-byte-sequence" "in-progress" "interrupted"
+          "invalid" "io" "is-directory" "loop" "too-many-links" "message-size" "name-too-long"
+          "no-device" "no-entry" "no-lock" "insufficient-memory" "insufficient-space"
+          "not-directory" "not-empty" "not-recoverable" "unsupported" "no-tty" "no-such-device"
+          "overflow" "not-permitted" "pipe" "read-only" "invalid-seek" "text-file-busy"
+          "cross-device"))
+    (export "error-code" (type $code2 (eq $code)))
+    (type $pf (flags "symlink-follow")) (export "path-flags" (type $pf2 (eq $pf)))
+    (type $of (flags "create" "directory" "exclusive" "truncate"))
+    (export "open-flags" (type $of2 (eq $of)))
+    (type $df (flags "read" "write" "file-integrity-sync" "data-integrity-sync"
+      "requested-write-sync" "mutate-directory"))
+    (export "descriptor-flags" (type $df2 (eq $df)))
+    (export "[method]descriptor.open-at" (func (param "self" (borrow $descriptor))
+      (param "path-flags" $pf2) (param "path" string) (param "open-flags" $of2)
+      (param "flags" $df2) (result (result (own $descriptor) (error $code2)))))))
+  (alias export $types "descriptor" (type $descriptor))
+  (import "wasi:filesystem/preopens@0.2.0" (instance $preopens
+    (alias outer 1 $descriptor (type $d)) (export "descriptor" (type $d2 (eq $d)))
+    (type $pair (tuple (own $d2) string)) (type $list (list $pair))
+    (export "get-directories" (func (result $list)))))
+  (core module $memory (memory (export "memory") 2)
+    (global $at (mut i32) (i32.const 65536))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.get $at) (global.set $at (i32.add (global.get $at) (i32.const 256)))))
+  (core instance $memory (instantiate $memory))
+  (alias core export $memory "memory" (core memory $mem))
+  (alias core export $memory "realloc" (core func $realloc))
+  (core func $dirs (canon lower (func $preopens "get-directories")
+    (memory $mem) (realloc $realloc)))
+  (core func $open (canon lower (func $types "[method]descriptor.open-at") (memory $mem)))
+  (core instance $host (export "memory" (memory $mem)) (export "dirs" (func $dirs))
+    (export "open" (func $open)))
+  (core module $m
+   (import "host" "memory" (memory 2))
+   (import "host" "dirs" (func $dirs (param i32)))
+   (import "host" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+   (data (i32.const 1024) "a")
+   (func (export "run") (result i32) (local $d i32)
+     (call $dirs (i32.const 2048))
+     (local.set $d (i32.load (i32.load (i32.const 2048))))
+     (loop $l
+       (call $open (local.get $d) (i32.const 0) (i32.const 1024) (i32.const 1) (i32.const 0)
+         (i32.const 1) (i32.const 3000))
+       (br_if $l (i32.eqz (i32.load8_u (i32.const 3000)))))
+     (loop $l (br $l)) (i32.const 0)))
+  (core instance $i (instantiate $m (with "host" (instance $host))))
+  (func $run (result (result)) (canon lift (core func $i "run")))
+  (instance $x (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $x)))"""
+
+
+def opening_files():
+    """A component that opens a file of its first mount until it fails, and then waits for ever."""
+    return Module(bytes(wasmtime.wat2wasm(_FILES)))

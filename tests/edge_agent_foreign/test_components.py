@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from edge_agent.engine import apart
+from edge_agent.engine import apart, component_files
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
@@ -21,6 +22,7 @@ from edge_agent.errors import (
     CallCancelled,
     CallFailed,
     CallTimeout,
+    LimitExceeded,
     ModuleRejected,
     ModuleTrapped,
     OutputTooLarge,
@@ -159,6 +161,46 @@ def test_a_looping_component_is_cancelled_and_others_go_on(engine, send):
             time.sleep(0.01)
         with pytest.raises(CallFailed):
             outcome.result()
+
+
+def test_a_component_that_opens_files_without_end_is_ended(send, tmp_path):
+    (tmp_path / "a").write_text("x")
+    mounts = [make_mount("/m", tmp_path)]
+    with pytest.raises(LimitExceeded, match=r"more than 50 open files; .* raise open_files"):
+        send(components.opening_files(), mounts=mounts, open_files=50)
+    assert str(tmp_path / "a") not in open_files()
+    assert text(send(components.saying(), mounts=mounts)) == "hello"
+
+
+def open_files():
+    found = set()
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is gone already
+            found.add(str(number.readlink()))
+    return found
+
+
+def test_a_component_beside_one_that_opens_files_goes_on(engine, send, tmp_path):
+    (tmp_path / "a").write_text("x")
+    mounts = [make_mount("/m", tmp_path)]
+    module = components.opening_files()
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    running = Running(Limits(wall_ms=60_000, open_files=200), mounts)
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(engine.send, loaded, MESSAGE, running)
+        while not outcome.done():
+            assert text(send(components.saying(), mounts=mounts)) == "hello"
+        with pytest.raises(LimitExceeded):
+            outcome.result()
+
+
+def test_a_component_ends_where_its_disk_is_nearly_full(send, tmp_path, monkeypatch):
+    monkeypatch.setattr(component_files, "nearly_full", lambda _: True)
+    looping = components.running("(loop $l (br $l)) (i32.const 0)")
+    with pytest.raises(LimitExceeded, match="disk behind /m is nearly full"):
+        send(looping, mounts=[make_mount("/m", tmp_path)])
+    with pytest.raises(CallTimeout):  # it could write nothing
+        send(looping, mounts=[make_mount("/m", tmp_path, readonly=True)], wall_ms=500)
 
 
 def asleep():
