@@ -19,6 +19,8 @@ from ortools.sat.python import cp_model_helper as helper
 _TINY_VARIABLES = 60
 _BARE_LIMIT_S = 0.02
 _MOST_WORKERS = 8
+# From here on a second worker is worth its thread where a model is solved by cuts.
+_FOR_TWO_VARIABLES = 2_000
 # Objectives are whole numbers beside a float offset.
 _OBJECTIVE_SLACK = 0.5
 _INT_MAX = 2**62
@@ -147,8 +149,9 @@ class Model:
 
         A tiny model is given to one bare worker first, but not for long: what is small is mostly
         easy, and what is not needs the whole portfolio. ``by_cuts`` is for models whose linear
-        relaxation is nearly the answer: one worker that adds all the cuts it knows proves more
-        of these in the same time than the portfolio does on a few cores.
+        relaxation is nearly the answer: one worker that adds all the cuts it knows, and for large
+        ones a second that branches, prove more of these in the same time than the portfolio does
+        on a few cores.
         """
         if limit_s <= 0:
             return Found(None, proven=False, bound=-math.inf)
@@ -157,7 +160,10 @@ class Model:
             if found.proven or (gap and found.within_gap) or limit_s <= _BARE_LIMIT_S:
                 return found
             limit_s -= _BARE_LIMIT_S
-        return self._search((_cutting if by_cuts else _whole)(limit_s, gap))
+        if not by_cuts:
+            return self._search(_whole(limit_s, gap))
+        two = self.size >= _FOR_TWO_VARIABLES and (os.cpu_count() or 1) > 1
+        return self._search(_cutting(limit_s, gap, two=two))
 
     def conflict(self, assumed: Iterable[int], limit_s: float) -> tuple[Found, tuple[int, ...]]:
         """Search for any answer in which these literals hold.
@@ -209,10 +215,15 @@ def _whole(limit_s: float, gap: float) -> Any:
     return parameters
 
 
-def _cutting(limit_s: float, gap: float) -> Any:
+def _cutting(limit_s: float, gap: float, *, two: bool) -> Any:
     parameters = _limits(limit_s, gap)
     parameters.num_workers = 1
     parameters.linearization_level = 2
+    if two:
+        # One finds answers under all cuts; the other raises the bound by branching on their
+        # relaxation, where cuts alone stop short of a proof.
+        parameters.num_workers = 2
+        parameters.subsolvers.extend(["max_lp", "lb_tree_search"])
     return parameters
 
 
