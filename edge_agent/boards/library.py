@@ -161,11 +161,11 @@ def _examine(place: _Place) -> Library:
 def _licences(place: _Place) -> str:
     """Return the licence texts of every crate in the library, each text once."""
     tree = place.ask(
-        *("cargo", "tree", "--locked", "--offline", "--target", TARGET, "--edges", "normal"),
+        *("cargo", "tree", "--locked", "--target", TARGET, "--edges", "normal", *cargo_flags()),
         *("--prefix", "none", "--format", "{p} {l}"),
     )
     owners: dict[str, set[str]] = {}
-    for line in tree.replace(" (*)", "").splitlines():
+    for line in re.sub(r" \((\*|proc-macro)\)", "", tree).splitlines():
         name, version, *licence = line.split()
         for source in place.cargo_home.glob(f"registry/src/*/{name}-{version[1:]}"):
             for file in sorted(source.iterdir()):
