@@ -23,6 +23,7 @@ from edge_agent.wire import done, failed, label_of, tool_call
 from protos.edge.v1 import edge_pb2
 
 ARGUMENT_BYTES: Final = 64 * MIB
+MOST_PARKED: Final = 64  # calls that wait for their clients without a slot
 _EWMA_WEIGHT: Final = 0.1
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Ticket:
     limits: Limits = DEFAULT_LIMITS
     arguments: bytearray | None = None
     running: bool = False
+    parked: bool = False  # it waits for the client's answer, and holds no slot meanwhile
     cancelled: str | None = None
 
     @property
@@ -96,7 +98,10 @@ class Desk:
         self._tickets: dict[str, Ticket] = {}
         self._waiting: OrderedDict[str, Ticket] = OrderedDict()
         self._records = Records()
-        self.inquiries = Inquiries(send)
+        self.inquiries = Inquiries(send, self._wait_for_client)
+        # Takes over for a thread whose call waits, with the next call to run if there is one.
+        self.spare: Callable[[Ticket | None], None] | None = None
+        self.parked = 0
         self._held_bytes = 0
         self._running = 0
         self._exec_ms = 0.0
@@ -297,6 +302,25 @@ class Desk:
         self._running += 1
         return ticket
 
+    def _wait_for_client(self, call_id: str, waits: bool) -> None:  # noqa: FBT001 - two states
+        """A running call begins to wait for its client, who may be a person, or goes on.
+
+        It gives up its slot meanwhile, else a few questions would hold up the whole node. When it
+        goes on it has one again, though there may then be one more than usual.
+        """
+        with self._lock:
+            ticket = self._tickets.get(call_id)
+            if ticket is None or not ticket.running or ticket.parked == waits or self.spare is None:
+                return
+            if waits and self.parked >= MOST_PARKED:
+                return
+            ticket.parked = waits
+            self.parked += 1 if waits else -1
+            self._running -= 1 if waits else -1
+            following = self._next() if waits else None
+        if waits:
+            self.spare(following)
+
     def _next(self) -> Ticket | None:
         if not self._waiting or self._running >= self._rules.slots:
             return None
@@ -311,7 +335,9 @@ class Desk:
         del self._tickets[ticket.call.id]
         self._waiting.pop(ticket.call.id, None)
         self._held_bytes -= ticket.argument_bytes
-        if ticket.running:
+        if ticket.parked:
+            self.parked -= 1
+        elif ticket.running:
             self._running -= 1
 
     def _note_idle(self) -> None:

@@ -29,11 +29,13 @@ class _Open:
 class Inquiries:
     """The open questions of an agent's calls. Thread-safe.
 
-    They outlive a stream: after a reconnect they are sent :meth:`again`.
+    They outlive a stream: after a reconnect they are sent :meth:`again`. ``waits`` is told when
+    a call begins to wait for answers, and when it has all of them.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, waits: Callable[[str, bool], None] = lambda *_: None) -> None:
         self._send = send
+        self._waits = waits
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], _Open] = {}
@@ -43,6 +45,8 @@ class Inquiries:
         key = (call_id, str(next(self._ids)))
         question.withdrawn = lambda: self._withdraw(key)
         with self._lock:
+            if not self._of(call_id):
+                self._waits(call_id, True)
             self._open[key] = _Open(question)
         self._put(key, question)
 
@@ -57,7 +61,7 @@ class Inquiries:
             too_large = len(found.body) > QUESTION_BYTES
             if message.more and not too_large:
                 return
-            del self._open[key]
+            self._close(key)
         body = b"" if too_large else bytes(found.body)
         threading.Thread(
             target=_settle, args=(found.question, body), name="answer", daemon=True
@@ -68,8 +72,7 @@ class Inquiries:
         if not self._open:
             return
         with self._lock:
-            gone = [key for key in self._open if key[0] == call_id]
-            ended = [self._open.pop(key).question for key in gone]
+            ended = [self._close(key) for key in self._of(call_id)]
         for question in ended:
             question.withdraw()
 
@@ -81,6 +84,16 @@ class Inquiries:
                 one.body.clear()
         for key, one in still:
             self._put(key, one.question)
+
+    def _of(self, call_id: str) -> list[tuple[str, str]]:
+        return [key for key in self._open if key[0] == call_id]
+
+    def _close(self, key: tuple[str, str]) -> Question:
+        """Forget a question that is open; the lock is held."""
+        question = self._open.pop(key).question
+        if not self._of(key[0]):
+            self._waits(key[0], False)
+        return question
 
     def _put(self, key: tuple[str, str], question: Question) -> None:
         rest = memoryview(question.params)
@@ -102,8 +115,10 @@ class Inquiries:
 
     def _withdraw(self, key: tuple[str, str]) -> None:
         with self._lock:
-            known = self._open.pop(key, None)
-        if known is not None:
+            known = key in self._open
+            if known:
+                self._close(key)
+        if known:
             told = edge_pb2.Question(call_id=key[0], id=key[1], withdrawn=True)
             self._send(edge_pb2.AttachRequest(question=told))
 

@@ -85,7 +85,9 @@ class Link:
         self._prefetch = prefetch
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
+        self._spares = 0  # workers in the place of those whose calls wait for their clients
         self.desk = make_desk(self.send)
+        self.desk.spare = self._start_spare
         self._pulse = make_pulse(self.desk)
 
     # ---- what others call -------------------------------------------------------
@@ -212,8 +214,22 @@ class Link:
     def _start_thread(self, target: Callable[[], None], name: str) -> None:
         threading.Thread(target=target, name=name, daemon=True).start()
 
-    def _work(self) -> None:
+    def _start_spare(self, ticket: Ticket | None) -> None:
+        with self._changed:
+            self._spares += 1
+        self._start_thread(lambda: self._work(ticket), "worker-spare")
+
+    def _is_surplus(self) -> bool:
+        """Whether there is a worker too many now; whoever asks is to end."""
+        with self._changed:
+            surplus = self._spares > self.desk.parked
+            self._spares -= surplus
+        return surplus
+
+    def _work(self, ticket: Ticket | None = None) -> None:
         """Read in turn and run what was read."""
+        while ticket is not None:
+            ticket = self.desk.run(ticket)
         while (connection := self._await_connection()) is not None:
             ticket = None
             with connection.reading:
@@ -223,6 +239,8 @@ class Link:
                         ticket = self._handle(message)
             while ticket is not None:
                 ticket = self.desk.run(ticket)
+            if self._is_surplus():
+                return
 
     def _await_connection(self) -> Connection | None:
         """Wait for a stream to read from; None: the agent has ended."""

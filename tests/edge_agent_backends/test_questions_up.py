@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from fastmcp import Client as FastClient
@@ -29,7 +30,7 @@ port = 0
 
 [[agents]]
 name = "device"
-slots = 4
+slots = 1
 [[agents.servers]]
 name = "asking"
 command = ["{sys.executable}", "programs/asking_server.py"]
@@ -237,6 +238,42 @@ def test_a_call_cancelled_while_its_question_is_open(up):
     assert text(asyncio.run(run())) == "pong"
     node = lambda: json.loads(command("agents", "--json", "--state", up.state).stdout)[0]  # noqa: E731
     assert wait_for(lambda: node()["running"] == 0)
+
+
+def test_open_questions_hold_no_slot_and_leave_no_thread(up):
+    tasks = Path(f"/proc/{up.children()['device']}/task")
+
+    async def run(count):
+        answer, opened = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def slow(*_):
+            opened.release()
+            await answer.wait()
+            return ElicitResult(action="accept", content={"seats": 4})
+
+        callbacks = {"elicitation_callback": slow, "list_roots_callback": Person().roots}
+        async with Client(up.url, mode="legacy", **callbacks) as client:
+            asked = [asyncio.create_task(client.call_tool("rounds.book", {}))]
+            asked += [
+                asyncio.create_task(client.call_tool("rounds.twice", {})) for _ in range(count - 1)
+            ]
+            for _ in asked:
+                await opened.acquire()  # all are open, on a node of one slot
+            meanwhile = [text(await client.call_tool("ping_me", {})) for _ in range(3)]
+            assert not any(task.done() for task in asked)
+            answer.set()
+            return meanwhile, [text(one) for one in await asyncio.gather(*asked)]
+
+    def ask(count):
+        return asyncio.run(run(count))
+
+    meanwhile, answers = ask(3)
+    assert meanwhile == ["pong"] * 3
+    assert answers == ["4 seats, first, 2 answers"] + ["no seats, second, 0 answers"] * 2
+    before = len(list(tasks.iterdir()))
+    for _ in range(4):
+        ask(3)
+    assert wait_for(lambda: len(list(tasks.iterdir())) <= before)
 
 
 def test_a_held_call_belongs_to_its_request(up):
