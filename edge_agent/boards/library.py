@@ -25,6 +25,7 @@ _SUITE: Final = "sid"
 _PACKAGES: Final = (
     "ca-certificates",
     "cargo",
+    "cmake",  # with which the C API writes its headers
     "gcc",
     "gcc-riscv64-linux-gnu",
     "libc6-dev",
