@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.engine.running import CANCELLED, TIMED_OUT, Running
+from edge_agent.engine.stuck import wake_openers
 
 # How long the watchdog sleeps when it watches nothing. A new call with a later
 # deadline than the planned waking need not wake it, which keeps the thread out
@@ -21,6 +22,8 @@ from edge_agent.engine.running import CANCELLED, TIMED_OUT, Running
 IDLE_S: Final = 5.0
 # A guest that was stopped between two checkpoints is told again.
 RETRY_S: Final = 0.05
+# One that was told so often hangs in the host.
+_STUCK_RETRIES: Final = 10
 
 
 class Watchdog:
@@ -31,6 +34,7 @@ class Watchdog:
         self._changed = threading.Condition(threading.Lock())
         self._watched: set[Running] = set()
         self._wakes_at = 0.0
+        self._retries = 0
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -83,8 +87,12 @@ class Watchdog:
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
+                lingers = any(running.stopped is not None for running in self._watched)
+                self._retries = self._retries + 1 if lingers else 0
                 if self._stop_overdue(now):
                     self._interrupt()
+                if self._retries and self._retries % _STUCK_RETRIES == 0:
+                    threading.Thread(target=wake_openers, name="stuck", daemon=True).start()
                 self._wakes_at = self._next_waking(now)
                 self._changed.wait(max(0.0, self._wakes_at - time.monotonic()))
 

@@ -124,6 +124,18 @@ def test_a_guest_with_few_files_gets_them_when_others_have_many(engine, send, mo
     assert (opened, error) == (0, TOO_MANY_FILES)
 
 
+@pytest.mark.parametrize("rights", [2, 64], ids=["reading", "writing"])
+def test_a_module_that_opens_a_fifo_ends_at_its_wall_time(send, mounts, rights):
+    os.mkfifo(f"{mounts[0].directory}/file")
+    waiting = hostile.using_files(
+        f"""(drop (call $path_open (i32.const 3) (i32.const 1) (i32.const {hostile.NAME_AT})
+          (i32.const 4) (i32.const 0) (i64.const {rights}) (i64.const 0) (i32.const 0)
+          (i32.const {hostile.SHOWN})))"""
+    )
+    with pytest.raises(CallTimeout):
+        send(waiting, mounts=mounts, wall_ms=300)
+
+
 # ---- the disk -----------------------------------------------------------------------------
 
 
