@@ -21,6 +21,7 @@ from bench.report_plot import figure, log_bars
 
 # What each benchmark is compared with: the one of the same file, and of the same parameter.
 ALTERNATIVES = {
+    "bench/test_agent_footprint.py": "test_process",
     "bench/test_cold_start.py": "test_process",
     "bench/test_servers.py": "test_original",
     "bench/test_placement_bench.py": "test_cp_sat",

@@ -91,8 +91,8 @@ class ModuleStore:
         Raises:
             ModuleRejected, ModuleUnavailable: as :meth:`get`.
         """
-        module, cold = self.get(digest, source)
-        if cold and self.cache is not None and isinstance(module, CoreModule):
+        _, cold = self.get(digest, source)
+        if cold and self._is_on_disk(digest):
             self.drop(digest)
 
     def ready(self) -> list[str]:

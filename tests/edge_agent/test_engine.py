@@ -169,6 +169,20 @@ def test_a_prepared_module_waits_on_disk(engine):
     assert engine.modules.loaded() == [module.digest]
 
 
+def test_where_the_disk_is_full_a_prepared_module_stays_in_memory(engine, monkeypatch):
+    module = saying("hello")
+    monkeypatch.setattr("edge_agent.engine.cache._write_durably", fail_for_want_of_room)
+    engine.modules.prepare(module.digest, lambda: module.wasm)
+    assert engine.modules.ready() == engine.modules.loaded() == [module.digest]
+    loaded, cold = engine.modules.get(module.digest, never)
+    assert not cold
+    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+
+
+def fail_for_want_of_room(path, data):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_module_that_left_the_disk_is_ready_no_more(tmp_path):
     engine = WasmEngine(tmp_path / "cache", 1, cache_bytes=1)
     first, second = saying("first"), saying("second")
