@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from solver import parse_problem, place
 from tests.solver import oracle
@@ -12,6 +13,28 @@ from tests.solver.test_sum import check
 @examples(150)
 @given(problems(most_nodes=3, most_calls=4, tied=True, mode="makespan"))
 def test_every_answer_is_the_soonest_one(problem):
+    check(problem)
+
+
+uneven_ms = st.sampled_from([0, 1e-9, 0.1, 0.3, 2.5, 59.501332, 97.863, 1e4])
+
+
+@examples(80)
+@given(
+    st.sampled_from(["sum", "makespan"]).flatmap(
+        lambda mode: problems(most_nodes=3, most_calls=4, tied=True, mode=mode)
+    ),
+    st.data(),
+)
+def test_nor_does_it_matter_how_uneven_the_times_are(problem, data):
+    """Sums that no grid of times has, and calls that are next to nothing beside others."""
+    for node in problem["nodes"]:
+        node["queue_ms"] = data.draw(uneven_ms)
+    for link in problem["links"]:
+        link["rtt_ms"] = data.draw(uneven_ms)
+    for call in problem["calls"]:
+        call["exec_ms"] = {n: data.draw(uneven_ms) for n in call["exec_ms"]}
+    data.draw(st.randoms(use_true_random=False)).shuffle(problem["calls"])
     check(problem)
 
 
