@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     running.add_argument(
         "--bind",
         action="append",
+        type=_bind,
         default=[],
         metavar="PATH=DIRECTORY",
         help="let the program see a directory of this machine as PATH (repeatable)",
@@ -68,12 +69,17 @@ def _obey(chosen: argparse.Namespace) -> int:
     if missing := emulation.lacking(board):
         print(f"boards: an emulated {board.isa} board needs {missing}", file=sys.stderr)
         return 1
-    pairs = (bind.partition("=") for bind in chosen.bind)
-    binds = {path: Path(directory).resolve() for path, _, directory in pairs}
-    line = emulation.command(board, rootfs.ensure(board), chosen.program, binds)
+    line = emulation.command(board, rootfs.ensure(board), chosen.program, dict(chosen.bind))
     sys.stdout.flush()
     os.execvpe(line[0], line, emulation.environment())  # noqa: S606 - it becomes the program
     return 1
+
+
+def _bind(text: str) -> tuple[str, Path]:
+    path, _, directory = text.partition("=")
+    if not path.startswith("/") or not Path(directory).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: give /PATH=DIRECTORY, one that exists")
+    return path, Path(directory).resolve()
 
 
 if __name__ == "__main__":
