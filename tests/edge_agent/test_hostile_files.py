@@ -136,6 +136,17 @@ def test_a_module_that_opens_a_fifo_ends_at_its_wall_time(send, mounts, rights):
         send(waiting, mounts=mounts, wall_ms=300)
 
 
+def test_the_files_of_a_session_stay_counted(engine, mounts):
+    hoarder = hostile.opening_without_end()
+    loaded, _ = engine.modules.get(hoarder.digest, lambda: hoarder.wasm)
+
+    def opened(limit):
+        running = Running(Limits(open_files=limit), mounts)
+        return numbers(engine.send(loaded, b"{}", running, "session"))[0]
+
+    assert [opened(limit) for limit in (20, 20, 30, 5)] == [20, 0, 10, 0]
+
+
 # ---- the disk -----------------------------------------------------------------------------
 
 
@@ -144,6 +155,14 @@ def test_a_module_writes_no_more_than_its_limit(send, mounts, function):
     growing = hostile.writing(65_536, function=function)
     written, error, *_ = numbers(send(growing, mounts=mounts, disk_bytes=MIB))
     assert (written, error) == (16, NO_SPACE)
+
+
+def test_each_call_of_a_session_may_write_its_limit(engine, mounts):
+    growing = hostile.writing(65_536)
+    loaded, _ = engine.modules.get(growing.digest, lambda: growing.wasm)
+    for _ in range(2):
+        running = Running(Limits(disk_bytes=MIB), mounts)
+        assert numbers(engine.send(loaded, b"{}", running, "session"))[0] == 16
 
 
 def test_a_file_grows_no_further_than_the_limit(send, mounts, tmp_path):

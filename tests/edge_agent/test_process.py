@@ -102,6 +102,11 @@ def test_call_exits_1_for_an_error_result(run, tmp_path, answer):
     [
         (modules.looping(), ["--wall-ms", "100"], "100 ms"),
         (modules.memory_bomb(), ["--memory-mib", "4"], "of its 4 MiB"),
+        (
+            saying("x", extra="(table 9 funcref)"),
+            ["--limit", "table_elements=8"],
+            "raise table_elements",
+        ),
         (modules.overflowing(), [], "stack overflow"),
         (modules.trapping(), [], "trapped"),
         (modules.answering(b"garbage"), [], "not JSON"),
@@ -126,6 +131,8 @@ def test_failed_call_is_one_line(run, tmp_path, module, options, words):
         (["call", "MODULE", "t", "--env", "NAME"], "NAME=VALUE"),
         (["serve", "MODULE", "--env", "API_KEY=abc"], "use [[secrets]]"),
         (["call", "MODULE", "t", "--wall-ms", "0"], "--wall-ms"),
+        (["call", "MODULE", "t", "--limit", "files=3"], "NAME=NUMBER"),
+        (["serve", "MODULE", "--limit", "open_files=0"], "from 1 to"),
         (["fly"], "fly"),
         (["run"], "--dispatcher"),
         (["run", "--dispatcher", "a:1"], "token"),
