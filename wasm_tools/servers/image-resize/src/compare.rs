@@ -23,9 +23,9 @@ pub fn compare(hashes: Vec<Map>, threshold: i64) -> Outcome<Value> {
     }
     let mut hashes = Vec::with_capacity(total);
     for (path, hash) in &valid {
-        hashes.push(bits(hash).ok_or_else(|| {
+        hashes.push(hash.as_str().and_then(bits).ok_or_else(|| {
             Fault::new(format!(
-                "hashes: {hash:?} of {path} is no square of hexadecimal digits"
+                "hashes: {hash} of {path} is no square of hexadecimal digits"
             ))
         })?);
     }
@@ -38,11 +38,11 @@ pub fn compare(hashes: Vec<Map>, threshold: i64) -> Outcome<Value> {
     let mut alone = vec![true; total];
     groups.iter().flatten().for_each(|at| alone[*at] = false);
     let name = |at: &usize| valid[*at].0.clone();
-    let named: Vec<Vec<String>> = groups
+    let named: Vec<Vec<Value>> = groups
         .iter()
         .map(|group| group.iter().map(name).collect())
         .collect();
-    let unique: Vec<String> = (0..total)
+    let unique: Vec<Value> = (0..total)
         .filter(|at| alone[*at])
         .map(|at| name(&at))
         .collect();
@@ -57,32 +57,33 @@ pub fn compare(hashes: Vec<Map>, threshold: i64) -> Outcome<Value> {
     }))
 }
 
-type Hashed = Vec<(String, String)>;
+type Hashed = Vec<(Value, Value)>;
 
 /// Paths with their hashes, of which the last one of a path counts, and what has none.
 fn sorted_out(hashes: Vec<Map>) -> Outcome<(Hashed, Vec<Value>)> {
     let mut valid: Hashed = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut errors = Vec::new();
-    for (at, entry) in hashes.into_iter().enumerate() {
+    for (at, mut entry) in hashes.into_iter().enumerate() {
         if entry.contains_key("error") {
             errors.push(Value::Object(entry));
             continue;
         }
-        let Some(hash) = entry.get("hash") else {
+        let Some(hash) = entry.shift_remove("hash") else {
             continue;
         };
-        let (Some(path), Some(hash)) = (entry.get("path").and_then(Value::as_str), hash.as_str())
-        else {
+        let path = entry.shift_remove("path");
+        let Some(path) = path.filter(|path| !path.is_array() && !path.is_object()) else {
             return Err(Fault::new(format!(
-                "hashes[{at}]: expected an object with the strings path and hash"
+                "hashes[{at}]: expected an object with a path"
             )));
         };
-        if let Some(place) = places.get(path) {
-            valid[*place].1 = hash.to_owned();
-        } else {
-            places.insert(path.to_owned(), valid.len());
-            valid.push((path.to_owned(), hash.to_owned()));
+        match places.get(&path.to_string()) {
+            Some(place) => valid[*place].1 = hash,
+            None => {
+                places.insert(path.to_string(), valid.len());
+                valid.push((path, hash));
+            }
         }
     }
     Ok((valid, errors))
@@ -114,15 +115,23 @@ fn distance(one: &Bits, other: &Bits) -> i64 {
     one.iter().zip(other).filter(|(a, b)| a != b).count() as i64
 }
 
-/// The bits of a hash: a square of them, of which leading zeros may have no digit.
+/// The bits of a hash: a square of them, as large as the digits have room for, or rows as
+/// long as its side where the number is larger than that.
 fn bits(hash: &str) -> Option<Bits> {
-    let digits: Option<Vec<u32>> = hash.chars().map(|digit| digit.to_digit(16)).collect();
+    let side = (hash.chars().count() * 4).isqrt();
+    let hash = hash.trim();
+    let number = hash.strip_prefix("0x").or(hash.strip_prefix("0X"));
+    let digits: Option<Vec<u32>> = number
+        .unwrap_or(hash)
+        .chars()
+        .map(|digit| digit.to_digit(16))
+        .collect();
     let digits = digits.filter(|digits| !digits.is_empty())?;
     let all = digits
         .iter()
         .flat_map(|digit| (0..4).rev().map(move |place| digit >> place & 1 == 1));
-    let all: Bits = all.collect();
-    let square = all.len().isqrt().pow(2);
-    let (extra, kept) = all.split_at(all.len() - square);
-    extra.iter().all(|bit| !bit).then(|| kept.to_vec())
+    let number: Bits = all.skip_while(|bit| !bit).collect();
+    let padding = (side * side).saturating_sub(number.len());
+    let bits: Bits = std::iter::repeat_n(false, padding).chain(number).collect();
+    (bits.len() % side == 0).then_some(bits)
 }
