@@ -69,6 +69,8 @@ fn reason(error: &Error) -> String {
 /// Errors that Rust has no stable kind for, by their WASI number.
 fn other_reason(error: &Error) -> String {
     let known = match error.raw_os_error().filter(|_| cfg!(target_os = "wasi")) {
+        // What is mounted can be moved nowhere; to Node.js it would move into itself.
+        Some(10) => "EINVAL: invalid argument",
         Some(32) => "ELOOP: too many symbolic links encountered",
         Some(37) => "ENAMETOOLONG: name too long",
         Some(75) => "EXDEV: cross-device link not permitted",

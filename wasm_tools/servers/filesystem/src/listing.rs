@@ -177,7 +177,12 @@ impl Tree<'_> {
             };
             node.insert("type".into(), kind.into());
             if entry.is_directory {
-                let inside = self.branch(&join(path, &entry.name), &inner, depth + 1)?;
+                // Beneath the empty path names are relative, like that itself.
+                let child = match path {
+                    "" => entry.name.clone(),
+                    _ => join(path, &entry.name),
+                };
+                let inside = self.branch(&child, &inner, depth + 1)?;
                 node.insert("children".into(), inside);
             }
             children.push(Value::Object(node));

@@ -52,7 +52,7 @@ pub fn extension(path: &str) -> String {
 pub fn file_url(path: &str) -> String {
     let mut url = String::from("file://");
     for byte in path.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"!$&'()*+,-./:;=@_~[]|".contains(&byte);
+        let plain = byte.is_ascii_alphanumeric() || b"!$&'()*+,-./:;=@_".contains(&byte);
         if plain {
             url.push(char::from(byte));
         } else {

@@ -42,6 +42,13 @@ pub fn text(path: &str) -> Result<String, Failure> {
 
 /// The first `lines` lines. A fraction counts as a whole line, and less than one as none.
 pub fn head(path: &str, lines: f64) -> Result<String, Failure> {
+    if lines < 0.0 {
+        // Nothing is read, so a directory will do.
+        let found = fs::metadata(path);
+        return found
+            .map(|_| String::new())
+            .map_err(|error| Failure::system(&error, "open", path));
+    }
     let fail = |error: io::Error| Failure::system(&error, "open", path);
     size_of_file(path, "open")?;
     let mut file = File::open(path).map_err(fail)?;
@@ -77,6 +84,13 @@ fn without_last_newline(mut text: String) -> String {
 
 /// The last `lines` lines, where a closing newline makes one more, empty line.
 pub fn tail(path: &str, lines: f64) -> Result<String, Failure> {
+    if lines < 0.0 {
+        // Nothing is read, so a directory will do.
+        let found = fs::metadata(path);
+        return found
+            .map(|_| String::new())
+            .map_err(|error| Failure::system(&error, "stat", path));
+    }
     let fail = |error: io::Error| Failure::system(&error, "open", path);
     let mut position = size_of_file(path, "stat")?;
     let mut file = File::open(path).map_err(fail)?;
@@ -102,8 +116,7 @@ pub fn tail(path: &str, lines: f64) -> Result<String, Failure> {
     // A fraction below one asks for "from line -0", which is all of them.
     let skipped = match lines.trunc() {
         0.0 => 0,
-        last if last > 0.0 => all.len().saturating_sub(last as usize),
-        before => all.len().min(-before as usize),
+        last => all.len().saturating_sub(last as usize),
     };
     Ok(all.get(skipped..).unwrap_or_default().join("\n"))
 }
