@@ -14,7 +14,9 @@ from typing import Any
 from tests.wasm_tools.oracle import Oracle
 from tests.wasm_tools_git import oracle, soundness
 from tests.wasm_tools_git.calls import READS, comparable
+from tests.wasm_tools_git.revisions import MORE_READS
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.states import STATES
 from tests.wasm_tools_git.workshop import environment
 from tests.wasm_tools_git.writes import WRITES
 
@@ -32,11 +34,12 @@ def steps(server: Oracle, root: Path, calls: list[tuple[str, dict[str, Any]]]) -
 def record(command: list[str]) -> dict[str, Any]:
     """Per scenario: what is read, and per sequence of writes the answers and what is there then."""
     recorded: dict[str, Any] = {}
-    for name, make in SCENARIOS.items():
+    for name, make in (SCENARIOS | STATES).items():
         with tempfile.TemporaryDirectory() as directory, Oracle(command) as server:
             root = Path(directory).resolve() / "repo"
             make(root)
-            recorded[name] = {"reads": steps(server, root, READS), "writes": []}
+            reads = READS + MORE_READS.get(name, [])
+            recorded[name] = {"reads": steps(server, root, reads), "writes": []}
         for calls in WRITES.get(name, []):
             with tempfile.TemporaryDirectory() as directory, Oracle(command) as server:
                 root = Path(directory).resolve() / "repo"

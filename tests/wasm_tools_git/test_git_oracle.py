@@ -9,7 +9,9 @@ from tests.wasm_tools.module import Module
 from tests.wasm_tools.oracle import Oracle
 from tests.wasm_tools_git import oracle, soundness
 from tests.wasm_tools_git.calls import READS, comparable
+from tests.wasm_tools_git.revisions import MORE_READS
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.states import LIVE, STATES
 from tests.wasm_tools_git.writes import WRITES
 
 COMMAND = oracle.command()
@@ -18,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(COMMAND is None, reason="PyPI mcp-server-git is not installed"),
 ]
 
+MAKERS = SCENARIOS | STATES | LIVE
 SEQUENCES = [(name, number) for name in WRITES for number in range(len(WRITES[name]))]
 
 
@@ -26,14 +29,14 @@ def start() -> Oracle:
     return Oracle(COMMAND)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", MAKERS)
 def test_reads_as_the_oracle_does(name: str, tmp_path: Path, compiled: Module) -> None:
     root = tmp_path / "base" / "repo"
     root.parent.mkdir()
-    SCENARIOS[name](root)
+    MAKERS[name](root)
     compiled.mounts = {str(root.parent): root.parent}
     with start() as server:
-        for tool, arguments in READS:
+        for tool, arguments in READS + MORE_READS.get(name, []):
             asked = {"repo_path": str(root), **arguments}
             theirs = comparable(server.call(tool, asked))
             assert comparable(compiled.call(tool, asked)) == theirs, (tool, asked)
@@ -45,7 +48,7 @@ def test_writes_as_the_oracle_does(
 ) -> None:
     base = tmp_path / "theirs"
     base.mkdir()
-    SCENARIOS[name](base / "repo")
+    MAKERS[name](base / "repo")
     ours = tmp_path / "ours"
     shutil.copytree(base, ours, symlinks=True)
     # Both see the same paths; what the module does there happens in its own copy.

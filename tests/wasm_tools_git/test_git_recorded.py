@@ -11,7 +11,9 @@ from tests.wasm_tools_git import soundness
 from tests.wasm_tools_git.calls import comparable
 from tests.wasm_tools_git.record import RECORDED
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.states import STATES
 
+MAKERS = SCENARIOS | STATES
 SAID: dict[str, Any] = json.loads(RECORDED.read_text())
 SEQUENCES = [(name, number) for name in SAID for number in range(len(SAID[name]["writes"]))]
 
@@ -35,7 +37,7 @@ def check(module: Module, steps: list[Any]) -> None:
 
 @pytest.mark.parametrize("name", SAID)
 def test_reads_as_recorded(name: str, repository: Path, compiled: Module) -> None:
-    SCENARIOS[name](repository)
+    MAKERS[name](repository)
     before = soundness.look(repository)
     check(compiled, SAID[name]["reads"])
     assert soundness.look(repository) == before, "reading changed something"
@@ -43,7 +45,7 @@ def test_reads_as_recorded(name: str, repository: Path, compiled: Module) -> Non
 
 @pytest.mark.parametrize(("name", "number"), SEQUENCES)
 def test_writes_as_recorded(name: str, number: int, repository: Path, compiled: Module) -> None:
-    SCENARIOS[name](repository)
+    MAKERS[name](repository)
     sequence = SAID[name]["writes"][number]
     for step in sequence["calls"]:
         check(compiled, [step])

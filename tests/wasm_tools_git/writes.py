@@ -111,4 +111,20 @@ WRITES: dict[str, list[list[Call]]] = {
         [add("."), commit("Endings"), checkout("HEAD~1"), checkout("main")],
         [add("w.txt"), add("u.txt", "s.sh"), commit("Some"), RESET],
     ],
+    "turned": [
+        [
+            checkout("HEAD~1"),
+            checkout("main"),
+            checkout("a.txt"),
+            checkout("main~1"),
+            checkout("main"),
+        ],
+    ],
+    "meant": [[RESET], [add("."), commit("All that was meant"), checkout("side")]],
+    "bare_attributes": [[add("a"), commit("A"), RESET, add("."), commit("All")]],
+    "passed_over": [[add("."), commit("What is passed over, too")]],
+    "skewed": [[branch("b"), checkout("b"), checkout("side"), checkout("v1")]],
+    "linked": [[add("."), commit("From here"), checkout("main"), checkout("v1")]],
+    "alternates": [[branch("b", "main"), checkout("b"), checkout("main"), RESET]],
+    "shallow": [[checkout("HEAD~1"), checkout("HEAD~1"), checkout("main"), commit("no")]],
 }

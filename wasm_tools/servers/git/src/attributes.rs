@@ -31,29 +31,31 @@ type Lines = Rc<Vec<Line>>;
 /// The attributes of a repository's paths.
 pub struct Attributes<'a> {
     repo: &'a Repo,
-    /// Where files are looked for before the work tree.
     index: Option<&'a Index>,
+    /// Whether files are looked for in the index before the work tree, and not after it.
+    index_first: bool,
     files: RefCell<HashMap<Vec<u8>, Lines>>,
     macros: RefCell<HashMap<String, Vec<(String, Setting)>>>,
     ignore_case: bool,
 }
 
 impl<'a> Attributes<'a> {
-    /// As the work tree's files say.
-    pub fn of_worktree(repo: &'a Repo) -> Self {
-        Attributes::new(repo, None)
+    /// As the work tree's files say, or those of the index that are missing there.
+    pub fn of_worktree(repo: &'a Repo, index: Option<&'a Index>) -> Self {
+        Attributes::new(repo, index, false)
     }
 
     /// As the files of an index say that is being checked out.
     pub fn of_index(repo: &'a Repo, index: &'a Index) -> Self {
-        Attributes::new(repo, Some(index))
+        Attributes::new(repo, Some(index), true)
     }
 
-    fn new(repo: &'a Repo, index: Option<&'a Index>) -> Self {
+    fn new(repo: &'a Repo, index: Option<&'a Index>, index_first: bool) -> Self {
         let binary = ["diff", "merge", "text"].map(|name| (name.to_owned(), Setting::Unset));
         Attributes {
             repo,
             index,
+            index_first,
             files: RefCell::default(),
             macros: RefCell::new(HashMap::from([("binary".to_owned(), binary.to_vec())])),
             ignore_case: repo.config.flag("core.ignorecase") == Some(true),
@@ -103,17 +105,20 @@ impl<'a> Attributes<'a> {
             } else {
                 [dir, b"/.gitattributes"].concat()
             };
-            let stored = |index: &Index| match index.get(&path) {
+            let stored = || match self.index.and_then(|index| index.get(&path)) {
                 Some(entry) => self.repo.odb.read_as(&entry.oid, Kind::Blob).map(Some),
                 None => Ok(None),
             };
-            if let Some(index) = self.index {
-                return stored(index);
-            }
-            match self.repo.work_dir() {
+            let lying = || match self.repo.work_dir() {
                 Ok(_) => files::bytes(&self.repo.place(&path)?),
                 Err(_) => Ok(None),
-            }
+            };
+            // Where one has no such file, the other counts.
+            Ok(if self.index_first {
+                stored()?.or(lying()?)
+            } else {
+                lying()?.or(stored()?)
+            })
         })
     }
 

@@ -11,6 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::files::{self, shown, Lock};
 use crate::ignore::Ignore;
 use crate::index::{is_safe, Entry, Index};
+use crate::lookup::lookup;
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::refs::Head;
@@ -36,13 +37,9 @@ pub fn checkout(repo: &Repo, name: &str) -> Outcome<String> {
             "Invalid branch name: '{name}' - cannot start with '-'"
         )));
     }
-    let work_dir = repo.work_dir()?;
+    repo.work_dir()?;
+    lookup(repo, name)?;
     let resolved = revision::resolve(repo, name)?;
-    if fs::symlink_metadata(format!("{work_dir}/{name}")).is_ok() && !name.contains(':') {
-        return Err(Failure::new(format!(
-            "ambiguous argument '{name}': both revision and filename"
-        )));
-    }
     let commit = repo
         .peel(resolved, Kind::Commit)
         .map_err(|_| Failure::new(format!("Cannot switch branch to a non-commit '{name}'")))?;
@@ -184,17 +181,19 @@ fn switch(repo: &Repo, old: Option<Oid>, new: Oid) -> Outcome<()> {
         written: (0, 0),
     };
     let plan = plan(repo, &index, &old, &new, &mut result)?;
-    let attributes = Attributes::of_index(repo, &result);
-    let converter = Converter::new(repo, attributes);
+    let converter = || Converter::new(repo, Attributes::of_index(repo, &result));
+    let before = converter();
     for (path, mode, oid) in &plan.write {
-        check_writable(repo, &converter, path, *mode, oid)?;
+        check_writable(repo, &before, path, *mode, oid)?;
     }
     for path in &plan.remove {
         remove(repo, path)?;
     }
+    // Anew, since files with attributes may have gone.
+    let after = converter();
     let mut written = Vec::new();
     for (path, mode, oid) in &plan.write {
-        write(repo, &converter, path, *mode, oid)?;
+        write(repo, &after, path, *mode, oid)?;
         let place = repo.place(path)?;
         if let Ok(found) = fs::symlink_metadata(&place) {
             let stat = if *mode == mode::COMMIT {
@@ -208,7 +207,7 @@ fn switch(repo: &Repo, old: Option<Oid>, new: Oid) -> Outcome<()> {
             });
         }
     }
-    drop(converter);
+    drop((before, after));
     for entry in written {
         let known = result
             .entries
@@ -317,7 +316,7 @@ impl Check<'_> {
                 Err(_) => break,
             }
         }
-        match self.tree.state(self.index, entry)? {
+        match self.tree.true_state(self.index, entry)? {
             State::Absent if fs::symlink_metadata(self.repo.place(path)?).is_err() => {}
             // A submodule's own directory is never touched.
             State::Same | State::Submodule { .. } => {}
@@ -422,6 +421,9 @@ fn write(repo: &Repo, converter: &Converter, path: &[u8], mode: u32, oid: &Oid) 
     let fail = |error: std::io::Error| Failure::system(&error, &place);
     make_parents(repo, path)?;
     if mode == mode::COMMIT {
+        if fs::symlink_metadata(&place).is_ok_and(|found| !found.is_dir()) {
+            fs::remove_file(&place).map_err(fail)?;
+        }
         return fs::create_dir_all(&place).map_err(fail);
     }
     if fs::symlink_metadata(&place).is_ok_and(|found| found.is_dir()) {

@@ -238,10 +238,7 @@ fn exact_number(text: &[u8], fields: &mut Fields) -> Result<usize, i64> {
         }
         4 if (1900..2100).contains(&value) => fields.year = value,
         1 | 2 => {
-            // The hour alone follows the T of ISO 8601.
-            if fields.hour < 0 && fields.minute == 0 && fields.day >= 0 && value < 24 {
-                fields.hour = value;
-            } else if (1..32).contains(&value) && fields.day < 0 {
+            if (1..32).contains(&value) && fields.day < 0 {
                 fields.day = value;
             } else if count == 2
                 && fields.year < 0

@@ -76,18 +76,10 @@ impl Iterator for Walk<'_> {
 
 /// A commit's parents; where a shallow clone ends, there are none.
 fn parents(repo: &Repo, oid: &Oid, commit: &Commit) -> Vec<Oid> {
-    let missing = |parent: &Oid| !repo.odb.holds(parent);
-    if commit.parents.iter().any(missing) && is_shallow(repo, oid) {
+    if !commit.parents.is_empty() && repo.is_shallow(oid) {
         return Vec::new();
     }
     commit.parents.clone()
-}
-
-fn is_shallow(repo: &Repo, oid: &Oid) -> bool {
-    let path = format!("{}/shallow", repo.common_dir);
-    let text = crate::files::text(&path).ok().flatten().unwrap_or_default();
-    let hex = oid.hex();
-    text.lines().any(|line| line.trim() == hex)
 }
 
 const LEFT: u8 = 1;

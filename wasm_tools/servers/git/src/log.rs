@@ -7,11 +7,12 @@ use crate::diff::patch::Printer;
 use crate::diff::rename;
 use crate::failure::{Failure, Outcome};
 use crate::history::Walk;
+use crate::lookup::{lookup, Found};
 use crate::object::{mode, Commit, Kind, Signature};
 use crate::oid::Oid;
 use crate::repo::Repo;
-use crate::revision;
 use crate::status::rename_limit;
+use crate::submodules::Submodules;
 
 /// The youngest commits, each as a text.
 pub fn log(
@@ -37,9 +38,9 @@ pub fn log(
         text.filter(|text| !text.is_empty())
             .map(|text| date::approximate(text, date::now()))
     };
-    let until = moment(until);
+    let until = moment(until).map(unsigned);
     let mut walk = Walk::from(repo, vec![tip], Vec::new())?;
-    walk.since = moment(since);
+    walk.since = moment(since).map(unsigned);
     // A negative number means all.
     let limit = usize::try_from(max_count).unwrap_or(usize::MAX);
     let mut entries = Vec::new();
@@ -53,11 +54,20 @@ pub fn log(
     Ok(entries.join("\n"))
 }
 
+/// A moment as git compares it: before 1970 is after all others.
+fn unsigned(seconds: i64) -> i64 {
+    if seconds < 0 {
+        i64::MAX
+    } else {
+        seconds
+    }
+}
+
 fn entry(oid: &Oid, commit: &Commit) -> String {
     let author = &commit.author;
     format!(
         "Commit: {oid}\nAuthor: {}\nDate: {}{}\nMessage: {}\n",
-        commit.decode(&author.name),
+        String::from_utf8_lossy(&author.name),
         calendar::date_time(author.seconds, author.offset_min),
         calendar::offset(author.offset_min, ":"),
         commit.message_text()
@@ -71,12 +81,24 @@ pub fn show(repo: &Repo, text: &str) -> Outcome<String> {
             "Invalid revision: '{text}' - cannot start with '-'"
         )));
     }
-    let oid = revision::resolve(repo, text)?;
+    let Found { oid, adrift } = lookup(repo, text)?;
+    if adrift {
+        return Err(Failure::new(format!(
+            "'{text}' names a tree by itself: give it as <commit>:<path>"
+        )));
+    }
     let object = repo.odb.read(&oid)?;
     match object.kind {
         Kind::Blob => Ok(String::from_utf8_lossy(&object.data).into_owned()),
         Kind::Tree => {
-            let names = repo.odb.tree(&oid)?.into_iter().map(|entry| {
+            let entries = repo.odb.tree(&oid)?;
+            if let Some(module) = entries.iter().find(|entry| entry.mode == mode::COMMIT) {
+                let name = String::from_utf8_lossy(&module.name);
+                return Err(Failure::new(format!(
+                    "'{text}' holds the submodule '{name}': give a path below it"
+                )));
+            }
+            let names = entries.into_iter().map(|entry| {
                 let slash = if entry.mode == mode::TREE { "/" } else { "" };
                 format!("{}{slash}", String::from_utf8_lossy(&entry.name))
             });
@@ -96,8 +118,8 @@ fn show_commit(repo: &Repo, oid: &Oid) -> Outcome<String> {
     } = &commit.author;
     let mut out = format!(
         "commit {oid}\nAuthor: {} <{}>\nDate:   {} {}\n\n",
-        commit.decode(name),
-        commit.decode(email),
+        String::from_utf8_lossy(name),
+        String::from_utf8_lossy(email),
         calendar::date_time(*seconds, *offset_min),
         calendar::offset(*offset_min, "")
     );
@@ -109,10 +131,12 @@ fn show_commit(repo: &Repo, oid: &Oid) -> Outcome<String> {
         .first()
         .map(|parent| repo.odb.commit(parent))
         .transpose()?;
+    let index = repo.index()?;
+    let submodules = Submodules::of(repo);
     let pairs = between_trees(repo, parent.map(|parent| parent.tree), Some(commit.tree))?;
+    let pairs = submodules.without_passed(pairs);
     let pairs = rename::detect(repo, None, pairs, rename_limit(repo, "diff.renamelimit"))?;
-    let mut printer = Printer::new(repo, None, 3, ('a', 'b'));
-    printer.digits = 40;
+    let printer = Printer::plain_style(repo, &index);
     for pair in pairs {
         patch(&mut out, &printer, &pair)?;
     }

@@ -5,6 +5,7 @@
 //! zlib and sha1-checked for names. gitoxide's crates would carry more of it, but they need
 //! a newer Rust than the canonical toolchain has, and six of them patches for WASI.
 
+mod arguments;
 mod attributes;
 mod branches;
 mod calendar;
@@ -21,6 +22,7 @@ mod history;
 mod ignore;
 mod index;
 mod log;
+mod lookup;
 mod object;
 mod odb;
 mod oid;
@@ -31,19 +33,23 @@ mod revision;
 mod situation;
 mod stage;
 mod status;
+mod status_notes;
 mod status_text;
+mod submodules;
 mod untracked;
 mod worktree;
 mod zlib;
 
 use wasmmcp::{tool, Path, ToolError};
 
+use arguments::{Texts, Whole, Words};
 use diff::pairs::{self, Pair};
 use diff::patch::Printer;
 use failure::{Failure, Outcome};
 use index::Index;
 use object::Kind;
 use repo::Repo;
+use submodules::Submodules;
 use worktree::WorkTree;
 
 type Answered = Result<String, ToolError>;
@@ -60,12 +66,13 @@ fn patch(
     found: Vec<Pair>,
     style: (i64, (char, char)),
 ) -> Outcome<String> {
-    let mut found = pairs::without_unchanged(found);
+    let found = pairs::without_unchanged(found);
+    let mut found = Submodules::of(repo).without_passed(found);
     if status::detects_renames(repo, "diff.renames") {
         let limit = status::rename_limit(repo, "diff.renamelimit");
         found = diff::rename::detect(repo, Some(tree), found, limit)?;
     }
-    let printer = Printer::new(repo, Some(tree), context(style.0)?, style.1);
+    let printer = Printer::new(repo, tree, context(style.0)?, style.1);
     let mut text = printer.text(&found, Some(index))?;
     if text.ends_with(b"\n") {
         text.pop();
@@ -99,6 +106,7 @@ fn diff_target(path: &str, target: &str, lines: i64) -> Outcome<String> {
     }
     let repo = Repo::open(path)?;
     let work_dir = repo.work_dir()?;
+    lookup::lookup(&repo, target)?;
     let oid = revision::resolve(&repo, target)?;
     if std::fs::symlink_metadata(format!("{work_dir}/{target}")).is_ok() {
         return Err(Failure::new(format!(
@@ -146,11 +154,11 @@ fn git_diff_unstaged(
     repo_path: Path,
     /// Lines of context around each change.
     #[default(3)]
-    context_lines: i64,
+    context_lines: Whole,
 ) -> Answered {
     Ok(format!(
         "Unstaged changes:\n{}",
-        diff_unstaged(&repo_path, context_lines)?
+        diff_unstaged(&repo_path, context_lines.0)?
     ))
 }
 
@@ -167,11 +175,11 @@ fn git_diff_staged(
     repo_path: Path,
     /// Lines of context around each change.
     #[default(3)]
-    context_lines: i64,
+    context_lines: Whole,
 ) -> Answered {
     Ok(format!(
         "Staged changes:\n{}",
-        diff_staged(&repo_path, context_lines)?
+        diff_staged(&repo_path, context_lines.0)?
     ))
 }
 
@@ -190,9 +198,9 @@ fn git_diff(
     target: String,
     /// Lines of context around each change.
     #[default(3)]
-    context_lines: i64,
+    context_lines: Whole,
 ) -> Answered {
-    let text = diff_target(&repo_path, &target, context_lines)?;
+    let text = diff_target(&repo_path, &target, context_lines.0)?;
     Ok(format!("Diff with {target}:\n{text}"))
 }
 
@@ -229,9 +237,9 @@ fn git_add(
     repo_path: Path,
     /// Paths from there, or patterns.
     #[min_items(1)]
-    files: Vec<String>,
+    files: Texts,
 ) -> Answered {
-    Ok(stage::add(&Repo::open(&repo_path)?, &files)?)
+    Ok(stage::add(&Repo::open(&repo_path)?, &files.0)?)
 }
 
 /// Unstage everything that is staged. The work tree stays as it is.
@@ -262,17 +270,17 @@ fn git_log(
     repo_path: Path,
     /// How many commits at most.
     #[default(10)]
-    max_count: i64,
+    max_count: Whole,
     /// Only commits since then: '2024-01-15T14:30:25', '2024-01-15', '2 weeks ago', 'yesterday'.
-    start_timestamp: Option<String>,
+    start_timestamp: Option<Words>,
     /// Only commits until then, in the same forms.
-    end_timestamp: Option<String>,
+    end_timestamp: Option<Words>,
 ) -> Answered {
     let repo = Repo::open(&repo_path)?;
-    let (since, until) = (start_timestamp.as_deref(), end_timestamp.as_deref());
+    let (since, until) = (Words::of(&start_timestamp), Words::of(&end_timestamp));
     Ok(format!(
         "Commit history:\n{}",
-        log::log(&repo, max_count, since, until)?
+        log::log(&repo, max_count.0, since, until)?
     ))
 }
 
@@ -289,13 +297,13 @@ fn git_create_branch(
     repo_path: Path,
     branch_name: String,
     /// The branch or tag to start from; left out: the current branch.
-    base_branch: Option<String>,
+    base_branch: Option<Words>,
 ) -> Answered {
     let repo = Repo::open(&repo_path)?;
     Ok(branches::create(
         &repo,
         &branch_name,
-        base_branch.as_deref(),
+        Words::of(&base_branch),
     )?)
 }
 
@@ -348,16 +356,16 @@ fn git_branch(
     /// 'local', 'remote' or 'all'.
     branch_type: String,
     /// Only branches that contain this commit.
-    contains: Option<String>,
+    contains: Option<Words>,
     /// Only branches that don't contain this commit.
-    not_contains: Option<String>,
+    not_contains: Option<Words>,
 ) -> Answered {
     let repo = Repo::open(&repo_path)?;
     Ok(branches::list(
         &repo,
         &branch_type,
-        contains.as_deref(),
-        not_contains.as_deref(),
+        Words::of(&contains),
+        Words::of(&not_contains),
     )?)
 }
 

@@ -167,7 +167,6 @@ pub struct Commit {
     pub parents: Vec<Oid>,
     pub author: Signature,
     pub committer: Signature,
-    pub encoding: Option<String>,
     pub message: Vec<u8>,
 }
 
@@ -183,7 +182,6 @@ impl Commit {
             parents: Vec::new(),
             author: nobody.clone(),
             committer: nobody,
-            encoding: None,
             message: message.to_vec(),
         };
         for (key, value) in fields(headers) {
@@ -192,7 +190,6 @@ impl Commit {
                 b"parent" => commit.parents.push(hash(value)?),
                 b"author" => commit.author = Signature::read(value),
                 b"committer" => commit.committer = Signature::read(value),
-                b"encoding" => commit.encoding = Some(String::from_utf8_lossy(value).into_owned()),
                 _ => {}
             }
         }
@@ -202,22 +199,9 @@ impl Commit {
         Ok(commit)
     }
 
-    /// The message as text, by the encoding that the commit names.
+    /// The message as text. As in the public server, it is UTF-8 whatever the commit says.
     pub fn message_text(&self) -> String {
-        self.decode(&self.message)
-    }
-
-    /// Text of the commit, by the encoding that it names.
-    pub fn decode(&self, bytes: &[u8]) -> String {
-        let name = self
-            .encoding
-            .as_deref()
-            .unwrap_or("utf-8")
-            .to_ascii_lowercase();
-        match name.replace(['-', '_'], "").as_str() {
-            "iso88591" | "latin1" => bytes.iter().map(|byte| *byte as char).collect(),
-            _ => String::from_utf8_lossy(bytes).into_owned(),
-        }
+        String::from_utf8_lossy(&self.message).into_owned()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A repository: its directories and what lies in them.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +24,7 @@ pub struct Repo {
     pub config: Config,
     pub odb: Odb,
     pub refs: Refs,
+    shallow: OnceCell<HashSet<Oid>>,
 }
 
 /// Extensions that change nothing that we read or write wrongly.
@@ -102,6 +105,7 @@ impl Repo {
             work_dir: work_dir.filter(|_| !bare),
             odb: Odb::open(&format!("{common_dir}/objects")),
             refs: Refs::new(&git_dir, &common_dir, logs),
+            shallow: OnceCell::new(),
             git_dir,
             common_dir,
             config,
@@ -127,6 +131,18 @@ impl Repo {
             ))
         })?;
         Ok(format!("{}/{name}", self.work_dir()?))
+    }
+
+    /// Whether a shallow clone ends at a commit: what came before is not to be seen.
+    pub fn is_shallow(&self, commit: &Oid) -> bool {
+        let read = || {
+            let path = format!("{}/shallow", self.common_dir);
+            let text = files::text(&path).ok().flatten().unwrap_or_default();
+            text.lines()
+                .filter_map(|line| Oid::from_hex(line.trim().as_bytes()))
+                .collect()
+        };
+        self.shallow.get_or_init(read).contains(commit)
     }
 
     /// The index.

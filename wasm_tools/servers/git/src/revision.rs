@@ -1,12 +1,17 @@
 //! Names of objects as people write them: gitrevisions(7).
 
+use regex_lite::RegexBuilder;
+
 use crate::date;
 use crate::failure::{Failure, Outcome};
 use crate::history::Walk;
 use crate::object::Kind;
 use crate::oid::Oid;
-use crate::refs::Head;
+use crate::refs::{Head, Value};
 use crate::repo::Repo;
+
+/// As many lines a log may be gone back; more are seconds since 1970.
+const MOST_STEPS: usize = 100_000_000;
 
 /// The places where a short name is looked for, in git's order.
 const PLACES: [(&str, &str); 6] = [
@@ -134,6 +139,9 @@ fn step<'a>(repo: &Repo, oid: Oid, text: &'a str) -> Outcome<Option<(Oid, &'a st
     if let Some((kind, after)) = braced(text, "^{") {
         return Ok(peeled(repo, oid, kind)?.map(|oid| (oid, after)));
     }
+    if !text.starts_with(['^', '~']) {
+        return Ok(None);
+    }
     let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
     let (number, after) = text[1..].split_at(digits);
     let Ok(count) = (if number.is_empty() {
@@ -151,15 +159,13 @@ fn step<'a>(repo: &Repo, oid: Oid, text: &'a str) -> Outcome<Option<(Oid, &'a st
                 None => return Ok(None),
             }
         }
-    } else if text.starts_with('~') {
+    } else {
         for _ in 0..count {
             match repo.odb.commit(&commit)?.parents.first() {
                 Some(parent) => commit = *parent,
                 None => return Ok(None),
             }
         }
-    } else {
-        return Ok(None);
     }
     Ok(Some((commit, after)))
 }
@@ -189,12 +195,10 @@ fn peeled(repo: &Repo, oid: Oid, kind: &str) -> Outcome<Option<Oid>> {
 /// `:path`, `:2:path` and `:/words`.
 fn from_index(repo: &Repo, text: &str) -> Outcome<Option<Oid>> {
     if let Some(words) = text.strip_prefix('/') {
-        let mut tips: Vec<Oid> = repo.head()?.commit().into_iter().collect();
-        for name in repo.refs.list("refs/")?.keys() {
-            let target = repo.refs.resolve(name)?;
-            tips.extend(target.and_then(|oid| repo.peel(oid, Kind::Commit).ok()));
+        if words.is_empty() {
+            return Ok(None);
         }
-        return by_message(repo, tips, words);
+        return by_message(repo, every_tip(repo)?, words);
     }
     let (stage, path) = match text.as_bytes() {
         [stage @ b'0'..=b'3', b':', ..] => (stage - b'0', &text[2..]),
@@ -207,18 +211,34 @@ fn from_index(repo: &Repo, text: &str) -> Outcome<Option<Oid>> {
         .map(|entry| entry.oid))
 }
 
-/// The youngest commit that can be reached and whose message holds the words.
-fn by_message(repo: &Repo, tips: Vec<Oid>, words: &str) -> Outcome<Option<Oid>> {
-    if words.contains([
-        '\\', '^', '$', '.', '|', '?', '*', '+', '(', ')', '[', ']', '{', '}', '!',
-    ]) {
-        return Err(Failure::new(format!(
-            "':/{words}': search for plain words only"
-        )));
+/// Where all of history can be reached from.
+pub fn every_tip(repo: &Repo) -> Outcome<Vec<Oid>> {
+    let mut tips: Vec<Oid> = repo.head()?.commit().into_iter().collect();
+    for name in repo.refs.list("refs/")?.keys() {
+        let target = repo.refs.resolve(name)?;
+        tips.extend(target.and_then(|oid| repo.peel(oid, Kind::Commit).ok()));
     }
+    Ok(tips)
+}
+
+/// The youngest commit that can be reached and whose message matches: a POSIX extended
+/// regular expression, or after `!-` one that must not match; `!!` is an exclamation mark.
+pub fn by_message(repo: &Repo, tips: Vec<Oid>, words: &str) -> Outcome<Option<Oid>> {
+    let (wanted, words) = match words.strip_prefix('!') {
+        Some(rest) if rest.starts_with('!') => (true, rest),
+        Some(rest) => match rest.strip_prefix('-') {
+            Some(rest) => (false, rest),
+            None => return Ok(None),
+        },
+        None => (true, words),
+    };
+    let pattern = RegexBuilder::new(words)
+        .dot_matches_new_line(true)
+        .build()
+        .map_err(|error| Failure::new(format!("Invalid search pattern: {words}: {error}")))?;
     for found in Walk::from(repo, tips, Vec::new())? {
         let (oid, commit) = found?;
-        if commit.message_text().contains(words) {
+        if pattern.is_match(&commit.message_text()) == wanted {
             return Ok(Some(oid));
         }
     }
@@ -234,26 +254,35 @@ fn from_log(repo: &Repo, base: &str, inside: &str) -> Outcome<Option<Oid>> {
             None => Ok(None),
         };
     }
-    let name = match (base, repo.head()?) {
-        ("", Head::Branch(branch, _)) => branch,
-        ("" | "HEAD" | "@", _) => "HEAD".to_owned(),
-        _ => match reference(repo, base)? {
-            Some((full, _)) => full,
-            None => return Ok(None),
-        },
+    if inside.is_empty() {
+        return Ok(None);
+    }
+    let branch = match repo.head()? {
+        Head::Branch(branch, _) => branch,
+        Head::Detached(_) => "HEAD".to_owned(),
     };
-    if matches!(inside.to_ascii_lowercase().as_str(), "u" | "upstream") {
-        let branch = match (name.as_str(), repo.head()?) {
-            ("HEAD", Head::Branch(branch, _)) => branch,
-            _ => name,
+    if ["u", "upstream", "push"].contains(&inside.to_ascii_lowercase().as_str()) {
+        let name = match base {
+            "" | "HEAD" | "@" => branch,
+            _ => format!("refs/heads/{base}"),
         };
-        return match upstream(repo, &branch) {
+        return match upstream(repo, &name) {
             Some(full) => repo.refs.resolve(&full),
             None => Ok(None),
         };
     }
+    let name = match base {
+        "" => branch,
+        "@" => "HEAD".to_owned(),
+        _ => match logged(repo, base)? {
+            Some(name) => name,
+            None => return Ok(None),
+        },
+    };
     let log = repo.refs.read_log(&name)?;
-    if let Ok(back) = inside.parse::<usize>() {
+    let is_number = inside.bytes().all(|byte| byte.is_ascii_digit());
+    let number = inside.parse::<usize>().ok().filter(|_| is_number);
+    if let Some(back) = number.filter(|back| *back <= MOST_STEPS) {
         if back == log.len() && back > 0 {
             return Ok(log
                 .first()
@@ -272,9 +301,30 @@ fn from_log(repo: &Repo, base: &str, inside: &str) -> Outcome<Option<Oid>> {
     }
     let then = date::approximate(inside, date::now());
     let before = log.iter().rev().find(|line| line.seconds <= then);
-    Ok(before
-        .map(|line| line.new)
-        .or_else(|| log.first().map(|line| line.new)))
+    let first = log.first().map(|line| match line.old.is_null() {
+        true => line.new,
+        false => line.old,
+    });
+    Ok(before.map(|line| line.new).or(first))
+}
+
+/// The reference that a short name means among those that have a log.
+fn logged(repo: &Repo, name: &str) -> Outcome<Option<String>> {
+    for (before, after) in PLACES {
+        let full = format!("{before}{name}{after}");
+        if repo.refs.resolve(&full)?.is_some() {
+            let to = match repo.refs.read(&full)? {
+                Some(Value::Symbolic(to)) => to,
+                _ => full.clone(),
+            };
+            for name in [full, to] {
+                if !repo.refs.read_log(&name)?.is_empty() {
+                    return Ok(Some(name));
+                }
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The branch (or commit) that was checked out `count` switches ago.

@@ -70,7 +70,8 @@ pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
         .collect::<Outcome<Vec<_>>>()?;
     let lock = Lock::take(&repo.index_path())?;
     let before = repo.index()?;
-    let tree = WorkTree::new(repo, Some(&before));
+    let mut tree = WorkTree::new(repo, Some(&before));
+    tree.heeds_settings = false;
     for spec in &specs {
         check(repo, &before, &tree, spec)?;
     }
@@ -273,7 +274,11 @@ pub fn reset(repo: &Repo) -> Outcome<String> {
             .get(&path)
             .filter(|known| known.mode == mode && known.oid == oid);
         match known.filter(|known| !known.intent_to_add) {
-            Some(known) => known.clone(),
+            // What was said of the entry before (skip-worktree, assume-unchanged) ends here.
+            Some(known) => Entry {
+                stat: known.stat,
+                ..Entry::new(path, mode, oid)
+            },
             None => Entry::new(path, mode, oid),
         }
     });

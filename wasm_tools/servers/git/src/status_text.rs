@@ -12,6 +12,7 @@ use crate::repo::Repo;
 use crate::revision;
 use crate::situation::{short, Rebase, Situation};
 use crate::status::{collect, Status};
+use crate::status_notes;
 
 /// As wide as the longest label and a blank.
 const LABEL: usize = 12;
@@ -27,13 +28,15 @@ pub fn describe(repo: &Repo) -> Outcome<String> {
         hints: repo.config.flag("advice.statushints") != Some(false),
         quote_high: repo.config.flag("core.quotepath") != Some(false),
         initial: situation.head.commit().is_none(),
-        plain_commit: !situation.merge
-            && situation.cherry_pick.is_none()
-            && situation.rebase.is_none(),
+        plain_commit: !situation.merge && situation.cherry_pick.is_none(),
         out: String::new(),
     };
     text.head(&situation)?;
     text.state(&situation, !status.unmerged.is_empty());
+    if let Some(line) = status_notes::sparse(repo, &repo.index()?) {
+        text.line(&line);
+        text.line("");
+    }
     if text.initial {
         text.line("\nNo commits yet\n");
     }
@@ -43,6 +46,9 @@ pub fn describe(repo: &Repo) -> Outcome<String> {
     text.untracked(&status);
     let concluding = situation.merge && status.unmerged.is_empty();
     text.conclusion(&status, concluding);
+    if let Some(line) = status_notes::stash(repo) {
+        text.line(&line);
+    }
     Ok(text.out)
 }
 
@@ -119,6 +125,14 @@ impl Text<'_> {
             return Ok(());
         };
         let other = self.repo.peel(other, Kind::Commit)?;
+        if self.repo.config.flag("status.aheadbehind") == Some(false) && commit != other {
+            self.line(&format!(
+                "Your branch and '{name}' refer to different commits."
+            ));
+            self.hint("use \"git status --ahead-behind\" for details");
+            self.line("");
+            return Ok(());
+        }
         let (ahead, behind) = ahead_behind(self.repo, commit, other)?;
         let commits = |count: usize| if count == 1 { "commit" } else { "commits" };
         match (ahead, behind) {
@@ -169,16 +183,27 @@ impl Text<'_> {
                 self.hint("use \"git commit\" to conclude merge");
             }
             self.line("");
+        } else if let Some((lines, hints)) = status_notes::am_session(self.repo) {
+            lines.iter().for_each(|line| self.line(line));
+            hints.iter().for_each(|hint| self.hint(hint));
+            self.line("");
         } else if let Some(rebase) = &situation.rebase {
             self.rebase(rebase, conflicts);
+        } else if let Some(command) = status_notes::sequence(self.repo) {
+            let name = match command {
+                "revert" => "Revert",
+                _ => "Cherry-pick",
+            };
+            self.line(&format!("{name} currently in progress."));
+            self.sequence(command, "run", conflicts);
         } else if let Some(commit) = &situation.cherry_pick {
             self.line(&format!(
                 "You are currently cherry-picking commit {commit}."
             ));
-            self.sequence("cherry-pick", conflicts);
+            self.sequence("cherry-pick", "all conflicts fixed: run", conflicts);
         } else if let Some(commit) = &situation.revert {
             self.line(&format!("You are currently reverting commit {commit}."));
-            self.sequence("revert", conflicts);
+            self.sequence("revert", "all conflicts fixed: run", conflicts);
         }
         if let Some(branch) = &situation.bisect {
             self.line(&format!(
@@ -189,15 +214,14 @@ impl Text<'_> {
         }
     }
 
-    fn sequence(&mut self, command: &str, conflicts: bool) {
+    fn sequence(&mut self, command: &str, run: &str, conflicts: bool) {
         if conflicts {
             self.hint(&format!(
                 "fix conflicts and run \"git {command} --continue\""
             ));
         } else {
-            self.hint(&format!(
-                "all conflicts fixed: run \"git {command} --continue\""
-            ));
+            let end = if run == "run" { " to continue" } else { "" };
+            self.hint(&format!("{run} \"git {command} --continue\"{end}"));
         }
         self.hint(&format!("use \"git {command} --skip\" to skip this patch"));
         self.hint(&format!(

@@ -14,6 +14,7 @@ use crate::object::{mode, name_of, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
 use crate::status::Dirty;
+use crate::submodules::{Passed, Submodules};
 
 /// What became of an entry's file.
 pub enum State {
@@ -32,7 +33,11 @@ pub struct WorkTree<'a> {
     symlinks: bool,
     /// Directories of which it is known whether a link stands in their way.
     linked: RefCell<HashMap<Vec<u8>, bool>>,
-    index: Option<&'a Index>,
+    submodules: Submodules<'a>,
+    /// Whether changes of submodules are passed over where a setting says so.
+    pub heeds_settings: bool,
+    /// What is staged, where that matters.
+    pub index: Option<&'a Index>,
 }
 
 impl<'a> WorkTree<'a> {
@@ -40,10 +45,12 @@ impl<'a> WorkTree<'a> {
     pub fn new(repo: &'a Repo, index: Option<&'a Index>) -> Self {
         WorkTree {
             repo,
-            converter: Converter::new(repo, Attributes::of_worktree(repo)),
+            converter: Converter::new(repo, Attributes::of_worktree(repo, index)),
             file_modes: repo.config.flag("core.filemode") != Some(false),
             symlinks: repo.config.flag("core.symlinks") != Some(false),
             linked: RefCell::default(),
+            submodules: Submodules::of(repo),
+            heeds_settings: true,
             index,
         }
     }
@@ -53,11 +60,16 @@ impl<'a> WorkTree<'a> {
         &self.converter
     }
 
-    /// What became of an entry's file.
+    /// What became of an entry's file, where anybody wants to know.
     pub fn state(&self, index: &Index, entry: &Entry) -> Outcome<State> {
         if entry.skip_worktree || entry.assume_valid {
             return Ok(State::Same);
         }
+        self.true_state(index, entry)
+    }
+
+    /// What became of an entry's file, even if it was to be taken for unchanged.
+    pub fn true_state(&self, index: &Index, entry: &Entry) -> Outcome<State> {
         if self.is_behind_link(&entry.path)? {
             return Ok(State::Absent);
         }
@@ -109,8 +121,13 @@ impl<'a> WorkTree<'a> {
         let Some(head) = repo.head()?.commit() else {
             return Ok(State::Same);
         };
-        let dirty = crate::status::dirty(&repo)?;
-        if head == entry.oid && !dirty.modified && !dirty.untracked {
+        let passed = match self.heeds_settings {
+            true => self.submodules.passed(&entry.path),
+            false => Passed::Nothing,
+        };
+        let dirty = passed.leaves(crate::status::dirty(&repo)?);
+        let same = head == entry.oid && !dirty.modified && !dirty.untracked;
+        if same || passed == Passed::All {
             return Ok(State::Same);
         }
         Ok(State::Submodule { head, dirty })

@@ -13,6 +13,8 @@ pub struct Style {
     pub context: usize,
     pub between: usize,
     pub minimal: bool,
+    /// Whether an empty line of context loses the space before it.
+    pub bare_blanks: bool,
 }
 
 /// The hunks that lead from one text to another; empty where they are equal.
@@ -31,7 +33,7 @@ pub fn unified(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
         .saturating_add(style.between);
     let near = |a: &Change, b: &Change| b.old - (a.old + a.old_len) <= reach;
     for group in script.chunk_by(near) {
-        hunk(&mut out, &old, &new, group, style.context);
+        hunk(&mut out, &old, &new, group, style);
     }
     out
 }
@@ -55,10 +57,11 @@ fn without_tail<'a>(old: &'a [u8], new: &'a [u8]) -> (&'a [u8], &'a [u8]) {
     (&old[..old.len() - tail], &new[..new.len() - tail])
 }
 
-fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], context: usize) {
+fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], style: Style) {
     let (Some(first), Some(last)) = (group.first(), group.last()) else {
         return;
     };
+    let context = style.context;
     let before = context.min(first.old).min(first.new);
     let (old_start, new_start) = (first.old - before, first.new - before);
     let (old_end, new_end) = (last.old + last.old_len, last.new + last.new_len);
@@ -77,7 +80,7 @@ fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], conte
     for change in group {
         old[at..change.old]
             .iter()
-            .for_each(|text| line(out, b' ', text));
+            .for_each(|text| unchanged(out, text, style));
         at = change.old + change.old_len;
         old[change.old..at]
             .iter()
@@ -87,7 +90,7 @@ fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], conte
     }
     old[at..old_end + after]
         .iter()
-        .for_each(|text| line(out, b' ', text));
+        .for_each(|text| unchanged(out, text, style));
 }
 
 fn range(start: usize, len: usize) -> String {
@@ -95,6 +98,14 @@ fn range(start: usize, len: usize) -> String {
         0 => format!("{start},0"),
         1 => format!("{}", start + 1),
         _ => format!("{},{len}", start + 1),
+    }
+}
+
+fn unchanged(out: &mut Vec<u8>, text: &[u8], style: Style) {
+    if style.bare_blanks && text == b"\n" {
+        out.push(b'\n');
+    } else {
+        line(out, b' ', text);
     }
 }
 

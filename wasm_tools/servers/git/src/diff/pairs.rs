@@ -257,12 +257,15 @@ pub fn index_to_worktree(index: &Index, tree: &WorkTree) -> Outcome<Vec<Pair>> {
                 _ => continue,
             }
         }
-        let old = if entry.intent_to_add {
+        let new = changed(index, tree, entry)?;
+        // A file that is only meant to be added is new, but gone like any other.
+        let gone = new.as_ref().is_some_and(|new| !new.exists());
+        let old = if entry.intent_to_add && !gone {
             Side::absent(&entry.path)
         } else {
             Side::stored(&entry.path, entry.mode, entry.oid)
         };
-        if let Some(new) = changed(index, tree, entry)? {
+        if let Some(new) = new {
             pairs.push(Pair::of(old, new));
         } else if entry.intent_to_add {
             let new = Side {

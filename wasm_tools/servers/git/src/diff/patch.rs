@@ -21,7 +21,7 @@ pub struct Printer<'a> {
     prefixes: (String, String),
     quote_high: bool,
     /// How many digits of a name are shown.
-    pub digits: usize,
+    digits: usize,
 }
 
 /// One file's patch, its headers apart from its hunks.
@@ -35,7 +35,16 @@ impl<'a> Printer<'a> {
     /// for them with diff.mnemonicPrefix.
     pub fn new(
         repo: &'a Repo,
-        tree: Option<&'a WorkTree<'a>>,
+        tree: &'a WorkTree<'a>,
+        context: usize,
+        sides: (char, char),
+    ) -> Self {
+        Printer::of(repo, (Some(tree), tree.index), context, sides)
+    }
+
+    fn of(
+        repo: &'a Repo,
+        (tree, index): (Option<&'a WorkTree<'a>>, Option<&'a Index>),
         context: usize,
         sides: (char, char),
     ) -> Self {
@@ -51,16 +60,28 @@ impl<'a> Printer<'a> {
         Printer {
             repo,
             tree,
-            attributes: Attributes::of_worktree(repo),
+            attributes: Attributes::of_worktree(repo, index),
             style: Style {
                 context,
                 between: usize::try_from(between).unwrap_or(0),
                 minimal: config.get("diff.algorithm") == Some("minimal"),
+                bare_blanks: config.flag("diff.suppressblankempty") == Some(true),
             },
             prefixes,
             quote_high: config.flag("core.quotepath") != Some(false),
             digits: digits(repo),
         }
+    }
+
+    /// A printer of patches between trees, as `git diff-tree` prints them: with whole names,
+    /// whatever the configuration says of patches for people.
+    pub fn plain_style(repo: &'a Repo, index: &'a Index) -> Self {
+        let mut printer = Printer::of(repo, (None, Some(index)), 3, ('a', 'b'));
+        printer.prefixes = ("a/".to_owned(), "b/".to_owned());
+        printer.style.between = 0;
+        printer.style.minimal = false;
+        printer.digits = 40;
+        printer
     }
 
     /// The whole patch.
