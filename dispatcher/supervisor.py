@@ -18,7 +18,7 @@ from typing import Final
 from dispatcher.config import AgentConfig
 from dispatcher.errors import ConfigError
 
-STOP_S: Final = 2.5  # from SIGTERM to SIGKILL
+STOP_S: Final = 2.0  # from SIGTERM to SIGKILL
 _REAP_S: Final = 0.5
 _BACKOFF_S: Final = (0.3, 10.0)
 _STEADY_S: Final = 30.0  # an agent that ran for so long starts its backoff anew
