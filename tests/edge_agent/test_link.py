@@ -267,6 +267,11 @@ def test_arguments_over_the_bound_are_refused_at_once(start, offer):
         (modules.looping(), edge_pb2.Limits(wall_ms=50), "STATUS_TIMEOUT"),
         (modules.memory_bomb(), edge_pb2.Limits(memory_mib=4), "STATUS_MEMORY"),
         (modules.huge_answer(9_000_000), edge_pb2.Limits(output_bytes=1000), "STATUS_OUTPUT"),
+        (
+            modules.saying("x", extra="(table 9 funcref)"),
+            edge_pb2.Limits(table_elements=8),
+            "STATUS_LIMIT",
+        ),
         (modules.trapping(), edge_pb2.Limits(), "STATUS_TRAP"),
         (modules.answering(b"garbage"), edge_pb2.Limits(), "STATUS_PROTOCOL"),
         (modules.forged_answer(-1 & 0xFFFF_FFFF, 5), edge_pb2.Limits(), "STATUS_PROTOCOL"),

@@ -104,12 +104,14 @@ async def test_large_bodies_travel_in_chunks_both_ways(run_app, attach, call):
 
 
 async def test_an_answer_over_its_limit_is_not_taken(run_app, attach, call, answer):
-    rules = [{"limits": {"output_mib": 1}}]
+    rules = [{"limits": {"output_mib": 1, "open_files": 9, "log_kib": 2, "host_calls": 7}}]
     async with run_app({"policy": {"rules": rules}}) as app:
         agent = await attach(app, handler=lambda c, a: answer("x" * 2_000_000))
         with pytest.raises(CallFailed, match=r"raise limits\.output_mib"):
             await call(app, "echo")
-        assert agent.calls[0][0].limits.output_bytes == 1024 * 1024
+        sent = agent.calls[0][0].limits
+        assert (sent.output_bytes, sent.log_bytes) == (1024 * 1024, 2048)
+        assert (sent.open_files, sent.host_calls, sent.disk_bytes) == (9, 7, 0)
         agent.handler = lambda c, a: answer("short")
         assert (await call(app, "echo")).result["content"][0]["text"] == "short"
 
@@ -122,6 +124,7 @@ async def test_an_answer_over_its_limit_is_not_taken(run_app, attach, call, answ
         (edge_pb2.STATUS_OUTPUT, CallFailed, "over its limit"),
         (edge_pb2.STATUS_TRAP, CallFailed, "trapped"),
         (edge_pb2.STATUS_PROTOCOL, CallFailed, "no MCP"),
+        (edge_pb2.STATUS_LIMIT, CallFailed, "one of its limits"),
     ],
 )
 async def test_what_the_agent_reports_becomes_an_error(run_app, attach, call, status, error, words):
