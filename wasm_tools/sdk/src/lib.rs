@@ -20,6 +20,8 @@ mod schema;
 mod server;
 mod texts;
 
+#[cfg(feature = "directories")]
+pub mod directory;
 #[cfg(feature = "egress")]
 pub mod egress;
 mod environment;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::fs;
 
+use wasmmcp::directory::{self, Kind};
 use wasmmcp::{Map, Value};
 
 use crate::collate;
@@ -10,7 +11,6 @@ use crate::failure::Failure;
 use crate::glob::{Glob, Work};
 use crate::mounts::Mounts;
 use crate::paths::join;
-use crate::scan::entries_of;
 
 /// Deeper than any path that systems allow; where links or mounts make a ring, it ends here.
 const MAX_DEPTH: usize = 256;
@@ -30,15 +30,14 @@ pub enum SortBy {
 }
 
 /// The entries of a directory, in the order of their bytes.
-fn entries(directory: &str) -> Result<Vec<Entry>, Failure> {
-    let fail = |error| Failure::system(&error, "scandir", directory);
+fn entries(path: &str) -> Result<Vec<Entry>, Failure> {
+    let fail = |error| Failure::system(&error, "scandir", path);
     let mut found = Vec::new();
-    for entry in entries_of(directory).map_err(fail)? {
-        let kind = entry.file_type().map_err(fail)?;
+    for entry in directory::entries(path).map_err(fail)? {
         found.push(Entry {
-            name: entry.file_name().to_string_lossy().into_owned(),
-            is_directory: kind.is_dir(),
-            is_link: kind.is_symlink(),
+            name: String::from_utf8_lossy(&entry.name).into_owned(),
+            is_directory: entry.kind == Kind::Directory,
+            is_link: entry.kind == Kind::Link,
         });
     }
     found.sort_by(|left, right| left.name.cmp(&right.name));

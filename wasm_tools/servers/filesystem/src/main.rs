@@ -13,7 +13,6 @@ mod mounts;
 mod paths;
 mod preopens;
 mod read;
-mod scan;
 mod write;
 
 use wasmmcp::{tool, Answer, CallResult, Field, Input, Path, Shape, ToolError, Value};

@@ -9,12 +9,11 @@ use std::fs;
 use std::io;
 
 use unicode_normalization::UnicodeNormalization;
-use wasmmcp::host;
+use wasmmcp::{directory::entries, host};
 
 use crate::failure::Failure;
 use crate::paths::{join, parent, parts_of, resolve, within};
 use crate::preopens;
-use crate::scan::entries_of;
 
 /// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -180,8 +179,8 @@ impl Mounts {
 fn spelling_in(directory: &str, name: &str) -> Result<Option<String>, Failure> {
     let fail = |error: io::Error| Failure::system(&error, "scandir", directory);
     let mut same = Vec::new();
-    for entry in entries_of(directory).map_err(fail)? {
-        let found = entry.file_name().to_string_lossy().into_owned();
+    for entry in entries(directory).map_err(fail)? {
+        let found = String::from_utf8_lossy(&entry.name).into_owned();
         if found == name {
             return Ok(Some(found));
         }
