@@ -32,12 +32,10 @@ pub fn parent(path: &str) -> &str {
 
 /// The names in a directory; none where it can't be read.
 pub fn names_in(dir: &str) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return Vec::new();
-    };
+    let entries = wasmmcp::directory::entries(dir).unwrap_or_default();
     entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
+        .into_iter()
+        .filter_map(|entry| String::from_utf8(entry.name).ok())
         .collect()
 }
 

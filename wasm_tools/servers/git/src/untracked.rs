@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use wasmmcp::directory::{entries, Entry, Kind};
+
 use crate::failure::{Failure, Outcome};
 use crate::ignore::Ignore;
 use crate::index::Index;
@@ -119,11 +121,10 @@ fn names(repo: &Repo, dir: &[u8]) -> Outcome<Vec<Name>> {
     } else {
         repo.place(dir)?
     };
-    let entries = fs::read_dir(&place).map_err(|error| Failure::system(&error, &place))?;
+    let entries = entries(&place).map_err(|error| Failure::system(&error, &place))?;
     let mut names = Vec::new();
-    for entry in entries.flatten() {
-        let name = entry.file_name().into_encoded_bytes();
-        if name == b".git" {
+    for Entry { name, kind } in entries {
+        if name == b".git" || kind == Kind::Other {
             continue;
         }
         let path = if dir.is_empty() {
@@ -131,15 +132,8 @@ fn names(repo: &Repo, dir: &[u8]) -> Outcome<Vec<Name>> {
         } else {
             [dir, b"/", &name].concat()
         };
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        if kind.is_dir() || kind.is_file() || kind.is_symlink() {
-            names.push(Name {
-                path,
-                is_dir: kind.is_dir(),
-            });
-        }
+        let is_dir = kind == Kind::Directory;
+        names.push(Name { path, is_dir });
     }
     names.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(names)

@@ -2,6 +2,8 @@
 //! 1986), from both ends at once, with the two shortcuts that LibXDiff takes when a
 //! comparison gets expensive.
 
+use std::ops::Range;
+
 use crate::diff::lines::rough_root;
 
 /// A diagonal run of equal lines that is worth cutting at.
@@ -63,12 +65,35 @@ struct Comparison<'a> {
     changed: (Vec<usize>, Vec<usize>),
 }
 
+/// From which end a search goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Ahead,
+    Back,
+}
+use Way::{Ahead, Back};
+
 /// The diagonals that a search has reached.
 #[derive(Clone, Copy)]
 struct Reach {
     start: isize,
     low: isize,
     high: isize,
+}
+
+impl Reach {
+    fn at(start: isize) -> Self {
+        Reach {
+            start,
+            low: start,
+            high: start,
+        }
+    }
+
+    /// Every second diagonal, from the highest down: those of the last step.
+    fn diagonals(self) -> impl Iterator<Item = isize> {
+        (self.low..=self.high).rev().step_by(2)
+    }
 }
 
 impl Comparison<'_> {
@@ -122,68 +147,39 @@ impl Comparison<'_> {
         self.old[old as usize] == self.new[new as usize]
     }
 
-    fn forward(&mut self, diagonal: isize) -> &mut isize {
-        &mut self.forward[(diagonal + self.middle) as usize]
-    }
-
-    fn backward(&mut self, diagonal: isize) -> &mut isize {
-        &mut self.backward[(diagonal + self.middle) as usize]
+    /// How far a diagonal is reached.
+    fn reached(&mut self, way: Way, diagonal: isize) -> &mut isize {
+        let at = (diagonal + self.middle) as usize;
+        match way {
+            Ahead => &mut self.forward[at],
+            Back => &mut self.backward[at],
+        }
     }
 
     fn cut(&mut self, part: Box, minimal: bool) -> Cut {
-        let (lowest, highest) = (part.top - part.right, part.bottom - part.left);
-        let (start, end) = (part.top - part.left, part.bottom - part.right);
-        let odd = (start - end) & 1 != 0;
-        let mut ahead = Reach {
-            start,
-            low: start,
-            high: start,
-        };
-        let mut back = Reach {
-            start: end,
-            low: end,
-            high: end,
-        };
-        *self.forward(start) = part.top;
-        *self.backward(end) = part.bottom;
+        let mut ahead = Reach::at(part.top - part.left);
+        let mut back = Reach::at(part.bottom - part.right);
+        let odd = (ahead.start - back.start) & 1 != 0;
+        *self.reached(Ahead, ahead.start) = part.top;
+        *self.reached(Back, back.start) = part.bottom;
         let mut cost = 1;
         loop {
             let mut snake = false;
-            if ahead.low > lowest {
-                ahead.low -= 1;
-                *self.forward(ahead.low - 1) = -1;
-            } else {
-                ahead.low += 1;
-            }
-            if ahead.high < highest {
-                ahead.high += 1;
-                *self.forward(ahead.high + 1) = -1;
-            } else {
-                ahead.high -= 1;
-            }
-            if let Some(cut) = self.go_ahead(part, ahead, back, odd, &mut snake) {
+            self.widen(Ahead, part, &mut ahead);
+            let other = odd.then_some(back);
+            if let Some(cut) = self.go(Ahead, part, ahead, other, &mut snake) {
                 return cut;
             }
-            if back.low > lowest {
-                back.low -= 1;
-                *self.backward(back.low - 1) = FAR;
-            } else {
-                back.low += 1;
-            }
-            if back.high < highest {
-                back.high += 1;
-                *self.backward(back.high + 1) = FAR;
-            } else {
-                back.high -= 1;
-            }
-            if let Some(cut) = self.go_back(part, ahead, back, odd, &mut snake) {
+            self.widen(Back, part, &mut back);
+            let other = (!odd).then_some(ahead);
+            if let Some(cut) = self.go(Back, part, back, other, &mut snake) {
                 return cut;
             }
             if !minimal {
                 if snake && cost > HEURISTIC_COST {
                     let good = self
-                        .good_ahead(part, ahead, cost)
-                        .or_else(|| self.good_back(part, back, cost));
+                        .good(Ahead, part, ahead, cost)
+                        .or_else(|| self.good(Back, part, back, cost));
                     if let Some(cut) = good {
                         return cut;
                     }
@@ -196,137 +192,132 @@ impl Comparison<'_> {
         }
     }
 
-    fn go_ahead(
+    /// Takes in one diagonal more on each side, as far as the part has any.
+    fn widen(&mut self, way: Way, part: Box, reach: &mut Reach) {
+        let nowhere = match way {
+            Ahead => -1,
+            Back => FAR,
+        };
+        if reach.low > part.top - part.right {
+            reach.low -= 1;
+            *self.reached(way, reach.low - 1) = nowhere;
+        } else {
+            reach.low += 1;
+        }
+        if reach.high < part.bottom - part.left {
+            reach.high += 1;
+            *self.reached(way, reach.high + 1) = nowhere;
+        } else {
+            reach.high -= 1;
+        }
+    }
+
+    /// One step on each diagonal, and on along what is equal; a cut where it meets the
+    /// `other` search.
+    fn go(
         &mut self,
+        way: Way,
         part: Box,
-        ahead: Reach,
-        back: Reach,
-        odd: bool,
+        reach: Reach,
+        other: Option<Reach>,
         snake: &mut bool,
     ) -> Option<Cut> {
-        let mut diagonal = ahead.high;
-        while diagonal >= ahead.low {
-            let (below, above) = (*self.forward(diagonal - 1), *self.forward(diagonal + 1));
-            let mut old = if below >= above { below + 1 } else { above };
-            let from = old;
-            let mut new = old - diagonal;
-            while old < part.bottom && new < part.right && self.same(old, new) {
-                old += 1;
-                new += 1;
-            }
-            *snake |= old - from > SNAKE;
-            *self.forward(diagonal) = old;
-            if odd && (back.low..=back.high).contains(&diagonal) && *self.backward(diagonal) <= old
+        for diagonal in reach.diagonals() {
+            let below = *self.reached(way, diagonal - 1);
+            let above = *self.reached(way, diagonal + 1);
+            let from = match way {
+                Ahead if below >= above => below + 1,
+                Ahead => above,
+                Back if below < above => below,
+                Back => above - 1,
+            };
+            let old = self.along(way, part, from, from - diagonal);
+            *snake |= (old - from).abs() > SNAKE;
+            *self.reached(way, diagonal) = old;
+            if other.is_some_and(|other| (other.low..=other.high).contains(&diagonal))
+                && *self.reached(Back, diagonal) <= *self.reached(Ahead, diagonal)
             {
                 return Some(Cut {
                     old,
-                    new,
+                    new: old - diagonal,
                     minimal: (true, true),
                 });
             }
-            diagonal -= 2;
         }
         None
     }
 
-    fn go_back(
-        &mut self,
-        part: Box,
-        ahead: Reach,
-        back: Reach,
-        odd: bool,
-        snake: &mut bool,
-    ) -> Option<Cut> {
-        let mut diagonal = back.high;
-        while diagonal >= back.low {
-            let (below, above) = (*self.backward(diagonal - 1), *self.backward(diagonal + 1));
-            let mut old = if below < above { below } else { above - 1 };
-            let from = old;
-            let mut new = old - diagonal;
-            while old > part.top && new > part.left && self.same(old - 1, new - 1) {
-                old -= 1;
-                new -= 1;
+    /// Where the run of equal lines from a place ends, in the old text.
+    fn along(&self, way: Way, part: Box, mut old: isize, mut new: isize) -> isize {
+        match way {
+            Ahead => {
+                while old < part.bottom && new < part.right && self.same(old, new) {
+                    old += 1;
+                    new += 1;
+                }
             }
-            *snake |= from - old > SNAKE;
-            *self.backward(diagonal) = old;
-            if !odd
-                && (ahead.low..=ahead.high).contains(&diagonal)
-                && old <= *self.forward(diagonal)
-            {
-                return Some(Cut {
-                    old,
-                    new,
-                    minimal: (true, true),
-                });
+            Back => {
+                while old > part.top && new > part.left && self.same(old - 1, new - 1) {
+                    old -= 1;
+                    new -= 1;
+                }
             }
-            diagonal -= 2;
         }
-        None
+        old
     }
 
     /// A place that is reached far along a diagonal and ends a long run of equal lines.
-    fn good_ahead(&mut self, part: Box, ahead: Reach, cost: isize) -> Option<Cut> {
+    fn good(&mut self, way: Way, part: Box, reach: Reach, cost: isize) -> Option<Cut> {
         let (mut best, mut cut) = (0, None);
-        let mut diagonal = ahead.high;
-        while diagonal >= ahead.low {
-            let old = *self.forward(diagonal);
+        for diagonal in reach.diagonals() {
+            let old = *self.reached(way, diagonal);
             let new = old - diagonal;
-            let value = (old - part.top) + (new - part.left) - (diagonal - ahead.start).abs();
-            let inside = part.top + SNAKE <= old
-                && old < part.bottom
-                && part.left + SNAKE <= new
-                && new < part.right;
-            if value > GOOD * cost
-                && value > best
-                && inside
-                && (1..=SNAKE).all(|back| self.same(old - back, new - back))
-            {
+            // How far it is from where the search began, and how far a run of it may reach.
+            let (passed, run) = match way {
+                Ahead => (old - part.top + new - part.left, -SNAKE..0),
+                Back => (part.bottom - old + part.right - new, 0..SNAKE),
+            };
+            let value = passed - (diagonal - reach.start).abs();
+            if value > GOOD * cost && value > best && self.is_run(part, way, old, new, run) {
                 best = value;
                 cut = Some(Cut {
                     old,
                     new,
-                    minimal: (true, false),
+                    minimal: (way == Ahead, way == Back),
                 });
             }
-            diagonal -= 2;
         }
         cut
     }
 
-    fn good_back(&mut self, part: Box, back: Reach, cost: isize) -> Option<Cut> {
-        let (mut best, mut cut) = (0, None);
-        let mut diagonal = back.high;
-        while diagonal >= back.low {
-            let old = *self.backward(diagonal);
-            let new = old - diagonal;
-            let value = (part.bottom - old) + (part.right - new) - (diagonal - back.start).abs();
-            let inside = part.top < old
-                && old <= part.bottom - SNAKE
-                && part.left < new
-                && new <= part.right - SNAKE;
-            if value > GOOD * cost
-                && value > best
-                && inside
-                && (0..SNAKE).all(|on| self.same(old + on, new + on))
-            {
-                best = value;
-                cut = Some(Cut {
-                    old,
-                    new,
-                    minimal: (false, true),
-                });
+    /// Whether all lines of a run beside a place are in the part and equal, with one of the
+    /// part on the place's other side.
+    fn is_run(&self, part: Box, way: Way, old: isize, new: isize, run: Range<isize>) -> bool {
+        let inside = match way {
+            Ahead => {
+                part.top + SNAKE <= old
+                    && old < part.bottom
+                    && part.left + SNAKE <= new
+                    && new < part.right
             }
-            diagonal -= 2;
-        }
-        cut
+            Back => {
+                part.top < old
+                    && old <= part.bottom - SNAKE
+                    && part.left < new
+                    && new <= part.right - SNAKE
+            }
+        };
+        inside
+            && run
+                .into_iter()
+                .all(|step| self.same(old + step, new + step))
     }
 
     /// The furthest place that either search has reached.
     fn any(&mut self, part: Box, ahead: Reach, back: Reach) -> Cut {
         let (mut furthest, mut furthest_old) = (-1, -1);
-        let mut diagonal = ahead.high;
-        while diagonal >= ahead.low {
-            let mut old = (*self.forward(diagonal)).min(part.bottom);
+        for diagonal in ahead.diagonals() {
+            let mut old = (*self.reached(Ahead, diagonal)).min(part.bottom);
             let mut new = old - diagonal;
             if part.right < new {
                 (old, new) = (part.right + diagonal, part.right);
@@ -334,12 +325,10 @@ impl Comparison<'_> {
             if furthest < old + new {
                 (furthest, furthest_old) = (old + new, old);
             }
-            diagonal -= 2;
         }
         let (mut nearest, mut nearest_old) = (FAR, FAR);
-        let mut diagonal = back.high;
-        while diagonal >= back.low {
-            let mut old = (*self.backward(diagonal)).max(part.top);
+        for diagonal in back.diagonals() {
+            let mut old = (*self.reached(Back, diagonal)).max(part.top);
             let mut new = old - diagonal;
             if new < part.left {
                 (old, new) = (part.left + diagonal, part.left);
@@ -347,7 +336,6 @@ impl Comparison<'_> {
             if old + new < nearest {
                 (nearest, nearest_old) = (old + new, old);
             }
-            diagonal -= 2;
         }
         if part.bottom + part.right - nearest < furthest - (part.top + part.left) {
             Cut {
