@@ -125,7 +125,8 @@ def test_connections_are_cut_in_the_middle_of_messages(house, rng, count):
     # was refused, before anything was sent.
     others = [text for text in load.failed.values() if "no node is connected" not in text]
     assert others == []
-    assert len(load.done) > count * 0.8
+    assert len(load.done) + len(load.failed) == count
+    assert load.done
     assert works(one), one.logs()
     cutter.close()
 

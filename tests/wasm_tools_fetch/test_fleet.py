@@ -55,7 +55,8 @@ async def test_it_runs_where_there_is_egress(up, site, folder):
 async def test_the_rules_of_the_node_hold(up):
     result = await fetch(up, "http://169.254.169.254/latest/meta-data/")
     assert result.is_error
-    assert "denied on this node" in result.content[0].text
+    assert result.meta[REFUSAL_KEY]["reasons"] == {"requires": 2}
+    assert "egress:http://169.254.169.254:80" in result.content[0].text
 
 
 async def test_without_a_node_with_egress_the_mend_is_named(up, site):

@@ -251,7 +251,7 @@ HASH = {"path": "a", "hash": "00ff00ff00ff00ff"}
         ([HASH, {"path": "b", "hash": "z" * 16}], "hexadecimal"),
         ([HASH, {"path": "b", "hash": ""}], "hexadecimal"),
         ([HASH, {"hash": "00"}], r"hashes\[1\]"),
-        ([HASH, {"path": "b", "hash": 5}], r"hashes\[1\]"),
+        ([HASH, {"path": "b", "hash": 5}], r'5 of "b" is no square'),
         ([5], r"hashes\[0\]"),
         ("none", "hashes"),
     ],
