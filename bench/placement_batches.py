@@ -7,7 +7,7 @@ plain model is written with ortools' own ``CpModel`` and its default parameters,
 pair, from the same time limit, without bound or first answer.
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -112,7 +112,17 @@ def chain(steps: int, nodes: int) -> tuple[NodeTable, list[CallSpec]]:
 
 
 def main() -> None:
-    """One line per chain and batch; numbers as arguments pick batches (from 0)."""
+    """One line per chain and batch."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m bench.placement_batches",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    last = len(BATCHES) - 1
+    arguments.add_argument("batch", type=int, nargs="*", help=f"0 to {last} (default: all)")
+    chosen = arguments.parse_args().batch or range(len(BATCHES))
+    if not all(0 <= k <= last for k in chosen):
+        arguments.error(f"a batch is a number from 0 to {last}")
     for steps, nodes in ((10, 1000), (20, 1000)):
         table, calls = chain(steps, nodes)
         after = [(), *((k,) for k in range(steps - 1))]
@@ -126,7 +136,6 @@ def main() -> None:
     print(
         f"{'kind':>7} {'calls x nodes':>14} {'ours s':>7} {'proven':>7} {'gap %':>7}  {'plain s':>7} {'proven':>7} {'dearer %':>8} {'ratio':>6}"
     )
-    chosen = [int(k) for k in sys.argv[1:]] or range(len(BATCHES))
     for kind, calls_n, nodes, limit_s in (BATCHES[k] for k in chosen):
         cost, held = batch(calls_n, nodes, kind=kind)
         began = time.perf_counter()
