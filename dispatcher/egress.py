@@ -14,6 +14,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from dispatcher.locality import strings
+
 FEATURE: Final = "egress"
 _PREFIX: Final = f"{FEATURE}:"
 _FOR: Final = " for "
@@ -109,7 +111,7 @@ def targets_of(arguments: Mapping[str, Any], definition: Mapping[str, Any]) -> l
     for name, value in arguments.items():
         said = properties.get(name) if isinstance(properties, Mapping) else None
         if name.lower() in _NAMES or _is_uri(said):
-            for text in _strings(value):
+            for text in strings(value):
                 target = parse_rule(text)
                 if target is not None:
                     found[target] = None
@@ -162,10 +164,3 @@ def _is_uri(schema: object) -> bool:
     if not isinstance(schema, Mapping):
         return False
     return schema.get("format") in ("uri", "url") or _is_uri(schema.get("items"))
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))

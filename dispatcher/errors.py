@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from dispatcher.requests import PlacementRecord
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Return what a group of errors is about: the first in it that is no group itself."""
+    return innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
 class SanderlingError(Exception):
     """Base of every error that a user may see."""
 

@@ -12,7 +12,7 @@ PATH_MAX: Final = 4096
 
 def declared_paths(arguments: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """The values of the arguments that a tool declares as paths; URIs become paths."""
-    return [from_uri(text) for name in names for text in _strings(arguments.get(name))]
+    return [from_uri(text) for name in names for text in strings(arguments.get(name))]
 
 
 def likely_paths(arguments: Mapping[str, Any], mounted: Callable[[str], bool]) -> list[str]:
@@ -22,7 +22,7 @@ def likely_paths(arguments: Mapping[str, Any], mounted: Callable[[str], bool]) -
     """
     found = []
     for value in arguments.values():
-        for text in _strings(value):
+        for text in strings(value):
             if len(text) > PATH_MAX or "\n" in text or "\r" in text or "\0" in text:
                 continue
             path = from_uri(text)
@@ -37,7 +37,8 @@ def resolved(paths: Sequence[str], base: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tool_path(path) for path in whole))
 
 
-def _strings(value: object) -> Iterator[str]:
+def strings(value: object) -> Iterator[str]:
+    """The texts of an argument: itself, or those in a list."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

@@ -5,9 +5,10 @@ that placing a call reads arrays and writes none.
 
 Where a call comes from (its origin), in this order: what the caller names; the node whose mounts
 hold its file arguments (of several one that policy and caller permit to run it, of those the
-default origin, else the first connected by name); the default origin, which is ``dispatcher.origin``, else the first configured agent, else the first
-connected node. A default origin that the configuration names stays the origin while that node is
-away: another in its place would move what ``privacy = "node"`` means.
+default origin, else the first connected by name); the default origin, which is
+``dispatcher.origin``, else the first configured agent, else the first connected node. A default
+origin that the configuration names stays the origin while that node is away: another in its place
+would move what ``privacy = "node"`` means.
 """
 
 from __future__ import annotations

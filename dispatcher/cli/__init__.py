@@ -15,7 +15,7 @@ import click
 from dispatcher import __version__
 from dispatcher.cli import ask, serve, tools, top
 from dispatcher.cli.common import DONE, FAILED, USAGE, ExamplesGroup
-from dispatcher.errors import ConfigError, SanderlingError
+from dispatcher.errors import ConfigError, SanderlingError, innermost
 
 __all__ = ["main"]
 
@@ -58,14 +58,9 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
-        cause = _innermost(error)
+        cause = innermost(error)
         code = _complain(f"unexpected {type(cause).__name__}: {cause}", FAILED)
     sys.exit(code if isinstance(code, int) else DONE)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return what a group of errors is about: the first that is no group itself."""
-    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _complain(text: str, code: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from mcp import Client
 from rich.console import Console
@@ -25,7 +24,7 @@ from dispatcher.demo.samples.logs import write_logs
 from dispatcher.demo.samples.pictures import write_pictures
 from dispatcher.demo.samples.repository import write_repository
 from dispatcher.demo.samples.website import running_website
-from dispatcher.errors import SanderlingError
+from dispatcher.errors import SanderlingError, innermost
 
 PLAIN_WIDTH = 136  # where no terminal says how wide it is
 
@@ -41,15 +40,9 @@ def run() -> int:
             asyncio.run(_run(console, Path(scratch)))
     except* SanderlingError as errors:  # the client's own tasks wrap them in a group
         complaints = Console(stderr=True, highlight=False)
-        complaints.print(f"demo: {_first(errors)}", markup=False, soft_wrap=True)
+        complaints.print(f"demo: {innermost(errors)}", markup=False, soft_wrap=True)
         code = 1
     return code
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    """Return the innermost of the errors."""
-    inner = errors.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 async def _run(console: Console, scratch: Path) -> None:

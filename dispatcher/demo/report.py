@@ -17,14 +17,15 @@ from dispatcher.demo.calls import CallRecord
 class LiveTables:
     """A table of calls per scenario; on a terminal it grows while the scenario runs.
 
-    ``nodes`` is how many nodes there are to choose from.
+    ``nodes`` is how many nodes there are to choose from. Calls are added within a scenario.
     """
+
+    _table: Table
+    _live: Live
 
     def __init__(self, console: Console, nodes: int) -> None:
         self._console = console
         self._nodes = nodes
-        self._table = _calls_table()
-        self._live = Live(self._table, console=console, auto_refresh=False)
 
     @contextmanager
     def scenario(self, title: str) -> Iterator[None]:
