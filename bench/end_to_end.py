@@ -13,17 +13,16 @@ import argparse
 import http.client
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench.dispatcher import ready
+
 VERSION = "2026-07-28"
-ROOT = Path(__file__).resolve().parents[1]
 
 
 class RawClient:
@@ -62,20 +61,8 @@ class RawClient:
 @contextmanager
 def started(*argv: str) -> Iterator[str]:
     """A process that prints a line with its MCP URL; stopped at the end."""
-    process = subprocess.Popen(
-        [sys.executable, *argv],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield str(json.loads(process.stdout.readline())["mcp"])
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with ready([sys.executable, *argv]) as (_, line):
+        yield str(line["mcp"])
 
 
 @contextmanager

@@ -50,8 +50,9 @@ def capabilities(client: Client | None, privacy: str) -> bytes:
     """
     if client is None:
         return b""
+    declared = client.capabilities  # made anew each time that it is looked at
     kinds = [kind for kind in KINDS if privacy != "node" or kind != "sampling"]
-    found = {kind: client.capabilities[kind] for kind in kinds if kind in client.capabilities}
+    found = {kind: declared[kind] for kind in kinds if kind in declared}
     return json.dumps(found, separators=(",", ":")).encode() if found else b""
 
 

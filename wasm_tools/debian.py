@@ -99,23 +99,25 @@ def enter(
         directory: a path of the inside.
     """
     places = [part for inside, outside in binds.items() for part in (str(outside), inside)]
-    script = _ENTER.format(shared=" ".join(_SHARED_FILES))
+    script = _ENTER.format(binds=BIND_PAIRS, shared=" ".join(_SHARED_FILES))
     unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "enter"]
     return [*unshare, str(root), directory, *places, "--", *command]
 
 
-# $1 the root, $2 the directory, then pairs of an outer and an inner path up to "--"; the
-# rest is the command.
-_ENTER = """
-set -e
-root=$1; directory=$2; shift 2
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+#: Shell that binds pairs of an outer and an inner path, up to "--", beneath $root.
+BIND_PAIRS = """\
 while [ "$1" != -- ]; do
     mkdir -p "$root$2"
     mount --bind "$1" "$root$2"
     shift 2
 done
-shift
+shift"""
+# $1 the root, $2 the directory, then the pairs; the rest is the command.
+_ENTER = """
+set -e
+root=$1; directory=$2; shift 2
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+{binds}
 mount --rbind /dev "$root/dev"
 mount --bind /proc "$root/proc"
 for file in {shared}; do

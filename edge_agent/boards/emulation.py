@@ -84,20 +84,14 @@ def _registration(board: Board) -> str:
 
 
 _UNSHARE: Final = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private")
-# $1 the registration, $2 the root, then pairs of an outer and an inner path up to "--"; the
-# rest is the program.
-_ENTER: Final = """
+# $1 the registration, $2 the root, then the pairs; the rest is the program.
+_ENTER: Final = f"""
 set -e
 registration=$1; root=$2; shift 2
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf %s "$registration" >/proc/sys/fs/binfmt_misc/register
 mkdir -p "$root/dev" "$root/proc" "$root/tmp"
-while [ "$1" != -- ]; do
-    mkdir -p "$root$2"
-    mount --bind "$1" "$root$2"
-    shift 2
-done
-shift
+{debian.BIND_PAIRS}
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
 mount -t tmpfs none "$root/tmp"
