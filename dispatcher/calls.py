@@ -44,7 +44,8 @@ from solver import Placed
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
 ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
-ATTEMPTS: Final = 4
+ATTEMPTS: Final = 4  # a call that brings its node down must not bring them all down
+RETURNS: Final = 8  # how often it waits for a lost node to come back
 _OURS: Final = "dev.sanderling/"
 
 _ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
@@ -52,14 +53,21 @@ _ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
 
 @dataclass(slots=True)
 class _Trail:
-    """Where a call was tried. Any number of nodes may be ``full``; failures are counted."""
+    """Where a call was tried. Any number of nodes may be ``full``; failures are counted.
+
+    A node that was ``lost``, with its instance, may come back and be tried again.
+    """
 
     without: frozenset[str] = frozenset()
     last: SanderlingError | None = None
     full: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
     failures: int = 0
+    returns: int = 0
 
-    def tried(self, node: str, error: SanderlingError, *, full: bool = False) -> None:
+    def tried(
+        self, node: str, error: SanderlingError, *, instance: str = "", full: bool = False
+    ) -> None:
         """It did not run there."""
         self.last = error
         self.without |= {node}
@@ -67,6 +75,16 @@ class _Trail:
             self.full.append(node)
         else:
             self.failures += 1
+        if isinstance(error, NodeLost):
+            self.lost[node] = instance
+
+    def returned(self, back: Mapping[str, bool]) -> None:
+        """Nodes are back. Where it is the same process the connection failed, not the call."""
+        self.returns += 1
+        self.failures -= sum(back.values())
+        self.without -= back.keys()
+        for node in back:
+            del self.lost[node]
 
 
 class Calls:
@@ -158,7 +176,7 @@ class Calls:
                 last.placement = self._account.unanswered(task, placed, began_s)
                 if not isinstance(last, NodeLost) or last is not error:
                     raise last from None
-                trail.tried(placed.node, last)
+                trail.tried(placed.node, last, instance=flight.instance)
             else:
                 if outcome.result.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
@@ -180,10 +198,10 @@ class Calls:
             raise refused
         if trail.full and isinstance(last, CallRefused):
             raise overloaded(task, trail.full, self._scheduler.wait_ms(trail.full)) from None
-        if not isinstance(last, NodeLost) or not await self._links.returned(last.node):
+        back = await self._links.returned(trail.lost) if trail.lost else {}
+        if not back or trail.returns == RETURNS:
             raise last from None
-        trail.without -= {last.node}
-        trail.failures += 1
+        trail.returned(back)
 
     def _counted_flight(
         self, request: CallRequest, task: Task, placed: Placed, body: bytes, left_ms: float
@@ -197,7 +215,7 @@ class Calls:
 
     async def _home(self, pin: Pin | None) -> str:
         """The node that holds a session's state, where it is there or comes back in time."""
-        if pin is not None and pin.node and await self._links.returned(pin.node):
+        if pin is not None and pin.node and await self._links.returned({pin.node: ""}):
             return pin.node
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -22,7 +22,8 @@ log = logging.getLogger("sanderling.links")
 HEARTBEAT_MS: Final = 1000
 STALE_BEATS: Final = 3.5  # heartbeats missed before nothing more is placed on a node
 DEAD_BEATS: Final = 8.0  # and before its stream is given up
-# How long a call waits for its agent to come back: a busy board takes seconds to start one.
+# How long a call waits for its agent to come back: a busy board takes seconds to start one, and
+# one that was cut off tries again at least once a second (`edge_agent.link.backoff_s`).
 RECONNECT_S: Final = 5.0
 _NOBODY: Final = b'{"error":{"code":-32603,"message":"nobody waits for this call any more"}}'
 
@@ -45,6 +46,7 @@ class Links:
         self._heartbeat_ms = heartbeat_ms
         self._links: dict[str, Link] = {}
         self._flights: dict[str, Flight] = {}
+        self._give_ups: dict[str, asyncio.TimerHandle] = {}  # by node: when its calls are lost
         self._changed = asyncio.Event()
         self._stopping = False
         self._watch: asyncio.Task[None] | None = None
@@ -62,6 +64,9 @@ class Links:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        for timer in self._give_ups.values():
+            timer.cancel()
+        self._give_ups.clear()
         for flight in list(self._flights.values()):
             flight.fail(NodeLost("the dispatcher is stopping", flight.node))
         for link in list(self._links.values()):
@@ -72,13 +77,22 @@ class Links:
         """Return at the next coming or going of a node."""
         await self._changed.wait()
 
-    async def returned(self, node: str) -> bool:
-        """Whether a lost node is back, waiting for it as long as calls wait."""
+    async def returned(self, nodes: Mapping[str, str]) -> dict[str, bool]:
+        """Those of some lost nodes that are back, waiting for the first as long as calls wait.
+
+        ``nodes`` gives the instance of each; the answer tells whether it is still that process.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(RECONNECT_S):
-                while node not in self._links and not self._stopping:
+                while self._links.keys().isdisjoint(nodes) and not self._stopping:
                     await self.changed()
-        return node in self._links and not self._stopping
+        if self._stopping:
+            return {}
+        return {
+            node: self._links[node].instance == instance
+            for node, instance in nodes.items()
+            if node in self._links
+        }
 
     def connected(self) -> set[str]:
         """The nodes that have a live stream."""
@@ -180,14 +194,19 @@ class Links:
         del self._links[link.node.name]
         log.info("node %s is gone", link.node.name)
         self._registry.detach(link.node)
-        loop = asyncio.get_running_loop()
+        held = False
         for flight in list(self._flights.values()):
             if flight.node == link.node.name and not flight.done.done():
                 flight.interrupted()
                 if flight.repeatable:
                     flight.fail(_lost(flight, "was lost"))
                 else:
-                    loop.call_later(RECONNECT_S, self._give_up, flight)
+                    held = True
+        if held:
+            loop = asyncio.get_running_loop()
+            self._give_ups[link.node.name] = loop.call_later(
+                RECONNECT_S, self._give_up, link.node.name
+            )
         self._tell_changed()
 
     def _on_result(self, link: Link, result: edge_pb2.Result) -> None:
@@ -235,6 +254,9 @@ class Links:
 
     def _resend(self, link: Link) -> None:
         """An agent is back: the same process gets its calls again, another has lost them."""
+        timer = self._give_ups.pop(link.node.name, None)
+        if timer is not None:
+            timer.cancel()
         for flight in list(self._flights.values()):
             if flight.node != link.node.name or flight.done.done():
                 continue
@@ -244,10 +266,12 @@ class Links:
             else:
                 flight.fail(_lost(flight, "was restarted"))
 
-    def _give_up(self, flight: Flight) -> None:
-        link = self._links.get(flight.node)
-        if link is None or link.instance != flight.instance:
-            flight.fail(_lost(flight, "was lost"))
+    def _give_up(self, node: str) -> None:
+        """A node was away for too long: its calls are lost."""
+        self._give_ups.pop(node, None)
+        for flight in list(self._flights.values()):
+            if flight.node == node:
+                flight.fail(_lost(flight, "was lost"))
 
     def _tell_changed(self) -> None:
         self._changed.set()

@@ -9,6 +9,7 @@ slots, so that somebody always listens.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -36,6 +37,8 @@ DRAIN_ASKED_S: Final = 30.0
 _FLUSH_S: Final = 0.5
 _LEAST_HEARTBEAT_S: Final = 0.05
 _STEADY_S: Final = 1.0
+_SOON_S: Final = 1.0  # the longest pause for as long as a dispatcher may still wait for us,
+_AWAITED_S: Final = 10.0  # which is well within this, counted from when the stream broke
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +53,18 @@ def backoff_s(
     while True:
         yield max(0.01, rand() * ceiling_s)
         ceiling_s = min(most_s, ceiling_s * 2)
+
+
+def pause_s(
+    pauses: Iterator[float], since_s: float, rand: Callable[[], float] = random.random
+) -> float:
+    """Return how long to wait before the next try, ``since_s`` after a stream was lost.
+
+    The dispatcher waits for some seconds for the calls that it gave us, so try often at first,
+    however often the stream broke before.
+    """
+    usual_s = next(pauses)
+    return min(usual_s, rand() * _SOON_S) if since_s < _AWAITED_S else usual_s
 
 
 class Link:
@@ -131,14 +146,15 @@ class Link:
     def _stay_attached(self, on_ready: Callable[[], None]) -> None:
         pauses = backoff_s()
         first = True
+        lost_s = -math.inf
         while not self._stopping.is_set():
             try:
                 told = Told()
                 connection = Connection(self._address, self._token, self._register(told), told)
             except ConnectionLost as error:
-                pause_s = next(pauses)
-                _log.warning("%s; trying again in %.1f s", error, pause_s)
-                self._wake.wait(pause_s)
+                wait_s = pause_s(pauses, time.monotonic() - lost_s)
+                _log.warning("%s; trying again in %.1f s", error, wait_s)
+                self._wake.wait(wait_s)
                 continue
             self._attach(connection)
             if first:
@@ -149,8 +165,9 @@ class Link:
                 pauses = backoff_s()
             if not self._stopping.is_set():
                 self._detach(connection)
+                lost_s = time.monotonic()
                 _log.warning("%s", connection.error)
-                self._wake.wait(next(pauses))
+                self._wake.wait(pause_s(pauses, 0.0))
 
     # ---- the connection -----------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import fields
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.links import RECONNECT_S
 from edge_agent import errors
 from edge_agent.config import load_config
 from edge_agent.engine.limits import (
@@ -19,7 +21,7 @@ from edge_agent.engine.limits import (
 )
 from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
 from edge_agent.jsonrpc import make_call, read_result
-from edge_agent.link import backoff_s
+from edge_agent.link import backoff_s, pause_s
 from edge_agent.mounts import Mount, normalise, parse_mount, uncovered
 from edge_agent.policy import Label, Policy, check_data, check_label
 from edge_agent.wire import STATUS_OF, status_of
@@ -329,3 +331,12 @@ def test_pauses_grow_to_their_cap():
     longest = backoff_s(rand=lambda: 1.0)
     assert [round(next(longest), 1) for _ in range(8)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]
     assert next(backoff_s(rand=lambda: 0.0)) > 0
+
+
+def test_pauses_are_short_while_the_dispatcher_waits_for_us():
+    def longest():
+        return islice(backoff_s(rand=lambda: 1.0), 6, None)
+
+    for since_s in (0.0, RECONNECT_S / 2, RECONNECT_S):
+        assert pause_s(longest(), since_s, rand=lambda: 1.0) <= RECONNECT_S / 5
+    assert pause_s(longest(), 60.0) == 10.0

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dispatcher.calls import ATTEMPTS, RETURNS
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
@@ -323,6 +324,70 @@ class TestNodeLost:
             assert reply.result["content"][0]["text"] == "from the record"
             before, after = (sent.id for sent, _ in agent.calls)
             assert before == after
+
+    async def test_each_loss_has_its_own_wait(
+        self, run_app, attach, call, answer, until, monkeypatch
+    ):
+        monkeypatch.setattr("dispatcher.links.RECONNECT_S", 1.0)
+        async with run_app() as app:
+            agent = await attach(app, handler=lambda c, a: None)
+            running = asyncio.create_task(call(app, "act"))
+            await until(lambda: agent.calls)
+            for _ in range(4):  # 0.4 s away each time: more than one wait, all together
+                await agent.vanish()
+                await until(lambda: not app.registry.node("device").connected)
+                await asyncio.sleep(0.4)
+                await agent.attach()
+            agent.handler = lambda c, a: answer("at last")
+            await agent.vanish()
+            await until(lambda: not app.registry.node("device").connected)
+            await agent.attach()
+            assert (await running).result["content"][0]["text"] == "at last"
+
+    async def test_a_read_only_call_goes_to_whichever_lost_node_is_back_first(
+        self, run_app, attach, call, until, answer
+    ):
+        async with run_app() as app:
+            first = await attach(app, "device", handler=lambda c, a: None)
+            second = await attach(app, "edge", handler=lambda c, a: None)
+            running = asyncio.create_task(call(app, "echo"))
+            await until(lambda: first.calls)
+            await first.vanish()
+            await until(lambda: second.calls)
+            await second.vanish()
+            await until(lambda: not app.registry.node("edge").connected)
+            await attach(app, "device", handler=lambda c, a: answer("again"))
+            assert (await running).placement.node == "device"
+
+    async def test_a_read_only_call_outlives_any_number_of_cuts_in_a_row(
+        self, run_app, attach, call, until, answer
+    ):
+        async with run_app() as app:
+            agent = await attach(app, handler=lambda c, a: None)
+            running = asyncio.create_task(call(app, "echo"))
+            for cut in range(1, RETURNS + 1):
+                await until(lambda cut=cut: len(agent.calls) == cut)
+                await agent.vanish()
+                await until(lambda: not app.registry.node("device").connected)
+                if cut == RETURNS:
+                    agent.handler = lambda c, a: answer("at last")
+                await agent.attach()
+            assert (await running).result["content"][0]["text"] == "at last"
+
+    async def test_a_read_only_call_that_ends_its_node_each_time_is_given_up(
+        self, run_app, attach, call, until
+    ):
+        async with run_app() as app:
+            running = None
+            for number in range(1, ATTEMPTS + 1):
+                agent = await attach(app, "device", handler=lambda c, a: None)
+                running = running or asyncio.create_task(call(app, "echo"))
+                await until(lambda agent=agent: agent.calls)
+                await agent.vanish()
+                await until(lambda: not app.registry.node("device").connected)
+                assert number == ATTEMPTS or not running.done()
+            with pytest.raises(NodeLost):
+                await running
 
     async def test_a_restarted_process_has_lost_it(self, run_app, attach, call, until):
         async with run_app() as app:
