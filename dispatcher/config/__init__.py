@@ -1,0 +1,29 @@
+"""The dispatcher's configuration: one TOML file, every key optional.
+
+Precedence: overrides (the command line) over the file over the defaults here. Paths in the file
+are relative to the folder of the file, others to the working directory.
+"""
+
+from dispatcher.config.agents import AgentConfig
+from dispatcher.config.faults import describe
+from dispatcher.config.policy import HintConfig, LimitsConfig, Narrowing, PolicyConfig, RuleConfig
+from dispatcher.config.reading import load
+from dispatcher.config.tables import Config, LinkConfig, default_state
+from dispatcher.config.words import NODE_NAME, Word, nearest
+
+__all__ = [
+    "NODE_NAME",
+    "AgentConfig",
+    "Config",
+    "HintConfig",
+    "LimitsConfig",
+    "LinkConfig",
+    "Narrowing",
+    "PolicyConfig",
+    "RuleConfig",
+    "Word",
+    "default_state",
+    "describe",
+    "load",
+    "nearest",
+]

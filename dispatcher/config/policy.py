@@ -1,0 +1,60 @@
+"""``[policy]``: what binds and bounds a call, per tool."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from dispatcher.config.words import EgressRule, PrivacyName, Table, Word, selector
+
+
+class LimitsConfig(Table):
+    """The most that a call may take. Absent: the agent's own limits."""
+
+    wall_ms: Annotated[int, Field(ge=1, le=86_400_000)] | None = None
+    memory_mib: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    output_mib: Annotated[int, Field(ge=1, le=1024)] | None = None
+    log_kib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    table_elements: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    open_files: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    disk_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    host_calls: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+
+
+class Narrowing(Table):
+    """What narrows a placement: a caller's requirements, and part of hints and rules."""
+
+    privacy: PrivacyName | None = None
+    allow: list[str] | None = None
+    deny: list[str] = []
+    requires: list[Word] = []
+    backend: list[Word] | None = None
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _selectors(cls, values: list[str] | None) -> list[str] | None:
+        return None if values is None else [selector(value) for value in values]
+
+
+class HintConfig(Narrowing):
+    """A tool's own ``_meta["dev.sanderling/hint"]``.
+
+    ``egress`` is where its HTTP requests may go at most, of what its node permits.
+    """
+
+    limits: LimitsConfig = LimitsConfig()
+    egress: list[EgressRule] | None = None
+
+
+class RuleConfig(HintConfig):
+    """One ``[[policy.rules]]``: for the tools that match any glob, or for all."""
+
+    tools: list[Word] | None = None
+
+
+class PolicyConfig(Table):
+    """``[policy]``: the privacy of every tool, and the rules that narrow it."""
+
+    privacy: PrivacyName = "public"
+    rules: list[RuleConfig] = []

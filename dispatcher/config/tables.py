@@ -1,0 +1,118 @@
+"""The whole file: ``[dispatcher]``, ``[[links]]``, and the tables of the other modules here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from dispatcher import schedulers
+from dispatcher.config.agents import AgentConfig, SharedServerConfig
+from dispatcher.config.policy import PolicyConfig
+from dispatcher.config.words import DirectoryPath, NodeName, Port, Table, Word, first_twice, nearest
+from dispatcher.exploring import SHARE
+
+
+def default_state() -> Path:
+    """Where the state lives when nobody says: ``$XDG_STATE_HOME/sanderling``."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "sanderling"
+
+
+class LinkConfig(Table):
+    """``[[links]]``: what is known of a link before it is measured."""
+
+    a: NodeName
+    b: NodeName
+    rtt_ms: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+    mbit_s: Annotated[float, Field(gt=1e-6, le=1e9, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _two_ends(self) -> LinkConfig:
+        if self.a == self.b:
+            raise ValueError(f"links {self.a!r} with itself; name two nodes")
+        return self
+
+
+class DispatcherConfig(Table):
+    """``[dispatcher]``: where it listens, what it keeps, where calls come from.
+
+    ``scheduler`` is one of :mod:`dispatcher.schedulers`; ``batch_ms`` is how long calls that would
+    wait in line are held to be placed together (0: never). ``explore`` is the share of a tool's calls
+    that may try where it has not run yet (0: none). ``origin`` None is the first of the
+    configured agents, else the first node by name.
+    """
+
+    host: Word = "127.0.0.1"
+    port: Port = 0
+    grpc_port: Port = 0
+    state: DirectoryPath = Field(default_factory=default_state)
+    scheduler: Word = "exact"
+    batch_ms: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
+    explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = SHARE
+    origin: NodeName | None = None
+    origins: list[Word] = ["*"]
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known_scheduler(cls, value: str) -> str:
+        return schedulers.check(value)
+
+
+class Config(Table):
+    """The whole file. ``agents`` is empty where the command line chooses them."""
+
+    dispatcher: DispatcherConfig = Field(default_factory=DispatcherConfig)
+    policy: PolicyConfig = PolicyConfig()
+    agents: list[AgentConfig] = []
+    servers: list[SharedServerConfig] = []
+    links: list[LinkConfig] = []
+
+    @field_validator("agents")
+    @classmethod
+    def _unique_agents(cls, values: list[AgentConfig]) -> list[AgentConfig]:
+        twice = first_twice([agent.name for agent in values])
+        if twice is not None:
+            raise ValueError(f"two agents are called {twice!r}; a node's name must be unique")
+        return values
+
+    @field_validator("servers")
+    @classmethod
+    def _of_known_agents(
+        cls, values: list[SharedServerConfig], info: ValidationInfo
+    ) -> list[SharedServerConfig]:
+        known = [agent.name for agent in info.data.get("agents", [])]
+        for server in values:
+            for name in server.agents or []:
+                if known and name not in known:
+                    mend = nearest(name, known, "the agents are")
+                    raise ValueError(f"{server.name!r} is for {name!r}, which is no agent; {mend}")
+        return values
+
+    def local_agents(self) -> list[AgentConfig]:
+        """The agents to start, each with the servers that it shares beside its own."""
+        return [
+            agent.model_copy(
+                update={
+                    "servers": [
+                        *agent.servers,
+                        *(
+                            one
+                            for one in self.servers
+                            if agent.name in (one.agents or [agent.name])
+                        ),
+                    ]
+                }
+            )
+            for agent in self.agents
+        ]
+
+    @field_validator("links")
+    @classmethod
+    def _unique_links(cls, values: list[LinkConfig]) -> list[LinkConfig]:
+        twice = first_twice(["-".join(sorted((link.a, link.b))) for link in values])
+        if twice is not None:
+            raise ValueError(f"the link {twice} stands twice; keep one (links are symmetric)")
+        return values
