@@ -7,10 +7,12 @@ import time
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from dispatcher.entries import ToolEntry
 from dispatcher.errors import CallFailed, SanderlingError
+from dispatcher.nodes import NodeState
 from dispatcher.offers import WASM
 from dispatcher.profiles import Profiles
-from dispatcher.registry import NodeState, Registry, ToolEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import PlacementRecord
 from dispatcher.scheduler import Scheduler, Task
 from dispatcher.store.base import CallRow, Store

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dispatcher.artifacts import Artifact
+from dispatcher.entries import ServerEntry
 from dispatcher.errors import ConfigError, RequestError
-from dispatcher.registry import ServerEntry
 
 #: What an agent takes at most; see ``edge_agent.engine.modules``.
 LARGEST_MODULE_BYTES: Final = 64 * 1024 * 1024

@@ -32,7 +32,7 @@ from dispatcher import __version__
 from dispatcher.added import Offer
 from dispatcher.errors import RequestError, SanderlingError
 from dispatcher.gateway import error_result, internal_error
-from dispatcher.registry import NodeState
+from dispatcher.nodes import NodeState
 from dispatcher.requests import CallRequest
 
 if TYPE_CHECKING:

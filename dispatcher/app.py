@@ -18,11 +18,12 @@ from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.batching import Batches
 from dispatcher.calls import Calls
 from dispatcher.config import Config
+from dispatcher.entries import ServerEntry
 from dispatcher.errors import ConfigError, RequestError
 from dispatcher.links import Links, module_of
 from dispatcher.policy import parse_requirements
 from dispatcher.profiles import Profiles
-from dispatcher.registry import Registry, ServerEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import Requirements
 from dispatcher.scheduler import Scheduler
 from dispatcher.service import Service

@@ -19,6 +19,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from dispatcher import sessions
 from dispatcher.account import Account, Timing, record_json
 from dispatcher.batching import Batches
+from dispatcher.entries import ToolEntry
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
@@ -28,11 +29,12 @@ from dispatcher.errors import (
     SanderlingError,
 )
 from dispatcher.links import Links, module_of, payload_of
+from dispatcher.nodes import NodeState
 from dispatcher.outcomes import failure, is_full, overloaded, turned_away
 from dispatcher.progress import ProgressRelay
 from dispatcher.questions import Inquiry, Patience, capabilities
 from dispatcher.refusal import Explanation
-from dispatcher.registry import NodeState, Registry, ToolEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest, PlacementRecord
 from dispatcher.scheduler import Scheduler, Task
 from dispatcher.sessions import Pin

@@ -25,9 +25,10 @@ from dispatcher.profiles import PRIOR_WARM_MS
 from solver import NodeTable, Profile
 
 if TYPE_CHECKING:
+    from dispatcher.entries import ToolEntry
+    from dispatcher.nodes import NodeState
     from dispatcher.offers import Offer
     from dispatcher.profiles import Profiles
-    from dispatcher.registry import NodeState, ToolEntry
 
 TRIES: Final = 3  # runs after which a way is known
 ATTEMPTS: Final = 6  # of a way that fails each time, in one dispatcher's life

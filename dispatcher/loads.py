@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dispatcher.registry import NodeState
+from dispatcher.nodes import NodeState
 from solver import Placed
 
 

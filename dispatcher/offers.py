@@ -18,7 +18,8 @@ from dispatcher.profiles import PRIOR_COLD_MS, Profiles
 from protos.edge.v1 import edge_pb2
 
 if TYPE_CHECKING:
-    from dispatcher.registry import NodeState, ServerEntry, ToolEntry
+    from dispatcher.entries import ServerEntry, ToolEntry
+    from dispatcher.nodes import NodeState
 
 log = logging.getLogger("sanderling.registry")
 

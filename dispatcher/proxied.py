@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dispatcher.entries import ServerEntry, ToolEntry
 from dispatcher.errors import UnknownTool
+from dispatcher.nodes import NodeState
 from dispatcher.offers import Catalogue, Offer
-from dispatcher.registry import NodeState, Registry, ServerEntry, ToolEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import CallRequest
 
 RESOURCES: Final = "resources/list"

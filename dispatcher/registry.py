@@ -1,157 +1,30 @@
 """What there is: tool servers with their tools, and nodes with their state.
 
 The event loop owns it. Whoever must follow the nodes (the scheduler) is told of each change as a
-:class:`NodeObserver`.
+:class:`dispatcher.nodes.NodeObserver`.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
-from dispatcher.artifacts import Artifact, Artifacts
-from dispatcher.config import NODE_NAME, nearest
-from dispatcher.egress import FEATURE, NodeFeatures, parse_rule
+from dispatcher.artifacts import Artifacts
+from dispatcher.config import nearest
+from dispatcher.entries import ServerEntry, ToolEntry, qualified, tools_of
 from dispatcher.errors import UnknownTool
-from dispatcher.offers import WASM, Catalogue, Offer, catalogues, merged
-from dispatcher.paths import tool_path
-from dispatcher.policy import Constraints, parse_hint
+from dispatcher.nodes import NodeObserver, NodeState, check, check_capabilities, describe, load
+from dispatcher.offers import merged
 from dispatcher.store.base import NodeRow, Store
 from protos.edge.v1 import edge_pb2
 
 log = logging.getLogger("sanderling.registry")
 
-DATA_KEY: Final = "dev.sanderling/data"
-HINT_KEY: Final = "dev.sanderling/hint"
-STATE_KEY: Final = "dev.sanderling/state"
 NODES_KEPT_S: Final = 90 * 86_400.0  # how long a node that never comes back is known
 _NAMES_MAX: Final = 12  # that a message lists
-_NODE = re.compile(NODE_NAME)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEntry:
-    """A tool server: one module, or (without an artifact) what some nodes run by themselves.
-
-    ``definitions`` are its MCP tool objects.
-    """
-
-    name: str
-    version: str
-    artifact: Artifact | None
-    definitions: Sequence[Mapping[str, Any]]
-    backend: str = "wasm"
-
-
-@dataclass(frozen=True, slots=True)
-class ToolEntry:
-    """One tool. ``data_arguments`` None: the tool does not say which arguments are paths."""
-
-    public_name: str
-    server: str
-    name: str
-    definition: dict[str, Any]
-    data_arguments: tuple[str, ...] | None
-    hint: Constraints | None
-    read_only: bool
-    idempotent: bool
-    module: ServerEntry
-    offers: tuple[Offer, ...] = ()
-    method: str = ""  # another MCP method than tools/call
-
-    @property
-    def key(self) -> str:
-        """``server.name``: what profiles and the account know it by."""
-        return f"{self.server}.{self.name}"
-
-    @property
-    def stateful(self) -> bool:
-        """Whether it keeps state for each MCP session."""
-        meta = self.definition.get("_meta")
-        return isinstance(meta, dict) and meta.get(STATE_KEY) == "session"
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether running it twice does no more than running it once."""
-        return self.read_only or self.idempotent
-
-    def offer(self, backend: str) -> Offer:
-        """The offer of a backend; the first where the backend is not known."""
-        return next((one for one in self.offers if one.backend == backend), self.offers[0])
-
-
-#: On one x86-64 machine both speeds were measured in one run: 597 and 17.8.
-SPEED_PER_INTEGER: Final = 33.5
-
-
-@dataclass(slots=True)
-class NodeState:
-    """A node as last heard of. Times: ``last_seen`` in Unix seconds, others in milliseconds.
-
-    ``placeable`` is False while its heartbeats are overdue or it drains.
-    """
-
-    name: str
-    tier: str = ""
-    site: str = ""
-    isa: str = ""
-    features: frozenset[str] = frozenset()
-    backends: frozenset[str] = frozenset()
-    mounts: tuple[str, ...] = ()
-    readonly_mounts: frozenset[str] = frozenset()
-    cores: int = 0
-    slots: int = 0
-    memory_mib: int = 0
-    memory_free_mib: int = 0
-    running: int = 0
-    queued: int = 0
-    queue_ms: float = 0.0
-    cpu_percent: float = 0.0
-    speed: float = 0.0
-    integer_speed: float = 0.0
-    memory_mib_s: float = 0.0
-    temperature_c: float | None = None
-    battery_percent: float | None = None
-    states: frozenset[str] = frozenset()
-    rtt_ms: float | None = None  # to its agent and back, when last measured
-    connected: bool = False
-    placeable: bool = False
-    last_seen: float = 0.0
-    engine: str = ""
-    agent_version: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-    warm: set[str] = field(default_factory=set)
-    described: bytes = b""  # its last edge.v1.Capabilities, serialised
-    servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
-
-    def speed_for(self, backend: str) -> float:
-        """Its measured speed for a backend, in the unit of ``speed``; 0: not measured."""
-        native = self.integer_speed * SPEED_PER_INTEGER
-        return native if native and backend != WASM else self.speed
-
-    @property
-    def offers(self) -> frozenset[str]:
-        """The names of the offers that it can run, among them the backend of modules."""
-        return self.backends | self.servers.keys()
-
-
-class NodeObserver(Protocol):
-    """Is told, on the event loop, what happens to nodes."""
-
-    def node_described(self, node: NodeState) -> None:
-        """It joined, is known from before, or what it is has changed."""
-
-    def node_loaded(self, node: NodeState) -> None:
-        """A heartbeat told its load."""
-
-    def node_left(self, node: NodeState) -> None:
-        """It is not to be placed on until it is described again."""
 
 
 class Registry:
@@ -231,10 +104,10 @@ class Registry:
     def _name_tools(self) -> None:
         by_server: dict[str, list[ToolEntry]] = {}
         for server in [*self.servers(), *self.offered()]:
-            by_server.setdefault(server.name, []).extend(_tools_of(server))
+            by_server.setdefault(server.name, []).extend(tools_of(server))
         found = [entry for name in sorted(by_server) for entry in merged(by_server[name])]
         count = Counter(entry.name for entry in found)
-        named = [entry if count[entry.name] == 1 else _qualified(entry) for entry in found]
+        named = [entry if count[entry.name] == 1 else qualified(entry) for entry in found]
         self._tools = {entry.public_name: entry for entry in sorted(named, key=_by_public_name)}
         self._aliases = {entry.key: entry for entry in named}
         self.version += 1
@@ -254,7 +127,7 @@ class Registry:
             elif row.name not in self._nodes:
                 node = NodeState(row.name, last_seen=row.last_seen_s)
                 node.agent_version = row.agent_version
-                _describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
+                describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
                 self._nodes[row.name] = node
                 for observer in self._observers:
                     observer.node_described(node)
@@ -288,7 +161,7 @@ class Registry:
         self._describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib
         if register.HasField("load"):
-            _load(node, register.load)
+            load(node, register.load)
         self._described(node)
         return node
 
@@ -300,7 +173,7 @@ class Registry:
         """
         node.last_seen = time.time()
         states = node.states
-        _load(node, beat)
+        load(node, beat)
         if node.states != states:  # a policy may select by them
             self._described(node)
         if beat.HasField("changed"):
@@ -342,7 +215,7 @@ class Registry:
 
     def _describe(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
         before = node.servers
-        _describe(node, capabilities)
+        describe(node, capabilities)
         if node.servers != before:
             self._name_tools()
 
@@ -354,115 +227,5 @@ class Registry:
                 observer.node_described(node)
 
 
-def check(register: edge_pb2.Register) -> None:
-    """Raise ValueError with one line when a registration cannot be used."""
-    if not _NODE.fullmatch(register.node):
-        raise ValueError(
-            f"node: {register.node!r} is no node name; use a-z, 0-9, '.', '_', '-' (63 at most)"
-        )
-    if not register.instance:
-        raise ValueError("instance: is empty; send a random name of this agent process")
-    check_capabilities(register.capabilities)
-
-
-def check_capabilities(capabilities: edge_pb2.Capabilities) -> None:
-    """Raise ValueError with one line when capabilities cannot be used."""
-    if capabilities.slots < 1:
-        raise ValueError("capabilities.slots: must be at least 1")
-    if not (math.isfinite(capabilities.speed) and capabilities.speed >= 0):
-        raise ValueError("capabilities.speed: must be a finite number >= 0")
-    for mount in capabilities.mounts:
-        if not mount.path.startswith("/"):
-            raise ValueError(f"capabilities.mounts: {mount.path!r} must be absolute")
-
-
-def _tools_of(server: ServerEntry) -> list[ToolEntry]:
-    entries = []
-    for definition in server.definitions:
-        name = str(definition["name"])
-        meta = definition.get("_meta") or {}
-        notes = definition.get("annotations") or {}
-        try:
-            hint = parse_hint(meta[HINT_KEY]) if HINT_KEY in meta else None
-            data = _data_arguments(meta.get(DATA_KEY))
-        except ValueError as error:
-            log.warning("tool %s.%s is left out: its _meta: %s", server.name, name, error)
-            continue
-        entries.append(
-            ToolEntry(
-                public_name=name,
-                server=server.name,
-                name=name,
-                definition=dict(definition),
-                data_arguments=data,
-                hint=hint,
-                read_only=notes.get("readOnlyHint") is True,
-                idempotent=notes.get("idempotentHint") is True,
-                module=server,
-                offers=(Offer(server.name, server.backend, server),),
-            )
-        )
-    return entries
-
-
-def _data_arguments(value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise ValueError(f"{DATA_KEY}: must be a list of argument names (is {value!r})")
-
-
-def _qualified(entry: ToolEntry) -> ToolEntry:
-    definition = {**entry.definition, "name": entry.key}
-    return replace(entry, public_name=entry.key, definition=definition)
-
-
 def _by_public_name(entry: ToolEntry) -> str:
     return entry.public_name
-
-
-def _describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
-    node.tier = capabilities.tier
-    node.site = capabilities.site
-    node.isa = capabilities.isa
-    node.features = _features(capabilities)
-    node.backends = frozenset(capabilities.backends)
-    node.mounts = tuple(tool_path(mount.path) for mount in capabilities.mounts)
-    node.readonly_mounts = frozenset(
-        tool_path(mount.path) for mount in capabilities.mounts if mount.readonly
-    )
-    node.cores = capabilities.cores
-    node.slots = capabilities.slots
-    node.memory_mib = capabilities.memory_mib
-    node.speed = capabilities.speed
-    node.integer_speed = capabilities.integer_speed
-    node.memory_mib_s = capabilities.memory_mib_s
-    node.engine = capabilities.engine
-    node.labels = dict(capabilities.labels)
-    node.servers = catalogues(capabilities.servers)
-    node.described = capabilities.SerializeToString()
-
-
-def _features(capabilities: edge_pb2.Capabilities) -> frozenset[str]:
-    said = [parse_rule(one.to, one.tools) for one in capabilities.egress]
-    if not said:  # an agent from before it told more than the features
-        prefix = f"{FEATURE}:"
-        named = [name for name in capabilities.features if name.startswith(prefix)]
-        said = [parse_rule(name.removeprefix(prefix)) for name in named]
-    return NodeFeatures.of(capabilities.features, [rule for rule in said if rule is not None])
-
-
-def _load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
-    node.running = beat.running
-    node.queued = beat.queued
-    node.memory_free_mib = beat.memory_free_mib
-    node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
-    node.cpu_percent = beat.cpu_percent
-    # A server that was running may have ended; a module in memory stays there.
-    node.warm = {one for one in node.warm if "/" not in one} | set(beat.warm)
-    if beat.HasField("board"):
-        board = beat.board
-        node.temperature_c = board.temperature_c if board.HasField("temperature_c") else None
-        node.battery_percent = board.battery_percent if board.HasField("battery_percent") else None
-        node.states = frozenset(board.states)

@@ -23,16 +23,18 @@ from numpy.typing import NDArray
 
 from dispatcher import egress
 from dispatcher.config import Config
+from dispatcher.entries import ToolEntry
 from dispatcher.exploring import Explorer
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
+from dispatcher.nodes import NodeState
 from dispatcher.offers import WASM, Offer, cheapest, cost
 from dispatcher.paths import tool_path
 from dispatcher.policy import Constraints, Policy, constraints_asked
 from dispatcher.profiles import Profiles
 from dispatcher.refusal import Explanation, explained, refusal
-from dispatcher.registry import NodeState, Registry, ToolEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import Requirements
 from dispatcher.topology import Topology
 from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused

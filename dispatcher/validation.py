@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from dispatcher.entries import ToolEntry
 from dispatcher.errors import InvalidArguments
-from dispatcher.registry import ToolEntry
 
 _QUOTED_MAX: Final = 60
 

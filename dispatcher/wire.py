@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from dispatcher.errors import CallFailed
-from dispatcher.registry import NodeState
+from dispatcher.nodes import NodeState
 from protos.edge.v1 import edge_pb2
 
 INLINE_MAX: Final = 256 * 1024

@@ -17,9 +17,10 @@ from bench.simulate.world import KINDS, TIERS, World
 from dispatcher import config as configuration
 from dispatcher.artifacts import Artifact, Artifacts
 from dispatcher.batching import Backlog, Held
+from dispatcher.entries import ServerEntry
 from dispatcher.errors import CallRefused, ConfigError
 from dispatcher.profiles import Profiles
-from dispatcher.registry import Registry, ServerEntry
+from dispatcher.registry import Registry
 from dispatcher.requests import Requirements
 from dispatcher.scheduler import Scheduler, Task
 from dispatcher.store.base import CallRow, NodeRow, ProfileRow

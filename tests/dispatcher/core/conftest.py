@@ -12,8 +12,8 @@ import pytest
 from dispatcher import config as configuration
 from dispatcher.app import App
 from dispatcher.artifacts import Artifact
+from dispatcher.entries import ServerEntry
 from dispatcher.errors import CallRefused
-from dispatcher.registry import ServerEntry
 from dispatcher.requests import CallRequest, Requirements
 from protos.edge.v1 import edge_pb2, edge_pb2_grpc
 

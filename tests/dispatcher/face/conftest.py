@@ -15,9 +15,9 @@ from dispatcher.config import nearest
 from dispatcher.endpoint import Endpoint
 from dispatcher.errors import UnknownTool
 from dispatcher.gateway import Gateway
+from dispatcher.nodes import NodeState
 from dispatcher.policy import parse_requirements
 from dispatcher.ports import listen
-from dispatcher.registry import NodeState
 from dispatcher.requests import PLACEMENT_KEY, CallReply, PlacementRecord
 
 MODERN = "2026-07-28"
