@@ -2,13 +2,6 @@
 
 The solver's table is kept up to date by what happens (registrations, placements, results), so
 that placing a call reads arrays and writes none.
-
-Where a call comes from (its origin), in this order: what the caller names; the node whose mounts
-hold its file arguments (of several one that policy and caller permit to run it, of those the
-default origin, else the first connected by name); the default origin, which is
-``dispatcher.origin``, else the first configured agent, else the first connected node. A default
-origin that the configuration names stays the origin while that node is away: another in its place
-would move what ``privacy = "node"`` means.
 """
 
 from __future__ import annotations
@@ -18,30 +11,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dispatcher import egress
 from dispatcher.config import Config
+from dispatcher.costs import Costs
 from dispatcher.entries import ToolEntry
 from dispatcher.exploring import Explorer
 from dispatcher.guard import guarded
 from dispatcher.loads import Load
 from dispatcher.locality import declared_paths, likely_paths, resolved
 from dispatcher.nodes import NodeState
-from dispatcher.offers import WASM, Offer, cheapest, cost
-from dispatcher.paths import tool_path
+from dispatcher.offers import WASM, Offer, cheapest
+from dispatcher.origins import Origins
 from dispatcher.policy import Constraints, Policy, constraints_asked
 from dispatcher.profiles import Profiles
 from dispatcher.refusal import Explanation, explained, refusal
 from dispatcher.registry import Registry
 from dispatcher.requests import Requirements
 from dispatcher.topology import Topology
-from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused
+from solver import CallSpec, Node, NodeTable, Placed, Refused
 
 MEMORY_MIB: Final = 16  # what a call is taken to need where neither policy nor tool says
 _REJECTED_MAX: Final = 1024  # kept counts
-_SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ class Task:
 
 
 class Scheduler:
-    """Places calls. A :class:`dispatcher.registry.NodeObserver`; owned by the event loop.
+    """Places calls. A :class:`dispatcher.nodes.NodeObserver`; owned by the event loop.
 
     Raises:
         ConfigError: the scheduler that the configuration names cannot be made.
@@ -75,13 +65,11 @@ class Scheduler:
         self._profiles = profiles
         self._policy = Policy(config.policy)
         self._explorer = Explorer(config.dispatcher.explore if self.joins else 0.0, profiles)
-        self._costs: dict[str, dict[tuple[int, tuple[Offer, ...]], Profile]] = {}  # by tool
-        self._tools: dict[str, ToolEntry] = {}  # those with costs in the table, by key
+        self._costs = Costs(self.table, registry, profiles)
+        self._origins = Origins(config, registry, self.table)
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, dict[str, int]] = {}
-        self._default_origin: str | None = None
-        self._rank: NDArray[np.int64] | None = None
-        self._version = -1  # of the table, at which the four above were filled
+        self._version = -1  # of the table, at which the two above were filled
         self._loads: dict[str, Load] = {}
         for node in registry.nodes():
             self.node_described(node)
@@ -99,7 +87,7 @@ class Scheduler:
         self.table.add(_solver_node(node))
         self._loads.setdefault(node.name, Load()).described(node)
         self.topology.joined(node.name)
-        self._learn_costs(node)
+        self._costs.node_changed(node)
         self._update(node)
         if not node.placeable:
             self.table.remove(node.name)
@@ -112,7 +100,7 @@ class Scheduler:
             self._update(node)
             if load.warm != node.warm:
                 load.warm = set(node.warm)
-                self._learn_costs(node)
+                self._costs.node_changed(node)
 
     def node_left(self, node: NodeState) -> None:
         """Take it out of the table."""
@@ -137,12 +125,12 @@ class Scheduler:
         else:
             paths = declared_paths(arguments, entry.data_arguments)
         allow, deny = self._permitted(constraints)
-        origin = asked.origin or self._holder(paths, allow, deny) or self.default_origin()
+        origin = asked.origin or self._origins.holder(paths, allow, deny) or self.default_origin()
         self._know(origin)
         offers = _permitted_offers(entry, constraints)
         spec = CallSpec(
             origin=origin,
-            profile=self._profile(entry, input_kib, offers),
+            profile=self._costs.column(entry, input_kib, offers),
             input_kib=input_kib,
             output_kib=self._profiles.output_kib(entry.key),
             memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
@@ -151,7 +139,7 @@ class Scheduler:
                 sorted({*constraints.requires, *self._reaches(entry, constraints, arguments)})
             ),
             privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
-            data=resolved(paths, self._base(origin)),
+            data=resolved(paths, self._origins.base(origin)),
             allow=allow,
             deny=deny,
         )
@@ -195,7 +183,7 @@ class Scheduler:
         explorer.tried(entry, way, best.node)
         spec = replace(
             task.spec,
-            profile=self._profile(entry, task.input_kib, (way,)),
+            profile=self._costs.column(entry, task.input_kib, (way,)),
             backend=(way.name,),
             allow=frozenset({best.node}),
         )
@@ -224,15 +212,7 @@ class Scheduler:
 
     def default_origin(self) -> str:
         """Where calls come from whose origin nothing else tells; "" while there is no node."""
-        if self._config.dispatcher.origin is not None:
-            return self._config.dispatcher.origin
-        if self._config.agents:
-            return self._config.agents[0].name
-        self._drop_stale()
-        if self._default_origin is None:
-            nodes = sorted(self._registry.nodes(), key=lambda node: not node.connected)
-            self._default_origin = nodes[0].name if nodes else ""
-        return self._default_origin
+        return self._origins.default()
 
     def waiting(self, node: str) -> int:
         """How many calls stand in line on a node."""
@@ -257,8 +237,7 @@ class Scheduler:
 
     def learned(self, entry: ToolEntry, node: NodeState) -> None:
         """The profiles of a tool on a node have changed."""
-        if entry.key in self._costs:
-            self._learn_cost(self._tools[entry.key], node)
+        self._costs.learned(entry, node)
 
     def offer(self, task: Task, node: str) -> Offer:
         """The way to run a call on the node that it was placed on."""
@@ -301,56 +280,10 @@ class Scheduler:
     def _mounted(self, path: str) -> bool:
         return bool(self.table.serving(path).any())
 
-    def _holder(
-        self, paths: list[str], allow: frozenset[str] | None, deny: frozenset[str]
-    ) -> str | None:
-        """The node whose mounts hold all the absolute paths; rather one that may run the call."""
-        whole = [tool_path(path) for path in paths if path.startswith("/")]
-        if not whole or not len(self.table):
-            return None
-        held = self.table.serving(whole[0]).copy()
-        for path in whole[1:]:
-            held &= self.table.serving(path)
-        if not held.any():
-            return None
-        if allow is not None or deny:
-            held = self._permitted_among(held, allow, deny)
-        default = self.default_origin()
-        position = self.table.index.get(default)
-        if position is not None and held[position]:
-            return default
-        here = held & self.table.alive
-        among = here if here.any() else held
-        return self.table.ids[int(np.where(among, self._ranks(), len(self.table)).argmin())]
-
-    def _permitted_among(
-        self, held: NDArray[np.bool_], allow: frozenset[str] | None, deny: frozenset[str]
-    ) -> NDArray[np.bool_]:
-        """Those of the nodes that lists of names permit, or all where they permit none."""
-        permitted = np.zeros_like(held)
-        for position in np.flatnonzero(held).tolist():
-            name = self.table.ids[position]
-            permitted[position] = (allow is None or name in allow) and name not in deny
-        return permitted if permitted.any() else held
-
-    def _ranks(self) -> NDArray[np.int64]:
-        """Per node its place among all by name."""
-        self._drop_stale()
-        if self._rank is None:
-            self._rank = np.empty(len(self.table), np.int64)
-            by_name = sorted(range(len(self.table)), key=self.table.ids.__getitem__)
-            self._rank[by_name] = np.arange(len(self.table))
-        return self._rank
-
-    def _base(self, origin: str) -> str:
-        """The folder of relative paths: the origin's first mount."""
-        node = self._registry.node(origin)
-        return node.mounts[0] if node is not None and node.mounts else ""
-
     def _know(self, origin: str) -> None:
         """The solver needs the origin in its table, also when it has never registered."""
         if origin not in self.table.index:
-            site = next((a.site for a in self._config.agents if a.name == origin), None)
+            site = self._origins.site(origin)
             self.table.add(Node(id=origin, memory_mib=0, slots=0, site=site))
             self.table.remove(origin)
         self.topology.origin(origin)
@@ -367,48 +300,8 @@ class Scheduler:
     def _drop_stale(self) -> None:
         if self._version != self.table.version:
             self._version = self.table.version
-            self._default_origin = None
-            self._rank = None
             self._permits.clear()
             self._rejected.clear()
-
-    def _profile(self, entry: ToolEntry, input_kib: float, offers: tuple[Offer, ...]) -> Profile:
-        size = min((int(input_kib).bit_length() + 1) // 2, _SIZES - 1)
-        if self._tools.get(entry.key) is not entry:
-            self._tools[entry.key] = entry
-            self._costs[entry.key] = {}
-        known = self._costs[entry.key]
-        profile = known.get((size, offers))
-        if profile is None:
-            profile = known[size, offers] = Profile(self.table)
-            for node in self._registry.nodes():
-                self._learn_one(profile, entry, size, offers, node)
-        return profile
-
-    def _learn_costs(self, node: NodeState) -> None:
-        for key in self._costs:
-            self._learn_cost(self._tools[key], node)
-
-    def _learn_cost(self, entry: ToolEntry, node: NodeState) -> None:
-        if node.name in self.table.index:
-            for (size, offers), profile in self._costs[entry.key].items():
-                self._learn_one(profile, entry, size, offers, node)
-
-    def _learn_one(
-        self,
-        profile: Profile,
-        entry: ToolEntry,
-        size: int,
-        offers: tuple[Offer, ...],
-        node: NodeState,
-    ) -> None:
-        if node.name not in self.table.index:
-            return
-        kib = _TYPICAL_KIB[size]
-        best = cheapest(entry, offers, node, self._profiles, kib)
-        if best is None:  # it is refused for that, and not for want of a profile
-            best = cost(entry, entry.offers[0], node, self._profiles, kib)
-        profile.learn(node.name, exec_ms=best.exec_ms, start_ms=best.start_ms)
 
     def _update(self, node: NodeState | None) -> None:
         if node is None:
@@ -421,7 +314,6 @@ class Scheduler:
 
 
 _NOTHING_ASKED: Final = Requirements()
-_TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size in range(_SIZES))
 
 
 def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:
