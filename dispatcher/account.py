@@ -52,6 +52,8 @@ class Account:
             _sound(times.start_ms),
             _sound(times.exec_ms),
         )
+        prices = self._scheduler.prices
+        spent = prices.spent(node, start_ms + exec_ms) if prices else None
         flown_ms = (timing.back_s - timing.sent_s) * 1000
         return PlacementRecord(
             node=node.name,
@@ -64,10 +66,12 @@ class Account:
             start_ms=round(start_ms, 3),
             exec_ms=round(exec_ms, 3),
             transfer_ms=round(max(flown_ms - queue_ms - start_ms - exec_ms, 0.0), 3),
-            predicted_ms=round(placed.cost_ms, 3),
+            predicted_ms=round(placed.cost_ms - placed.parts.surcharge, 3),
             total_ms=round((timing.back_s - timing.began_s) * 1000, 3),
             rejected=self._scheduler.rejected(task),
             trial=task.trial is not None,
+            money=None if spent is None else spent.money,
+            energy_j=None if spent is None else spent.energy_j,
         )
 
     def answered(
@@ -165,7 +169,14 @@ def record_json(record: PlacementRecord) -> dict[str, Any]:
         "total_ms": record.total_ms,
         "rejected": dict(record.rejected),
         **({"trial": True} if record.trial else {}),
+        **({} if record.money is None else {"money": _figures(record.money)}),
+        **({} if record.energy_j is None else {"energy_j": _figures(record.energy_j)}),
     }
+
+
+def _figures(value: float) -> float:
+    """Six significant figures: prices of calls are small."""
+    return float(f"{value:.6g}")
 
 
 def _sound(value: float) -> float:

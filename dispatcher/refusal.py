@@ -15,7 +15,7 @@ from dispatcher.registry import Registry
 from solver import CallSpec, NodeTable, Placed, Verdict
 from solver.filters import verdicts
 
-PARTS: Final = ("queue", "start", "exec", "transfer")
+PARTS: Final = ("queue", "start", "exec", "transfer", "surcharge")
 SAME_MS: Final = 5e-4  # nearer than this is the same
 _MOUNTS_NAMED: Final = 3
 

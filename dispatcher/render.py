@@ -18,6 +18,7 @@ from dispatcher.requests import PLACEMENT_KEY
 #: A pipe has no width; whoever reads from it wants whole lines.
 _WIDE: Final = 200
 _PARTS: Final = ("queue", "start", "exec", "transfer")
+_SURCHARGE: Final = "surcharge"  # what money and energy count as; a part where they do
 _SAME_MS: Final = 5e-4  # nearer than this is the same
 _WORDS: Final[Mapping[str, str]] = {
     "backend": "has no backend that runs it",
@@ -64,15 +65,17 @@ def result(value: Json) -> None:
 def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
     """Print where a call would run: a row per node, one sentence why, what stands in the way."""
     out = console(to_stderr=to_stderr)
-    figures = (("ms", "right"), *((part, "right") for part in _PARTS))
+    priced = any((node["parts"] or {}).get(_SURCHARGE) for node in value["nodes"])
+    parts = (*_PARTS, _SURCHARGE) if priced else _PARTS
+    figures = (("ms", "right"), *((part, "right") for part in parts))
     table = _table("", "node", *figures, "why")
     nodes = sorted(value["nodes"], key=_by_cost)
     best = next((node for node in nodes if node["node"] == value["placed"]), None)
     for node in sorted(nodes, key=lambda one: one is not best):
         mark = Text("->" if node is best else "", style="bold green")
-        shown = [_part(node["cost_ms"])] + ["-"] * len(_PARTS)
+        shown = [_part(node["cost_ms"])] + ["-"] * len(parts)
         if node["cost_ms"] is not None:
-            shown[1:] = [_part(node["parts"][part]) for part in _PARTS]
+            shown[1:] = [_part(node["parts"].get(part, 0.0)) for part in parts]
         style = "bold" if node is best else "dim" if node["reasons"] else None
         table.add_row(mark, node["node"], *shown, _why(node, best), style=style)
     out.print(table)
@@ -93,7 +96,9 @@ def _why(node: Json, best: Json | None) -> str:
     lead = node["cost_ms"] - best["cost_ms"]
     if abs(lead) < _SAME_MS:
         return "costs the same"
-    more = {part: node["parts"][part] - best["parts"][part] for part in _PARTS}
+    ours, theirs = node["parts"], best["parts"]
+    parts = (*_PARTS, _SURCHARGE)
+    more = {part: ours.get(part, 0.0) - theirs.get(part, 0.0) for part in parts}
     most = max(more, key=lambda part: more[part] * (1 if lead > 0 else -1))
     return f"{_signed(lead)} ms, mostly {most}"
 
@@ -203,9 +208,12 @@ def _block(block: Json) -> str:
 
 def _ran(placement: Json) -> str:
     start = "cold" if placement["cold"] else "warm"
+    spent = ""
+    if placement.get("money") or placement.get("energy_j"):
+        spent = f"; spent {placement['money']:.3g} of money and {placement['energy_j']:.3g} J"
     return (
         f"ran on {placement['node']} ({placement['tier']}), {start}, "
-        f"{_ms(placement['total_ms'])} ms of which {_ms(placement['exec_ms'])} ms running"
+        f"{_ms(placement['total_ms'])} ms of which {_ms(placement['exec_ms'])} ms running{spent}"
     )
 
 

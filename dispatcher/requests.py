@@ -64,7 +64,8 @@ class PlacementRecord:
     """Where one call ran and why: ``_meta["dev.sanderling/placement"]``.
 
     Times are in milliseconds. ``rejected`` counts nodes per reason. ``trial``: it was sent there to
-    learn what it costs (:mod:`dispatcher.exploring`).
+    learn what it costs (:mod:`dispatcher.exploring`). ``money`` and ``energy_j`` are what it spent,
+    where the policy has prices.
     """
 
     node: str
@@ -81,6 +82,8 @@ class PlacementRecord:
     total_ms: float
     rejected: Mapping[str, int]
     trial: bool = False
+    money: float | None = None
+    energy_j: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from dispatcher.nodes import NodeState
 from dispatcher.offers import WASM, Offer, cheapest
 from dispatcher.origins import Origins
 from dispatcher.policy import Constraints, Policy, constraints_asked
+from dispatcher.prices import Prices
 from dispatcher.profiles import Profiles
 from dispatcher.refusal import Explanation, explained, refusal
 from dispatcher.registry import Registry
@@ -65,7 +66,8 @@ class Scheduler:
         self._profiles = profiles
         self._policy = Policy(config.policy)
         self._explorer = Explorer(config.dispatcher.explore if self.joins else 0.0, profiles)
-        self._costs = Costs(self.table, registry, profiles)
+        self.prices = Prices(config.policy)
+        self._costs = Costs(self.table, registry, profiles, self.prices)
         self._origins = Origins(config, registry, self.table)
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, dict[str, int]] = {}
@@ -128,9 +130,11 @@ class Scheduler:
         origin = asked.origin or self._origins.holder(paths, allow, deny) or self.default_origin()
         self._know(origin)
         offers = _permitted_offers(entry, constraints)
+        column = self._costs.column(entry, input_kib, offers)
         spec = CallSpec(
             origin=origin,
-            profile=self._costs.column(entry, input_kib, offers),
+            profile=column.profile,
+            spends=column.spending,
             input_kib=input_kib,
             output_kib=self._profiles.output_kib(entry.key),
             memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
@@ -181,9 +185,11 @@ class Scheduler:
             return None
         way = ways[best.node]
         explorer.tried(entry, way, best.node)
+        column = self._costs.column(entry, task.input_kib, (way,))
         spec = replace(
             task.spec,
-            profile=self._costs.column(entry, task.input_kib, (way,)),
+            profile=column.profile,
+            spends=column.spending,
             backend=(way.name,),
             allow=frozenset({best.node}),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -91,6 +92,26 @@ class Profile:
             self._run_ms = np.concatenate((self._run_ms, unknown))
 
 
+class Spending(Protocol):
+    """What a call costs beside time, one entry per node of a table: see :class:`Spends`."""
+
+    @property
+    def money(self) -> Floats:
+        """In the operator's currency."""
+
+    @property
+    def energy_j(self) -> Floats:
+        """In joules."""
+
+    @property
+    def moves(self) -> Floats:
+        """1 where the call's warm instance is not, else 0."""
+
+    @property
+    def surcharge_ms(self) -> Floats | None:
+        """All of these as the ms that they count as; None where they don't."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spends:
     """What a call costs beside time: arrays of one entry per node of a table.
@@ -165,7 +186,7 @@ class CallSpec:
     egress: tuple[str, ...] = ()
     deadline_ms: float = math.inf
     overlaps: bool = False
-    spends: Spends | None = None
+    spends: Spending | None = None
 
     @classmethod
     def of(

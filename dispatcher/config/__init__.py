@@ -6,7 +6,14 @@ are relative to the folder of the file, others to the working directory.
 
 from dispatcher.config.agents import AgentConfig
 from dispatcher.config.faults import describe
-from dispatcher.config.policy import HintConfig, LimitsConfig, Narrowing, PolicyConfig, RuleConfig
+from dispatcher.config.policy import (
+    HintConfig,
+    LimitsConfig,
+    Narrowing,
+    PolicyConfig,
+    PriceConfig,
+    RuleConfig,
+)
 from dispatcher.config.reading import load
 from dispatcher.config.tables import Config, LinkConfig, default_state
 from dispatcher.config.words import NODE_NAME, Word, nearest
@@ -20,6 +27,7 @@ __all__ = [
     "LinkConfig",
     "Narrowing",
     "PolicyConfig",
+    "PriceConfig",
     "RuleConfig",
     "Word",
     "default_state",

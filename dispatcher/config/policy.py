@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from dispatcher.config.words import EgressRule, PrivacyName, Table, Word, selector
+from dispatcher.config.words import Amount, EgressRule, PrivacyName, Table, Word, selector
 
 
 class LimitsConfig(Table):
@@ -53,8 +53,38 @@ class RuleConfig(HintConfig):
     tools: list[Word] | None = None
 
 
+class WeightsConfig(Table):
+    """``[policy.weights]``: what a unit of money, or a joule, counts as in ms of latency."""
+
+    money: Amount = 0.0
+    energy_j: Amount = 0.0
+
+
+class PriceConfig(Table):
+    """One ``[[policy.prices]]``: what calls cost beside time on the nodes that match.
+
+    ``nodes`` absent is all. Money is in whatever unit the weights count it; a call is charged for
+    the time that it holds its slot, and ``watts`` is what that draws beyond an idle node.
+    """
+
+    nodes: list[str] | None = None
+    money_per_call: Amount = 0.0
+    money_per_s: Amount = 0.0
+    watts: Amount = 0.0
+
+    @field_validator("nodes")
+    @classmethod
+    def _selectors(cls, values: list[str] | None) -> list[str] | None:
+        return None if values is None else [selector(value) for value in values]
+
+
 class PolicyConfig(Table):
-    """``[policy]``: the privacy of every tool, and the rules that narrow it."""
+    """``[policy]``: the privacy of every tool, the rules that narrow it, and what calls cost.
+
+    Of several prices that match a node the first counts.
+    """
 
     privacy: PrivacyName = "public"
     rules: list[RuleConfig] = []
+    weights: WeightsConfig = WeightsConfig()
+    prices: list[PriceConfig] = []

@@ -18,6 +18,7 @@ SELECTOR_KINDS = ("tier", "site", "node", "isa", "state")
 NodeName = Annotated[str, Field(pattern=NODE_NAME)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Word = Annotated[str, Field(min_length=1)]
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=False)]
 #: What a caller may give as TOML or as an override: a string, or a path already.
 DirectoryPath = Annotated[Path, Field(strict=False)]
 
