@@ -208,9 +208,9 @@ def _block(block: Json) -> str:
 
 def _ran(placement: Json) -> str:
     start = "cold" if placement["cold"] else "warm"
-    spent = ""
-    if placement.get("money") or placement.get("energy_j"):
-        spent = f"; spent {placement['money']:.3g} of money and {placement['energy_j']:.3g} J"
+    units = (("money", "of money"), ("energy_j", "J"))
+    paid = [f"{placement[name]:.3g} {unit}" for name, unit in units if placement.get(name)]
+    spent = f"; spent {' and '.join(paid)}" if paid else ""
     return (
         f"ran on {placement['node']} ({placement['tier']}), {start}, "
         f"{_ms(placement['total_ms'])} ms of which {_ms(placement['exec_ms'])} ms running{spent}"

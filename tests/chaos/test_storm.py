@@ -8,11 +8,15 @@ from tests.chaos.cutter import Cutter
 from tests.chaos.house import Load, kill, wait_for
 
 SHORT = 200
-LONG = 10_000
-SIZES = [
-    pytest.param(SHORT, id="short"),
-    pytest.param(LONG, id="long", marks=[pytest.mark.extended, pytest.mark.timeout(1800)]),
-]
+
+
+def sizes(long):
+    """How many calls: few for every run of the suite, many for the wider one."""
+    marks = [pytest.mark.extended, pytest.mark.timeout(1800)]
+    return [pytest.param(SHORT, id="short"), pytest.param(long, id="long", marks=marks)]
+
+
+SIZES = sizes(4_000)
 
 
 async def while_it_runs(loading, harm, every_s):
@@ -36,7 +40,7 @@ def works(house):
     return wait_for(one, 60)
 
 
-@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("count", sizes(10_000))
 def test_calls_of_which_some_are_cancelled(house, count):
     one = house(nodes=2)
     one.start()

@@ -178,3 +178,18 @@ def test_a_pipe_gets_no_escapes(capsys):
     render.explanation("t", PLACED)
     render.tools([{"name": "x", "server": "y", "description": "z"}])
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spent", "said"),
+    [
+        ({}, "running\n"),
+        ({"money": 0.0, "energy_j": 0.0}, "running\n"),
+        ({"money": 0.00125, "energy_j": 0.0}, "running; spent 0.00125 of money\n"),
+        ({"money": 2.0, "energy_j": 0.5}, "running; spent 2 of money and 0.5 J\n"),
+    ],
+)
+def test_a_result_tells_what_it_spent(capsys, spent, said):
+    placement = {"node": "pi4", "tier": "edge", "cold": False, "total_ms": 2.0, "exec_ms": 1.0}
+    render.result({"content": [], "_meta": {render.PLACEMENT_KEY: {**placement, **spent}}})
+    assert capsys.readouterr().err.endswith(said)
