@@ -65,7 +65,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
 def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
     """Measure the board and put the agent's parts together; the second closes them."""
     slots = config.slots or cores()
-    engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1, compiles_apart=True)
+    engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
     # The link is made last, for it reports what the engine measures.
     backend = WasmBackend(
         engine,

@@ -8,13 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-import wasmtime
-
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.modules import CoreModule
+from edge_agent.engine.modules import CoreModule, LoadedModule
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
-from edge_agent.engine.shapes import COMPONENT_MAGIC
+from edge_agent.engine.shapes import imports_of
 from edge_agent.errors import BadAnswer
 from edge_agent.jsonrpc import parse_foreign
 
@@ -75,7 +73,7 @@ def inspect(engine: WasmEngine, wasm: bytes, limits: Limits) -> Inspection:
     listed = _ask(engine, module, "tools/list", limits, {}).get("tools")
     info = hello.get("serverInfo")
     info = info if isinstance(info, dict) else {}
-    imports = _imports(engine, wasm, module)
+    imports = _imports(wasm, module)
     return Inspection(
         sha256=digest,
         size_bytes=len(wasm),
@@ -124,18 +122,14 @@ def _check_tools(listed: Any) -> list[dict[str, Any]]:
 def _kind(module: Any) -> str:
     if isinstance(module, CoreModule):
         return {"REACTOR": "wasmmcp", "COMMAND": "wasip1 stdio"}[module.kind.name]
-    return "component http" if module.is_http else "component stdio"
+    return "component http" if module.plan.is_http else "component stdio"
 
 
-def _imports(engine: WasmEngine, wasm: bytes, module: Any) -> list[str]:
+def _imports(wasm: bytes, module: LoadedModule) -> list[str]:
     """Return what a module imports: ``wasi:io/poll`` of components, ``module.name`` of others."""
-    if wasm[: len(COMPONENT_MAGIC)] == COMPONENT_MAGIC:
-        names = module.compiled.type.imports(engine.components().engine)
-        found = {match[0] for name in names if (match := _IMPORT_NAME.match(name))}
-        return sorted(found)
-    # Compiled again for its imports alone: a module that comes off the disk has lost them.
-    compiled = wasmtime.Module(engine.wasmtime_engine, wasm)
-    return sorted({f"{item.module}.{item.name}" for item in compiled.imports})
+    if isinstance(module, CoreModule):
+        return sorted({f"{source}.{name}" for source, name in imports_of(wasm)})
+    return sorted({match[0] for name in module.plan.imports if (match := _IMPORT_NAME.match(name))})
 
 
 def _has(imports: list[str], name: str) -> bool:

@@ -100,7 +100,7 @@ class WasmJob:
         """
         begun = time.perf_counter()
         module, cold = self._backend.engine.modules.get(
-            self._module.sha256, lambda: self._backend.fetch(self._module)
+            self._module.sha256, lambda: self._backend.fetch(self._module), self._running
         )
         load_ms = (time.perf_counter() - begun) * 1000
         self._running.restart_clock()

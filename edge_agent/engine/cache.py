@@ -12,16 +12,18 @@ import contextlib
 import errno
 import fcntl
 import hmac
+import io
 import logging
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConfigError
@@ -31,6 +33,11 @@ _KEY_BYTES: Final = 32
 _PRIVATE_FILE: Final = 0o600
 _PATIENCE_S: Final = 60.0
 _POLL_S: Final = 0.02
+_PIECE_BYTES: Final = MIB
+_NEW: Final = ".new-"
+_NEW_KEY: Final = ".key-"
+# No file takes so long to be written: who began it was killed.
+_ABANDONED_S: Final = 3600.0
 #: What a disk says that takes nothing more: an agent runs without it.
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _log = logging.getLogger(__name__)
@@ -61,6 +68,7 @@ class ModuleCache:
             for path in (directory, self._directory):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _check_private(path)
+            _clean(directory)
             self._key = _read_or_make_key(directory / "key")
         except OSError as error:
             if error.errno in _NO_ROOM:
@@ -84,12 +92,13 @@ class ModuleCache:
         if self._verified.get(digest) == identity:
             return str(path)
         try:
-            data = path.read_bytes()
             tag = self._tag_path(digest).read_bytes()
+            with path.open("rb") as file:
+                found = self._tag(digest, file)
         except OSError:
             return None
         # The identity is taken again, so that a change while reading shows.
-        if not hmac.compare_digest(tag, self._tag(digest, data)) or _identity(path) != identity:
+        if not hmac.compare_digest(tag, found) or _identity(path) != identity:
             _log.warning("module cache: %s failed its check and is discarded", path.name)
             self.discard(digest)
             return None
@@ -97,21 +106,34 @@ class ModuleCache:
         self._touch(digest)
         return str(path)
 
-    def has(self, digest: str) -> bool:
-        """Say whether there is a file of that name, trusted or not."""
-        return self._path(digest).exists()
+    def read(self, digest: str) -> bytes | None:
+        """Return what was kept under that name, or None where it is not there or not trusted."""
+        try:
+            data = self._path(digest).read_bytes()
+            tag = self._tag_path(digest).read_bytes()
+        except OSError:
+            return None
+        if hmac.compare_digest(tag, self._tag(digest, io.BytesIO(data))):
+            return data
+        _log.warning("module cache: %s failed its check and is discarded", digest)
+        self.discard(digest)
+        return None
 
     def has_checked(self, digest: str) -> bool:
         """Say whether a file of that name was checked and not discarded since."""
         return digest in self._verified
 
-    def store(self, digest: str, compiled: bytes | bytearray) -> None:
+    def store(self, digest: str, data: bytes) -> None:
+        """Keep what is small; see :meth:`store_file`."""
+        self.store_file(digest, io.BytesIO(data))
+
+    def store_file(self, digest: str, compiled: BinaryIO) -> None:
         """Keep a compiled module; a full or broken disk only costs a compile later."""
-        data = bytes(compiled)
         try:
             with self._lock:
-                _write_durably(self._path(digest), data)
-                _write_durably(self._tag_path(digest), self._tag(digest, data))
+                tag = self._tag(digest, compiled)
+                _write_durably(self._path(digest), compiled)
+                _write_durably(self._tag_path(digest), io.BytesIO(tag))
                 self._verified[digest] = _identity(self._path(digest))
                 self._evict(keep=digest)
         except OSError as error:
@@ -151,9 +173,13 @@ class ModuleCache:
     def _tag_path(self, digest: str) -> Path:
         return self._directory / f"{digest}.tag"
 
-    def _tag(self, digest: str, data: bytes) -> bytes:
-        context = f"{self._engine_id}\0{digest}\0".encode()
-        return hmac.digest(self._key, context + data, "sha256")
+    def _tag(self, digest: str, data: BinaryIO) -> bytes:
+        """Return the tag of a file from its beginning, of which little is in memory at once."""
+        found = hmac.new(self._key, f"{self._engine_id}\0{digest}\0".encode(), "sha256")
+        data.seek(0)
+        while piece := data.read(_PIECE_BYTES):
+            found.update(piece)
+        return found.digest()
 
     def _touch(self, digest: str) -> None:
         """Mark as used now. The tag carries the mark: the code's own times identify it."""
@@ -183,6 +209,15 @@ class ModuleCache:
             path.with_suffix(".tag").unlink(missing_ok=True)
             self._verified.pop(path.stem, None)
             total -= size
+
+
+def _clean(directory: Path) -> None:
+    """Delete what processes left that were killed while they wrote."""
+    before_s = time.time() - _ABANDONED_S
+    for path in (*directory.glob(f"*/{_NEW}*"), *directory.glob(f"{_NEW_KEY}*")):
+        with contextlib.suppress(OSError):
+            if path.stat(follow_symlinks=False).st_mtime < before_s:
+                path.unlink()
 
 
 def _locked(handle: int) -> bool:
@@ -243,7 +278,7 @@ def _read_key(path: Path) -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW_KEY)
     try:
         with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
             file.write(secrets.token_bytes(_KEY_BYTES))
@@ -256,12 +291,13 @@ def _make_key(path: Path) -> None:
         Path(temporary).unlink()
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, data: BinaryIO) -> None:
     """Write a file so that after a power cut it is whole or not there."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            data.seek(0)
+            shutil.copyfileobj(data, file, _PIECE_BYTES)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

@@ -22,7 +22,6 @@ from edge_agent.engine.component_host import scene
 from edge_agent.engine.component_outgoing import (
     FUNCTIONS,
     HANDLER_FUNCTIONS,
-    OUTGOING_HANDLER,
     RESOURCES,
     AnswerBody,
     RequestBody,
@@ -31,9 +30,9 @@ from edge_agent.engine.component_outgoing import (
     end_body,
 )
 from edge_agent.engine.conversation import HANDSHAKE_VERSION, Conversation
-from edge_agent.errors import BadAnswer, ModuleRejected, OutputTooLarge
+from edge_agent.engine.plan import HTTP_TYPES, OUTGOING_HANDLER
+from edge_agent.errors import BadAnswer, OutputTooLarge
 
-HTTP_TYPES: Final = "wasi:http/types"
 PATHS: Final = ("/mcp", "/")
 _RESOURCES: Final = (
     "fields",
@@ -196,39 +195,28 @@ class Exchange(Resources):
         return [(name, value.encode()) for name, value in headers.items()]
 
 
-def define_others(
-    linker: component.Linker, engine: wasmtime.Engine, name: str, imported: Any
-) -> None:
-    """Define what a component imports under a full name.
+def define_others(linker: component.Linker, name: str, exports: Mapping[str, bool]) -> None:
+    """Define what a component imports under a full name, as its plan has it.
 
     Of ``wasi:http`` that is the part above and outgoing requests. Everything else is there
     to be linked, and ends the call when it is used.
-
-    Raises:
-        ModuleRejected: it is no interface.
     """
-    if not isinstance(imported, component.ComponentInstanceType):
-        raise ModuleRejected(f"component imports {name}, which this agent does not offer")
     functions: Mapping[str, Callable[..., Any]] = {}
     if name.startswith(HTTP_TYPES):
         functions = _FUNCTIONS | FUNCTIONS
     elif name.startswith(OUTGOING_HANDLER):
         functions = HANDLER_FUNCTIONS
     with linker.root() as root, root.add_instance(name) as instance:
-        for export, found in imported.exports(engine).items():
-            kind = found.ty
-            if isinstance(kind, ResourceType):
+        for export, is_resource in exports.items():
+            implementation = functions.get(export)
+            if is_resource:
                 if export not in _ELSEWHERE:
                     tag = _TAGS.get(export, _OTHER_TAG)
                     instance.add_resource(export, ResourceType.host(tag), _drop)
-            elif isinstance(kind, component.FuncType):
-                implementation = functions.get(export)
-                instance.add_func(
-                    export,
-                    _refusing(f"{name}#{export}")
-                    if implementation is None
-                    else _guarded(implementation),
-                )
+            elif implementation is not None:
+                instance.add_func(export, _guarded(implementation))
+            else:
+                instance.add_func(export, _refusing(f"{name}#{export}"))
 
 
 def _refusing(name: str) -> Callable[..., Any]:

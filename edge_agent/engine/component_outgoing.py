@@ -34,7 +34,6 @@ from edge_agent.mounts import Mount
 if TYPE_CHECKING:
     from edge_agent.engine.component_http import Resources
 
-OUTGOING_HANDLER: Final = "wasi:http/outgoing-handler"
 PREOPENS: Final = "wasi:filesystem/preopens"
 # Beside the other helper's: a stream of a file of the last directory, by its number, and the
 # directories as they are.

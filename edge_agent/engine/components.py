@@ -7,9 +7,11 @@ of components take for granted. Limits, mounts and stopping are those of all mod
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import wasmtime
@@ -19,6 +21,8 @@ from edge_agent.engine import native
 from edge_agent.engine.answer import Answer
 from edge_agent.engine.cache import ModuleCache
 from edge_agent.engine.commands import FAREWELL_S
+from edge_agent.engine.compiled import Compiled
+from edge_agent.engine.compiler import Compile
 from edge_agent.engine.component_host import (
     CLOCK,
     HELPER,
@@ -30,7 +34,6 @@ from edge_agent.engine.component_host import (
     set_scene,
 )
 from edge_agent.engine.component_http import (
-    HTTP_TYPES,
     PATHS,
     Exchange,
     HttpSink,
@@ -40,121 +43,112 @@ from edge_agent.engine.component_http import (
 )
 from edge_agent.engine.component_outgoing import HELPER as BODY_HELPER
 from edge_agent.engine.component_outgoing import (
-    OUTGOING_HANDLER,
     PREOPENS,
     Bodies,
     define_directories,
 )
 from edge_agent.engine.conversation import Conversation, Output
+from edge_agent.engine.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.running import Running
-from edge_agent.engine.settings import make_config
-from edge_agent.engine.shapes import memories_of
-from edge_agent.engine.space import ON_DEMAND, Space
+from edge_agent.engine.settings import make_component_config
+from edge_agent.engine.space import Space
 from edge_agent.engine.watchdog import Watchdog
-from edge_agent.engine.words import cause
+from edge_agent.engine.words import one_line
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
-RUN: Final = "wasi:cli/run"
-HANDLER: Final = "wasi:http/incoming-handler"
-_KEY: Final = "-component"
-_SEPARATOR: Final = "@"
-# What the engine offers itself. HTTP to the outside is not among it.
-_WASI: Final = frozenset(
-    f"wasi:{package}" for package in ("cli", "clocks", "filesystem", "io", "random", "sockets")
-)
+_log = logging.getLogger(__name__)
+_OWN: Final = "-own-component"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedComponent:
-    """A compiled component with what its imports resolve to.
-
-    ``memories`` is how many linear memories it may make; they share the limit.
-    """
+    """A compiled component with what its imports resolve to."""
 
     digest: str
+    plan: Plan
     compiled: Component
     linker: Linker
     entry: ExportIndex
-    is_http: bool
-    memories: int
-    sends: bool = False  # HTTP requests
 
 
 class Components:
-    """Compiles components and runs each message in a fresh instance of one."""
+    """Loads components and runs each message in a fresh instance of one."""
 
-    def __init__(
-        self, cache_directory: Path | None, engine_id: str, cache_bytes: int, space: Space
-    ) -> None:
+    def __init__(self, cache: ModuleCache | None, compile_module: Compile, space: Space) -> None:
         native.guard_components()
-        # Memories come and go one by one, so where a whole pool fits, they do.
-        self.engine = wasmtime.Engine(make_config(space if space.is_ample else ON_DEMAND))
-        self._cache: ModuleCache | None = None
-        if cache_directory is not None:
-            self._cache = ModuleCache(cache_directory, f"{engine_id}{_KEY}", cache_bytes)
-        self._helper = Component(self.engine, HELPER)
+        self.engine = wasmtime.Engine(make_component_config(space))
+        self._cache = cache
+        self._compile = compile_module
+        self._helper = self._own(HELPER)
         self._body_helper: Component | None = None
         self._plain = Linker(self.engine)
         self._plain.add_wasip2()
 
-    def from_disk(self, digest: str) -> LoadedComponent | None:
+    def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
         """Return a component that was compiled before, or None."""
-        if self._cache is None:
-            return None
-        for memories in range(1, native.MOST_MEMORIES + 1):
-            path = self._cache.find(f"{digest}-{memories}")
-            if path is None:
-                continue
-            try:
-                compiled = Component.deserialize_file(self.engine, path)
-            except wasmtime.WasmtimeError:
-                self._cache.discard(f"{digest}-{memories}")
-                continue
-            return self._link(digest, compiled, memories)
-        return None
+        compiled = self._code(digest + CODE)
+        return None if compiled is None else self._link(digest, compiled, plan)
 
-    def compile(self, digest: str, wasm: bytes) -> LoadedComponent:
-        """Compile a component and check that it can be spoken to.
+    def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
+        """Keep and load what was compiled.
 
         Raises:
-            ModuleRejected: it is not valid, or exports nothing that speaks MCP.
+            ModuleRejected: it is no component.
         """
-        try:
-            memories = max(1, memories_of(wasm))
-            compiled = Component(self.engine, wasm)
-        except (wasmtime.WasmtimeError, ValueError) as error:
-            raise ModuleRejected(
-                f"module {digest[:12]}: not a valid component: {cause(error)}"
-            ) from None
-        if memories > native.MOST_MEMORIES:
-            raise ModuleRejected(
-                f"module {digest[:12]}: {memories} linear memories, more than the "
-                f"{native.MOST_MEMORIES} that an agent gives a component"
-            )
-        linked = self._link(digest, compiled, memories)
+        plan = compiled.about
+        if not isinstance(plan, Plan):
+            raise ModuleRejected("not a component")
         if self._cache is not None:
-            self._cache.store(f"{digest}-{memories}", compiled.serialize())
-        return linked
+            keep_plan(self._cache, digest, plan)
+        return self._link(digest, self._kept(digest + CODE, compiled), plan)
 
-    def _link(self, digest: str, compiled: Component, memories: int) -> LoadedComponent:
-        exports = list(compiled.type.exports(self.engine))
-        entry, is_http = _entry(digest, compiled, exports)
+    def _own(self, text: str) -> Component:
+        """Return a component of the agent's own, given as WebAssembly text."""
+        key = hashlib.sha256(text.encode()).hexdigest() + _OWN
+        found = self._code(key)
+        return self._kept(key, self._compile(text.encode(), own=True)) if found is None else found
+
+    def _kept(self, key: str, compiled: Compiled) -> Component:
+        """Keep the code and load it."""
+        with contextlib.closing(compiled):
+            if self._cache is not None:
+                self._cache.store_file(key, compiled.code)
+                found = self._code(key)
+                if found is not None:  # mapped, so that what no call needs takes no memory
+                    return found
+            return Component.deserialize_file(self.engine, compiled.path)
+
+    def _code(self, key: str) -> Component | None:
+        path = self._cache.find(key) if self._cache is not None else None
+        if path is None or self._cache is None:
+            return None
+        try:
+            return Component.deserialize_file(self.engine, path)
+        except wasmtime.WasmtimeError as error:
+            # As after a change of the processor under a kept disk.
+            _log.warning("component %s: compiled anew: %s", key[:12], one_line(error))
+            self._cache.discard(key)
+            return None
+
+    def _link(self, digest: str, compiled: Component, plan: Plan) -> LoadedComponent:
+        instance = compiled.get_export_index(plan.entry)
+        entry = compiled.get_export_index(plan.function, instance)
+        if entry is None:  # the compiler saw it, so the cache was tampered with
+            raise ModuleRejected(f"no function {plan.function!r} in {plan.entry}")
         linker = Linker(self.engine)
         linker.allow_shadowing = True
         linker.add_wasip2()
-        imports = dict(compiled.type.imports(self.engine))
-        sends = any(name.partition(_SEPARATOR)[0] == OUTGOING_HANDLER for name in imports)
-        for name, imported in imports.items():
-            interface = name.partition(_SEPARATOR)[0]
+        for name, exports in plan.imports.items():
+            interface = interface_of(name)
             if interface == CLOCK:
                 define_clock(linker, name)
-            elif interface == PREOPENS and sends:
+            elif interface == PREOPENS and plan.sends:
                 define_directories(linker, name)
-            elif interface == STDOUT and is_http:
+            elif interface == STDOUT and plan.is_http:
                 define_log(linker, name)
-            elif interface == HTTP_TYPES or interface.partition("/")[0] not in _WASI:
-                define_others(linker, self.engine, name, imported.ty)
-        return LoadedComponent(digest, compiled, linker, entry, is_http, memories, sends)
+            elif not is_engines(name):
+                define_others(linker, name, exports)
+        return LoadedComponent(digest, plan, compiled, linker, entry)
 
     def send(
         self, loaded: LoadedComponent, message: bytes, running: Running, watchdog: Watchdog
@@ -165,10 +159,10 @@ class Components:
             CallFailed: it ended without an answer.
             wasmtime.WasmtimeError: as the engine says.
         """
-        conversation = Conversation(message, handshake=not loaded.is_http)
+        conversation = Conversation(message, handshake=not loaded.plan.is_http)
         if not conversation.expects_answer:
             return Answer(b"", 0, 0.0, 0.0)
-        if not loaded.is_http:
+        if not loaded.plan.is_http:
             return self._converse(loaded, conversation, running, watchdog)
         for path in PATHS:
             try:
@@ -192,9 +186,9 @@ class Components:
 
         limit = running.limits.output_bytes
         sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
-        shape = native.Shape.of_component(loaded.memories, helpers=int(loaded.sends))
+        shape = native.Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
         guest = native.Guest(self.engine, running, shape)
-        bodies = Bodies() if loaded.sends else None
+        bodies = Bodies() if loaded.plan.sends else None
         try:
             store, function = self._instantiate(
                 guest, loaded, native.Streams(conversation.input, sink.feed), running, bodies
@@ -217,7 +211,7 @@ class Components:
 
     def _helper_of_bodies(self) -> Component:
         if self._body_helper is None:
-            self._body_helper = Component(self.engine, BODY_HELPER)
+            self._body_helper = self._own(BODY_HELPER)
         return self._body_helper
 
     def _instantiate(
@@ -259,18 +253,3 @@ def _run(store: Any, function: Func, output: Output) -> bytes:
     if ended is not None and not is_exit:
         raise ended
     raise BadAnswer("the module ended without an answer to the message")
-
-
-def _entry(digest: str, compiled: Component, exports: list[str]) -> tuple[ExportIndex, bool]:
-    """Find the function to call: a program's, else a handler's of HTTP."""
-    for interface, function in ((RUN, "run"), (HANDLER, "handle")):
-        for name in exports:
-            if name.partition(_SEPARATOR)[0] == interface:
-                instance = compiled.get_export_index(name)
-                entry = compiled.get_export_index(function, instance)
-                if entry is not None:
-                    return entry, interface == HANDLER
-    raise ModuleRejected(
-        f"module {digest[:12]}: a component that exports neither {RUN} nor {HANDLER}; "
-        "build it as a command or for wasi:http/proxy"
-    )

@@ -5,29 +5,36 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import wasmtime
 
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.cache import ModuleCache
+from edge_agent.engine.compiled import Compiled
 from edge_agent.engine.compiler import Compile
 from edge_agent.engine.limits import MIB
+from edge_agent.engine.plan import CODE, plan_on_disk
+from edge_agent.engine.running import Running
 from edge_agent.engine.shapes import COMPONENT_MAGIC
 from edge_agent.engine.words import one_line
-from edge_agent.errors import EdgeAgentError, ModuleRejected
+from edge_agent.errors import CallCancelled, EdgeAgentError, ModuleRejected
 from edge_agent.logs import log_unexpected
 
 LARGEST_MODULE_BYTES: Final = 64 * MIB
 # Each takes 200 KiB and more in memory, and is back from disk in a third of a millisecond.
 LOADED_MODULES: Final = 32
 _MAGIC: Final = b"\0asm\x01\0\0\0"
-COMPONENT_MARK: Final = "-is-component"
 _OWN: Final = "-own"
+_REJECTED_S: Final = 600.0
+_MOST_REJECTED: Final = 256
+_POLL_S: Final = 0.005
 if TYPE_CHECKING:
     from edge_agent.engine.components import Components, LoadedComponent
 
@@ -83,6 +90,7 @@ class ModuleStore:
         self._loaded: OrderedDict[str, LoadedModule] = OrderedDict()
         self._prepared: dict[str, None] = {}
         self._loading: dict[str, _Loading] = {}
+        self._rejections = _Rejections()
         self._lock = threading.Lock()
 
     def prepare(self, digest: str, source: Source) -> None:
@@ -102,8 +110,9 @@ class ModuleStore:
         return [digest for digest in prepared if digest in loaded or self._is_on_disk(digest)]
 
     def _is_on_disk(self, digest: str) -> bool:
+        endings = (*(kind.value for kind in Kind), CODE)
         return self.cache is not None and any(
-            self.cache.has_checked(digest + kind.value) for kind in Kind
+            self.cache.has_checked(digest + ending) for ending in endings
         )
 
     def loaded(self) -> list[str]:
@@ -116,16 +125,20 @@ class ModuleStore:
         with self._lock:
             self._loaded.pop(digest, None)
 
-    def get(self, digest: str, source: Source) -> tuple[LoadedModule, bool]:
+    def get(
+        self, digest: str, source: Source, running: Running | None = None
+    ) -> tuple[LoadedModule, bool]:
         """Return the module and whether it had to be loaded (a cold start).
 
         ``source`` gives the module's bytes and is asked only when neither memory
-        nor disk has it. Several callers at once share one load.
+        nor disk has it. Several callers at once share one load. ``running`` is the call that
+        waits: it does so no longer when it is stopped, while the load goes on.
 
         Raises:
             ModuleRejected: the bytes are not those of ``digest`` or no module
                 that may run here.
             ModuleUnavailable: from ``source``.
+            CallCancelled: the call was stopped meanwhile.
         """
         with self._lock:
             module = self._loaded.get(digest)
@@ -136,10 +149,13 @@ class ModuleStore:
             mine = loading is None
             if loading is None:
                 loading = self._loading[digest] = _Loading()
-        if mine:
-            self._load_for_all(digest, source, loading)
-        else:
-            loading.done.wait()
+        if mine and not self._load(digest, loading, self._on_disk):
+            make = partial(self._load, digest, loading, partial(self._make, source))
+            if running is None:
+                make()
+            else:
+                threading.Thread(target=make, name="load", daemon=True).start()
+        _await(loading, running)
         if loading.module is None:
             raise loading.error or ModuleRejected(f"module {digest[:12]}: could not be loaded")
         return loading.module, True
@@ -147,50 +163,68 @@ class ModuleStore:
     def own(self, text: str) -> wasmtime.Module:
         """Return a module of the agent's own, given as WebAssembly text, which needs no ABI."""
         key = hashlib.sha256(text.encode()).hexdigest() + _OWN
-        module = self._from_disk(key)
-        if module is None:
-            _, compiled = self._compile(text.encode(), own=True)
-            if self.cache:
-                self.cache.store(key, compiled)
-            module = wasmtime.Module.deserialize(self._engine, compiled)
-        return module
+        found = self._from_disk(key)
+        return self._kept(key, self._compile(text.encode(), own=True)) if found is None else found
 
-    def _load_for_all(self, digest: str, source: Source, loading: _Loading) -> None:
+    def _load(
+        self, digest: str, loading: _Loading, way: Callable[[str], LoadedModule | None]
+    ) -> bool:
+        """Try a way to the module; return whether the load has come to an end, for all."""
         try:
-            loading.module = self._load(digest, source)
+            loading.module = way(digest)
+            if loading.module is None:
+                return False
         except EdgeAgentError as error:
             loading.error = error
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             log_unexpected(_log, f"module {digest[:12]}", error)
             loading.error = ModuleRejected(f"module {digest[:12]}: {one_line(error)}")
-        finally:
-            with self._lock:
-                del self._loading[digest]
-                if loading.module is not None:
-                    self._loaded[digest] = loading.module
-                    self._prepared[digest] = None
-                    while len(self._loaded) > self._capacity:
-                        self._loaded.popitem(last=False)
-            loading.done.set()
+        with self._lock:
+            del self._loading[digest]
+            if loading.module is not None:
+                self._loaded[digest] = loading.module
+                self._prepared[digest] = None
+                while len(self._loaded) > self._capacity:
+                    self._loaded.popitem(last=False)
+        loading.done.set()
+        return True
 
-    def _load(self, digest: str, source: Source) -> LoadedModule:
+    def _on_disk(self, digest: str) -> LoadedModule | None:
         for kind in Kind:
             found = self._from_disk(digest + kind.value)
             if found is not None:
                 return CoreModule(digest, self._linker.instantiate_pre(found), kind)
-        # A mark tells without the engine of components, which costs to make.
-        if self.cache and self.cache.has(digest + COMPONENT_MARK):
-            component = self._components().from_disk(digest)
-            if component is not None:
-                return component
+        # A plan tells without the engine of components, which costs to make.
+        plan = plan_on_disk(self.cache, digest) if self.cache else None
+        return None if plan is None else self._components().from_disk(digest, plan)
+
+    def _make(self, source: Source, digest: str) -> LoadedModule:
+        self._rejections.check(digest)
         wasm = source()
         check_bytes(digest, wasm)
-        if wasm[:8] == COMPONENT_MAGIC:
+        with self.cache.alone(digest) if self.cache else nullcontext():
+            found = self._on_disk(digest)  # another process may have done it since we looked
+            return found if found is not None else self._compiled(digest, wasm)
+
+    def _compiled(self, digest: str, wasm: bytes) -> LoadedModule:
+        try:
+            compiled = self._compile(wasm)
+            if not isinstance(compiled.about, Kind):
+                return self._components().take(digest, compiled)
+            module = self._kept(digest + compiled.about.value, compiled)
+            return CoreModule(digest, self._linker.instantiate_pre(module), compiled.about)
+        except ModuleRejected as error:
+            raise self._rejections.add(digest, str(error)) from None
+
+    def _kept(self, key: str, compiled: Compiled) -> wasmtime.Module:
+        """Keep the code and load it."""
+        with closing(compiled):
             if self.cache:
-                self.cache.store(digest + COMPONENT_MARK, b"")
-            return self._components().compile(digest, wasm)
-        module, kind = self._compiled(digest, wasm)
-        return CoreModule(digest, self._linker.instantiate_pre(module), kind)
+                self.cache.store_file(key, compiled.code)
+                found = self._from_disk(key)
+                if found is not None:  # mapped, so that what no call needs takes no memory
+                    return found
+            return wasmtime.Module.deserialize_file(self._engine, compiled.path)
 
     def _from_disk(self, key: str) -> wasmtime.Module | None:
         path = self.cache.find(key) if self.cache else None
@@ -204,25 +238,42 @@ class ModuleStore:
             self.cache.discard(key)
             return None
 
-    def _compiled(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
-        with self.cache.alone(digest) if self.cache else nullcontext():
-            for kind in Kind:  # another process may have done it since we looked
-                found = self._from_disk(digest + kind.value)
-                if found is not None:
-                    return found, kind
-            return self._compiled_anew(digest, wasm)
 
-    def _compiled_anew(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, Kind]:
-        try:
-            kind, compiled = self._compile(wasm)
-        except ModuleRejected as error:
-            raise ModuleRejected(f"module {digest[:12]}: {error}") from None
-        if self.cache:
-            self.cache.store(digest + kind.value, compiled)
-            found = self._from_disk(digest + kind.value)
-            if found is not None:  # mapped, so that what no call needs takes no memory
-                return found, kind
-        return wasmtime.Module.deserialize(self._engine, compiled), kind
+class _Rejections:
+    """The modules that were refused lately: compiling one anew would cost as much again."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, digest: str) -> None:
+        """Do nothing for a module that may be compiled.
+
+        Raises:
+            ModuleRejected: it was refused lately.
+        """
+        with self._lock:
+            at_s, words = self._found.get(digest, (0.0, ""))
+        if words and time.monotonic() - at_s < _REJECTED_S:
+            raise ModuleRejected(words)
+
+    def add(self, digest: str, reason: str) -> ModuleRejected:
+        """Note that a module was refused, and return the error that says so."""
+        words = f"module {digest[:12]}: {reason}"
+        with self._lock:
+            self._found[digest] = (time.monotonic(), words)
+            while len(self._found) > _MOST_REJECTED:
+                self._found.popitem(last=False)
+        return ModuleRejected(words)
+
+
+def _await(loading: _Loading, running: Running | None) -> None:
+    if running is None:
+        loading.done.wait()
+        return
+    while not loading.done.wait(_POLL_S):
+        if running.stopped is not None:
+            raise CallCancelled("stopped: the call was cancelled while its module was loaded")
 
 
 def check_bytes(digest: str, wasm: bytes) -> None:

@@ -280,7 +280,6 @@ class Shape:
 
 # One memory, so that the limit of one is the limit of all; the second instance is its gate.
 CORE_SHAPE: Final = Shape(2, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
-MOST_MEMORIES: Final = 8
 
 
 class _Storelike:

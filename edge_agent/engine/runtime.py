@@ -20,7 +20,7 @@ from edge_agent.engine.answer import Answer
 from edge_agent.engine.apart import Apart
 from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.commands import converse
-from edge_agent.engine.compiler import compile_apart, compile_here
+from edge_agent.engine.compiler import Compile, compile_apart, compile_here
 from edge_agent.engine.component_files import ComponentFiles
 from edge_agent.engine.descriptors import Descriptors, raise_limit
 from edge_agent.engine.gates import Gates
@@ -61,7 +61,7 @@ class WasmEngine:
 
     ``concurrency`` is the number of calls that run at once; ``cache_directory``
     None keeps nothing on disk. ``compiles_apart``: modules are compiled in processes of
-    their own. Safe to use from many threads.
+    their own, as those of strangers must be. Safe to use from many threads.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class WasmEngine:
         concurrency: int,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         *,
-        compiles_apart: bool = False,
+        compiles_apart: bool = True,
     ) -> None:
         self.wasmtime_engine, self.space = _make_engine(concurrency + MOST_SESSIONS)
         linker = wasmtime.Linker(self.wasmtime_engine)
@@ -82,13 +82,14 @@ class WasmEngine:
             cache = ModuleCache(cache_directory, self.engine_id, cache_bytes)
         self._components: Components | None = None
         self._components_lock = threading.Lock()
-        self._cache_directory, self._cache_bytes = cache_directory, cache_bytes
+        compile_module = compile_apart if compiles_apart else compile_here
+        self._compile: Compile = partial(compile_module, space=self.space)
         self.modules = ModuleStore(
             self.wasmtime_engine,
             linker,
             cache,
             self.components,
-            partial(compile_apart if compiles_apart else compile_here, space=self.space),
+            self._compile,
         )
         raise_limit()
         self.descriptors = Descriptors()
@@ -104,9 +105,7 @@ class WasmEngine:
 
         with self._components_lock:
             if self._components is None:
-                self._components = Components(
-                    self._cache_directory, self.engine_id, self._cache_bytes, self.space
-                )
+                self._components = Components(self.modules.cache, self._compile, self.space)
             return self._components
 
     def _interrupt(self) -> None:
@@ -123,7 +122,7 @@ class WasmEngine:
     def engine_id(self) -> str:
         """Name version, ISA and settings: compiled code fits exactly one such name."""
         settings = f"{STACK_BYTES} {self.space} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
-        settings += ", no gc"
+        settings += ", no gc; components beside"
         settings += compiled_for()
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"

@@ -8,7 +8,7 @@ import wasmtime
 
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.machine import has_simd
-from edge_agent.engine.space import Space
+from edge_agent.engine.space import ON_DEMAND, Space
 
 # Below a thread's stack of 8 MiB with room for the host functions beneath.
 STACK_BYTES: Final = MIB
@@ -39,3 +39,11 @@ def make_core_config(space: Space) -> wasmtime.Config:
     config = make_config(space)
     config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
     return config
+
+
+def make_component_config(space: Space) -> wasmtime.Config:
+    """Return the settings of the engine for components.
+
+    Its memories come and go one by one, so where a whole pool fits, they do.
+    """
+    return make_config(space if space.is_ample else ON_DEMAND)

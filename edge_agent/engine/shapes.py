@@ -1,4 +1,4 @@
-"""What a component consists of, read off its bytes before they are compiled."""
+"""What a module or component consists of, read off its bytes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Final
 COMPONENT_MAGIC: Final = b"\0asm\x0d\0\x01\0"
 _MODULE_MAGIC: Final = b"\0asm\x01\0\0\0"
 _HEAD_BYTES: Final = 8
+_IMPORT_SECTION: Final = 2
 _CORE_MODULE_SECTION: Final = 1
 _COMPONENT_SECTION: Final = 4
 _MEMORY_SECTION: Final = 5
+_FUNCTION: Final = b"\0"
 _DEEPEST: Final = 16
 _LEB_BYTES: Final = 5
 
@@ -21,6 +23,42 @@ def memories_of(wasm: bytes) -> int:
         ValueError: the bytes are no component.
     """
     return _count(memoryview(wasm), 0)
+
+
+def imports_of(wasm: bytes) -> list[tuple[str, str]]:
+    """Return the functions that a core module imports, as the names of their module and own.
+
+    The bytes are of a module that the engine took, which imports nothing but functions.
+
+    Raises:
+        ValueError: they are not.
+    """
+    data = memoryview(wasm)
+    at = _HEAD_BYTES
+    while at < len(data):
+        size, start = _number(data, at + 1)
+        if data[at] == _IMPORT_SECTION:
+            return _functions(data[start : start + size])
+        at = start + size
+    return []
+
+
+def _functions(section: memoryview) -> list[tuple[str, str]]:
+    found = []
+    count, at = _number(section, 0)
+    for _ in range(count):
+        source, at = _name(section, at)
+        name, at = _name(section, at)
+        if bytes(section[at : at + 1]) != _FUNCTION:
+            raise ValueError("an import is no function")
+        _, at = _number(section, at + 1)
+        found.append((source, name))
+    return found
+
+
+def _name(data: memoryview, at: int) -> tuple[str, int]:
+    size, at = _number(data, at)
+    return bytes(data[at : at + size]).decode(errors="replace"), at + size
 
 
 def _count(data: memoryview, depth: int) -> int:

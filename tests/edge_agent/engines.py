@@ -12,7 +12,7 @@ MESSAGE = make_call("t", b"{}")
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = WasmEngine(tmp_path / "cache", concurrency=4)
+    engine = WasmEngine(tmp_path / "cache", concurrency=4, compiles_apart=False)
     yield engine
     engine.close()
 

@@ -1,6 +1,7 @@
 """Compiling in a process of its own."""
 
 import sys
+from contextlib import closing
 
 import pytest
 import wasmtime
@@ -16,12 +17,18 @@ from tests.edge_agent.modules import saying
 SPACE = find_space(1)
 
 
-def compile_apart(wasm):
-    return compiler.compile_apart(wasm, space=SPACE)
+def told(compiled):
+    """What a module is, and its code."""
+    with closing(compiled):
+        return compiled.about, compiled.read()
 
 
-def compile_here(wasm):
-    return compiler.compile_here(wasm, space=SPACE)
+def compile_apart(wasm, space=SPACE):
+    return told(compiler.compile_apart(wasm, space=space))
+
+
+def compile_here(wasm, space=SPACE):
+    return told(compiler.compile_here(wasm, space=space))
 
 
 @pytest.fixture
@@ -46,15 +53,15 @@ def test_code_compiled_apart_is_the_same():
 
 def test_code_is_for_the_room_that_the_engine_has():
     wasm = saying("hello").wasm
-    small = compiler.compile_apart(wasm, space=ON_DEMAND)
-    assert small == compiler.compile_here(wasm, space=ON_DEMAND)
+    small = compile_apart(wasm, ON_DEMAND)
+    assert small == compile_here(wasm, ON_DEMAND)
     assert small != compile_apart(wasm)
 
 
 def test_an_engine_runs_what_was_compiled_apart(tmp_path):
     module = saying("hello")
     for cache in (tmp_path / "cache", None):
-        engine = WasmEngine(cache, 1, compiles_apart=True)
+        engine = WasmEngine(cache, 1)
         loaded, cold = engine.modules.get(module.digest, lambda: module.wasm)
         assert cold
         assert b"hello" in engine.send(loaded, b"{}", Running()).data

@@ -20,7 +20,7 @@ from tests.edge_agent import modules
 from wasm_tools import module_path, servers
 
 compiled = []
-engine = WasmEngine(Path(sys.argv[1]), concurrency=2)
+engine = WasmEngine(Path(sys.argv[1]), concurrency=2, compiles_apart=False)
 
 
 def load(digest, wasm):

@@ -48,7 +48,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def engine(cache):
-    engine = WasmEngine(cache, concurrency=4)
+    engine = WasmEngine(cache, concurrency=4, compiles_apart=False)
     yield engine
     engine.close()
 
