@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from edge_agent.engine.running import CANCELLED, Running
+from edge_agent.memory import give_back
 
 # A component that is not asleep ends within a fraction of this.
 _GRACE_S: Final = 0.004
@@ -75,6 +76,8 @@ class Apart:
             if errand.is_left:
                 self._left -= 1
         errand.changed.set()
+        if errand.error is not None:
+            give_back()  # what a hostile component had the engine copy
 
     def _may_leave(self, errand: _Errand[T]) -> bool:
         with self._lock:

@@ -18,6 +18,7 @@ import wasmtime
 from wasmtime import component
 from wasmtime.component import ResourceAny, ResourceHost, ResourceType, Variant
 
+from edge_agent.engine.component_calls import Refused
 from edge_agent.engine.component_host import scene
 from edge_agent.engine.component_outgoing import (
     FUNCTIONS,
@@ -216,14 +217,7 @@ def define_others(linker: component.Linker, name: str, exports: Mapping[str, boo
             elif implementation is not None:
                 instance.add_func(export, _guarded(implementation))
             else:
-                instance.add_func(export, _refusing(f"{name}#{export}"))
-
-
-def _refusing(name: str) -> Callable[..., Any]:
-    def call(*_: Any) -> Any:
-        raise wasmtime.WasmtimeError(f"{name} is not offered to components on this node")
-
-    return call
+                instance.add_func(export, Refused(f"{name}#{export}"))
 
 
 def _drop(_: Any, number: int) -> None:

@@ -23,6 +23,7 @@ from edge_agent.engine.cache import ModuleCache
 from edge_agent.engine.commands import FAREWELL_S
 from edge_agent.engine.compiled import Compiled
 from edge_agent.engine.compiler import Compile
+from edge_agent.engine.component_calls import guard_components
 from edge_agent.engine.component_host import (
     CLOCK,
     HELPER,
@@ -75,7 +76,7 @@ class Components:
     """Loads components and runs each message in a fresh instance of one."""
 
     def __init__(self, cache: ModuleCache | None, compile_module: Compile, space: Space) -> None:
-        native.guard_components()
+        guard_components()
         self.engine = wasmtime.Engine(make_component_config(space))
         self._cache = cache
         self._compile = compile_module

@@ -14,8 +14,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import itertools
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -170,7 +169,7 @@ def _decide_on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
     kind[0] = _CONTINUE
     if running is None or running.stopped is None:
         return 0
-    return int(_error_new(b"stopped"))
+    return make_error(b"stopped")
 
 
 def _take_stderr(number: int, address: int, size: int) -> int:
@@ -221,6 +220,11 @@ _on_stderr = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_siz
 _on_stdout = ctypes.CFUNCTYPE(ctypes.c_ssize_t, _pointer, _pointer, ctypes.c_size_t)(_take_stdout)
 # Some languages' start-up code takes it for granted that a program has a name.
 _argv = (ctypes.c_char_p * 1)(b"server")
+
+
+def make_error(words: bytes) -> int:
+    """Return the address of a new error of the engine's, which is its own once passed to it."""
+    return int(_error_new(words))
 
 
 def use_pooling(config: wasmtime.Config, concurrency: int, memory_bytes: int) -> None:
@@ -290,32 +294,6 @@ class _Storelike:
 
     def _context(self) -> Any:
         return ctypes.cast(self._address, ctypes.POINTER(_ffi.wasmtime_context_t))
-
-
-class _PerThread(threading.local):
-    """The part of a set's interface that ``case_test_cache`` needs, one set per thread."""
-
-    def __init__(self) -> None:
-        self._items: set[type] = set()
-
-    def clear(self) -> None:
-        self._items.clear()
-
-    def add(self, item: type) -> None:
-        self._items.add(item)
-
-    def __iter__(self) -> Iterator[type]:
-        return iter(self._items)
-
-
-def guard_components() -> None:
-    """Make wasmtime-py's component API safe to use from many threads.
-
-    It fills and reads one set while it converts a value: two calls at once would
-    meet each other's. Imported here, since few agents ever run a component.
-    """
-    types: Any = importlib.import_module("wasmtime.component._types")
-    types.case_test_cache = _PerThread()
 
 
 def _set_env(config: Any, env: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.edge_agent.engines import engine, send  # noqa: F401 - fixtures
+from tests.edge_agent.engines import engine, interpreter, send  # noqa: F401 - fixtures
 from tests.edge_agent.fake_dispatcher import FakeDispatcher
 
 

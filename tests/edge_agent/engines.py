@@ -1,7 +1,10 @@
 """The engine as a fixture, for every test that runs modules in it."""
 
+import sys
+
 import pytest
 
+from edge_agent.engine import compiler
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
@@ -26,3 +29,17 @@ def send(engine):
         return engine.send(loaded, message, Running(Limits(**limits), mounts))
 
     return send
+
+
+@pytest.fixture
+def interpreter(tmp_path, monkeypatch):
+    """Let a shell script stand before the interpreter of the children."""
+
+    def stand_before(script):
+        path = tmp_path / "python"
+        path.write_text(f'#!/bin/sh\n{script}\nexec {sys.executable} "$@"\n')
+        path.chmod(0o755)
+        monkeypatch.setattr(compiler.sys, "executable", str(path))
+        return tmp_path
+
+    return stand_before

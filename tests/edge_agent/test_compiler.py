@@ -1,6 +1,5 @@
 """Compiling in a process of its own."""
 
-import sys
 from contextlib import closing
 
 import pytest
@@ -29,20 +28,6 @@ def compile_apart(wasm, space=SPACE):
 
 def compile_here(wasm, space=SPACE):
     return told(compiler.compile_here(wasm, space=space))
-
-
-@pytest.fixture
-def interpreter(tmp_path, monkeypatch):
-    """Let a shell script stand before the interpreter of the children."""
-
-    def stand_before(script):
-        path = tmp_path / "python"
-        path.write_text(f'#!/bin/sh\n{script}\nexec {sys.executable} "$@"\n')
-        path.chmod(0o755)
-        monkeypatch.setattr(compiler.sys, "executable", str(path))
-        return tmp_path
-
-    return stand_before
 
 
 def test_code_compiled_apart_is_the_same():

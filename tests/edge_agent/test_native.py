@@ -1,6 +1,8 @@
-"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/native.py, beside.py)."""
+"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/native.py, beside.py,
+component_calls.py)."""
 
 import ctypes
+import inspect
 
 import pytest
 import wasmtime
@@ -94,3 +96,36 @@ def test_the_structures_have_the_layout_that_is_read():
 def test_errors_and_traps_can_be_made_from_pointers():
     assert callable(wasmtime.WasmtimeError._from_ptr)
     assert callable(wasmtime.Trap._from_ptr)
+
+
+def test_what_stands_between_a_component_and_the_host_is_there():
+    """edge_agent/engine/component_calls.py puts functions of its own in these places."""
+    from wasmtime.component import _linker, _types
+
+    from edge_agent.engine.component_calls import guard_components
+
+    guard_components()
+    for name in ("FUNCTIONS", "catch_exceptions", "func_impl"):
+        assert hasattr(_linker, name)
+    assert hasattr(_types, "case_test_cache")
+    callback = _bindings.wasmtime_component_func_callback_t
+    assert isinstance(_linker.func_impl, callback)
+    assert len(callback._argtypes_) == 7
+    add = inspect.getsource(_linker.LinkerInstance.add_func)
+    assert "func_impl" in add  # it looks the name up when a function is added
+
+
+def test_the_values_of_components_have_the_layout_that_is_read():
+    fields = {field[0] for field in _bindings.wasmtime_component_val._fields_}
+    assert fields == {"kind", "of"}
+    union = dict(_bindings.wasmtime_component_valunion._fields_)
+    assert {"string", "list", "record", "tuple", "variant", "option", "result"} <= union.keys()
+    for name in ("string", "list", "record", "tuple"):
+        assert [field[0] for field in union[name]._fields_] == ["size", "data"]
+    assert union["variant"]._fields_[1][0] == union["result"]._fields_[1][0] == "val"
+    kinds = [_ffi.WASMTIME_COMPONENT_STRING, _ffi.WASMTIME_COMPONENT_LIST]
+    kinds += [_ffi.WASMTIME_COMPONENT_RECORD, _ffi.WASMTIME_COMPONENT_TUPLE]
+    kinds += [_ffi.WASMTIME_COMPONENT_VARIANT, _ffi.WASMTIME_COMPONENT_OPTION]
+    assert [kind.value for kind in (*kinds, _ffi.WASMTIME_COMPONENT_RESULT)] == [
+        *(12, 13, 14, 15, 16, 18, 19)
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge_agent.engines import engine, send  # noqa: F401 - fixtures
+from tests.edge_agent.engines import engine, interpreter, send  # noqa: F401 - fixtures
 from tests.edge_agent_foreign.serving import AGENT
 
 TOOLS = (
