@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import math
 import secrets
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
-
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from typing import Final
 
 from dispatcher import sessions
 from dispatcher.account import Account, Timing, record_json
 from dispatcher.batching import Batches
+from dispatcher.bodies import json_bytes, parsed
 from dispatcher.entries import ToolEntry
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
     CallTimeout,
-    InvalidArguments,
     NodeLost,
     SanderlingError,
 )
@@ -35,9 +31,10 @@ from dispatcher.progress import ProgressRelay
 from dispatcher.questions import Inquiry, Patience, capabilities
 from dispatcher.refusal import Explanation
 from dispatcher.registry import Registry
-from dispatcher.requests import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest, PlacementRecord
+from dispatcher.requests import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest
 from dispatcher.scheduler import Scheduler, Task
 from dispatcher.sessions import Pin
+from dispatcher.trail import ATTEMPTS, RETURNS, Trail
 from dispatcher.validation import Validators
 from dispatcher.wire import RESULT_MAX, Flight, Outcome
 from protos.edge.v1 import edge_pb2
@@ -46,47 +43,9 @@ from solver import Placed
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
 ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
-ATTEMPTS: Final = 4  # a call that brings its node down must not bring them all down
-RETURNS: Final = 8  # how often it waits for a lost node to come back
 _OURS: Final = "dev.sanderling/"
 
 _ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
-
-
-@dataclass(slots=True)
-class _Trail:
-    """Where a call was tried. Any number of nodes may be ``full``; failures are counted.
-
-    A node that was ``lost``, with its instance, may come back and be tried again.
-    """
-
-    without: frozenset[str] = frozenset()
-    last: SanderlingError | None = None
-    full: list[str] = field(default_factory=list)
-    lost: dict[str, str] = field(default_factory=dict)
-    failures: int = 0
-    returns: int = 0
-
-    def tried(
-        self, node: str, error: SanderlingError, *, instance: str = "", full: bool = False
-    ) -> None:
-        """It did not run there."""
-        self.last = error
-        self.without |= {node}
-        if full:
-            self.full.append(node)
-        else:
-            self.failures += 1
-        if isinstance(error, NodeLost):
-            self.lost[node] = instance
-
-    def returned(self, back: Mapping[str, bool]) -> None:
-        """Nodes are back. Where it is the same process the connection failed, not the call."""
-        self.returns += 1
-        self.failures -= sum(back.values())
-        self.without -= back.keys()
-        for node in back:
-            del self.lost[node]
 
 
 class Calls:
@@ -151,7 +110,7 @@ class Calls:
 
     def _prepare(self, entry: ToolEntry, request: CallRequest) -> tuple[Task, bytes]:
         self._validators.check(entry, request.arguments)
-        body = _json_bytes(entry, request.arguments)
+        body = json_bytes(entry.public_name, request.arguments)
         kib = len(body) / 1024
         return self._scheduler.task(entry, request.arguments, request.requirements, kib), body
 
@@ -159,7 +118,7 @@ class Calls:
         self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float
     ) -> CallReply:
         """Try nodes until one answers, for as long as trying again is safe."""
-        trail = _Trail()
+        trail = Trail()
         home = await self._home(pin)
         usual = task
         while trail.failures < ATTEMPTS:
@@ -189,7 +148,7 @@ class Calls:
                 trail.tried(placed.node, away, full=is_full(outcome.result))
         raise trail.last or CallFailed(f"{task.entry.public_name}: no node answered")
 
-    async def _returned(self, trail: _Trail, task: Task, refused: CallRefused) -> None:
+    async def _returned(self, trail: Trail, task: Task, refused: CallRefused) -> None:
         """No node is left to try: return when one has come back that was lost.
 
         Raises:
@@ -272,7 +231,7 @@ class Calls:
         call.wants_progress = request.progress is not None
         meta = {key: value for key, value in request.meta.items() if not key.startswith(_OURS)}
         if meta:
-            call.meta = _json_bytes(entry, meta)
+            call.meta = json_bytes(entry.public_name, meta)
         return Flight(
             message=message,
             body=body,
@@ -332,7 +291,7 @@ class Calls:
         record = self._account.record(task, placed, node, outcome.result, timing)
         if outcome.result.status != edge_pb2.STATUS_DONE:
             raise failure(task, outcome.result, record)
-        result = _parsed(task, outcome.body, record)
+        result = parsed(task.entry.public_name, outcome.body, record)
         is_error = result.get("isError") is True
         # Learning can wait until the answer is on its way.
         asyncio.get_running_loop().call_soon(
@@ -344,43 +303,6 @@ class Calls:
         if met is not None:
             result["_meta"][SESSION_KEY] = met
         return CallReply(result, record)
-
-
-def _json_bytes(entry: ToolEntry, value: Mapping[str, Any]) -> bytes:
-    """As JSON. What the fast way cannot write, or writes as no JSON, goes the strict one."""
-    with suppress(PydanticSerializationError, ValueError):
-        body = to_json(value, inf_nan_mode="constants")
-        if b"NaN" not in body and b"Infinity" not in body:
-            return body
-    try:
-        return json.dumps(
-            value, separators=(",", ":"), allow_nan=False, ensure_ascii=False
-        ).encode()
-    except RecursionError:
-        raise InvalidArguments(f"{entry.public_name}: arguments are nested too deep") from None
-    except UnicodeEncodeError as error:
-        half = f"\\u{ord(error.object[error.start]):04x}"
-        raise InvalidArguments(
-            f"{entry.public_name}: arguments hold {half}, half of a surrogate pair; "
-            f"send the whole character"
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise InvalidArguments(f"{entry.public_name}: arguments are no JSON: {error}") from None
-
-
-def _parsed(task: Task, body: bytes, record: PlacementRecord) -> dict[str, Any]:
-    try:
-        result = from_json(body)
-    except ValueError:
-        result = None
-    if not isinstance(result, dict):
-        raise CallFailed(
-            f"{task.entry.public_name}: its server answered on {record.node} with what is no "
-            f"MCP result; report it to the server's author",
-            record.node,
-            record,
-        )
-    return result
 
 
 def _left_ms(request: CallRequest, began_s: float) -> float:

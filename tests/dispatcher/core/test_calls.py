@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from dispatcher.calls import ATTEMPTS, RETURNS
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
@@ -14,6 +13,7 @@ from dispatcher.errors import (
     NodeLost,
     UnknownTool,
 )
+from dispatcher.trail import ATTEMPTS, RETURNS
 from protos.edge.v1 import edge_pb2
 
 PLACEMENT = "dev.sanderling/placement"
