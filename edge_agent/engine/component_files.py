@@ -1,10 +1,11 @@
-"""Ends components that open more files than they may, or fill a disk.
+"""Ends components that open more files or write more than they may, or fill a disk.
 
 No gate can stand between a component and the engine's files (see `gates`). So while components
-with mounts run, a thread looks at how many descriptors the process has and how full the disks
-are. Where those opened by components are more than their limits together, the call that is
-ended is the one whose thread gave way most often while the number grew: each opening does so
-once, for the engine opens files on threads of its own.
+with mounts run, a thread looks at how many descriptors the process has, how much the engine has
+written, and how full the disks are. Where those opened by components are more than their limits
+together, the call that is ended is the one whose thread gave way most often while the number
+grew: each opening does so once, for the engine opens files on threads of its own, as it writes
+them. What is written is put down to components by the same measure; to one alone that gave way.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Final
 from edge_agent.engine.descriptors import Descriptors
 from edge_agent.engine.gates import nearly_full
 from edge_agent.engine.running import Running
+from edge_agent.engine.written import EngineThreads
 
 _LOOK_S: Final = 0.005
 _DISK_EVERY: Final = 10  # looks
 # What the rest of the agent may open meanwhile without a component being blamed.
 _SLACK: Final = 256
-_GAVE_WAY: Final = "voluntary_ctxt_switches:"
+# A write is told by the kernel a moment before or after it is told by who made it.
+_SLACK_BYTES: Final = 1024 * 1024
+_GAVE_WAY: Final = "\nvoluntary_ctxt_switches:"
 
 
 @dataclass(slots=True, eq=False)
@@ -32,18 +36,35 @@ class _Watched:
     running: Running
     thread: int = field(default_factory=threading.get_native_id)
     gave_way: int = 0
+    gave_way_lately: int = 0
     suspicion: int = 0
+    written: float = 0.0  # bytes, its own for certain where it alone gave way
+    written_alone: float = 0.0
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may write anywhere."""
+        return any(not mount.readonly for mount in self.running.mounts)
+
+    @property
+    def most_bytes(self) -> int:
+        """What may be put down to it before it is ended."""
+        return self.running.limits.disk_bytes + _SLACK_BYTES
 
 
 class ComponentFiles:
     """Watches the components of an engine. Thread-safe.
 
-    ``held`` tells how many files the core modules have open, which are not counted here.
+    ``held`` tells how many files the core modules have open, and ``written`` how many bytes
+    they wrote: those are not counted here.
     """
 
-    def __init__(self, descriptors: Descriptors, held: Callable[[], int]) -> None:
+    def __init__(
+        self, descriptors: Descriptors, held: Callable[[], int], written: Callable[[], int]
+    ) -> None:
         self._descriptors = descriptors
         self._held = held
+        self._written = written
         self._lock = threading.Lock()
         self._watched: list[_Watched] = []
         self._thread: threading.Thread | None = None
@@ -74,7 +95,8 @@ class ComponentFiles:
 
     def _look(self) -> None:
         last, looks = self._before, 0
-        pause = threading.Event()
+        pause, threads = threading.Event(), EngineThreads()
+        most_written = threads.total() - self._written()
         while True:
             pause.wait(_LOOK_S)
             looks += 1
@@ -83,18 +105,40 @@ class ComponentFiles:
                     self._thread = None
                     return
                 now = self._in_use()
+                written = threads.total() - self._written()
                 self._suspect(grows=now > last)
-                last = now
+                self._put_down(max(0, written - most_written))
+                last, most_written = now, max(written, most_written)
                 self._end_hoarder(now)
+                self._end_writer()
                 if looks % _DISK_EVERY == 0:
                     self._end_fillers()
 
     def _suspect(self, *, grows: bool) -> None:
         for one in self._watched:
             gave_way = _gave_way(one.thread)
-            if grows:
-                one.suspicion += gave_way - one.gave_way
+            one.gave_way_lately = max(0, gave_way - one.gave_way)
             one.gave_way = gave_way
+            if grows:
+                one.suspicion += one.gave_way_lately
+
+    def _put_down(self, written: int) -> None:
+        """Put down to components what was written since the last look."""
+        may = [one for one in self._watched if one.writes and one.gave_way_lately]
+        total = sum(one.gave_way_lately for one in may)
+        for one in may:
+            one.written += written * one.gave_way_lately / total
+            if len(may) == 1:
+                one.written_alone += written
+
+    def _end_writer(self) -> None:
+        going = [one for one in self._watched if one.writes and one.running.stopped is None]
+        over = [one for one in going if one.written_alone > one.most_bytes]
+        if not over and sum(one.written - one.most_bytes for one in going) > 0:
+            over = [max(going, key=lambda one: one.written / one.most_bytes)]
+        for one in over:
+            most = one.running.limits.disk_bytes
+            one.running.exceed(f"stopped after {most} bytes written to files", "disk_mib")
 
     def _end_hoarder(self, now: int) -> None:
         going = [one for one in self._watched if one.running.stopped is None]

@@ -39,6 +39,9 @@ _TOO_MANY_FILES: Final = 33
 _NO_SPACE: Final = 51
 _FAILED: Final = 29
 _log = logging.getLogger(__name__)
+_U32: Final = 0xFFFF_FFFF
+_FIRST_FILE: Final = 3  # those before are the standard streams
+_WRITE: Final = ("fd_write", "fd_pwrite")
 _DISK_CHECK_S: Final = 0.05
 _CHECK_EVERY: Final = 16  # openings
 _FEW: Final = 32
@@ -197,6 +200,7 @@ class Gates:
         self._descriptors = descriptors
         self._loaded: wasmtime.Module | None = None
         self._lock = threading.Lock()
+        self._written = 0
         self._gates: weakref.WeakSet[Gate] = weakref.WeakSet()
         self._plain = wasmtime.Linker(engine)
         self._plain.define_wasi()
@@ -233,13 +237,28 @@ class Gates:
         if refused:
             cells[0].i32 = refused
         else:
+            file, counted_at = cells[0].i32, cells[count - 1].i32
             trap = gate.pass_on(name, cells, count)
             if trap:
                 return trap
+            if name in _WRITE and cells[0].i32 == 0 and not 0 <= file < _FIRST_FILE:
+                self._count_written(running.guest, counted_at & _U32)
         denied = _DENIED.get(cells[0].i32)
         if denied is not None:
             running.deny(denied[0].format(running.limits), denied[1])
         return 0
+
+    def _count_written(self, guest: Guest, counted_at: int) -> None:
+        try:
+            written = int.from_bytes(guest.read(counted_at, 4), "little")
+        except IndexError:  # while it starts, its memory is not known
+            return
+        with self._lock:
+            self._written += written
+
+    def written(self) -> int:
+        """Return how many bytes all guests wrote to files, since this was made."""
+        return self._written
 
     def _refuse_file(self, gate: Gate, running: Running) -> int:
         return 0 if gate.may_open(running.limits, self._descriptors) else _TOO_MANY_FILES

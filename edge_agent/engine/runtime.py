@@ -94,7 +94,9 @@ class WasmEngine:
         raise_limit()
         self.descriptors = Descriptors()
         self.gates = Gates(self.wasmtime_engine, linker, self.modules.own, self.descriptors)
-        self._component_files = ComponentFiles(self.descriptors, self.gates.held)
+        self._component_files = ComponentFiles(
+            self.descriptors, self.gates.held, self.gates.written
+        )
         self._apart = Apart()
         self.watchdog = Watchdog(self._interrupt)
         self.sessions = Sessions()

@@ -149,7 +149,7 @@ def built_in_for_http(name):
     return Module(wasm.replace(b"wasi:cli/run@", b"test:cli/run@"))
 
 
-_FILES = """(component
+_FILE_TYPES = """
   (import "wasi:filesystem/types@0.2.0" (instance $types
     (export "descriptor" (type $descriptor (sub resource)))
     (type $code (enum "access" "would-block" "already" "bad-descriptor" "busy" "deadlock"
@@ -166,6 +166,8 @@ _FILES = """(component
     (type $df (flags "read" "write" "file-integrity-sync" "data-integrity-sync"
       "requested-write-sync" "mutate-directory"))
     (export "descriptor-flags" (type $df2 (eq $df)))
+    (export "[method]descriptor.write" (func (param "self" (borrow $descriptor))
+      (param "buffer" (list u8)) (param "offset" u64) (result (result u64 (error $code2)))))
     (export "[method]descriptor.open-at" (func (param "self" (borrow $descriptor))
       (param "path-flags" $pf2) (param "path" string) (param "open-flags" $of2)
       (param "flags" $df2) (result (result (own $descriptor) (error $code2)))))))
@@ -174,7 +176,7 @@ _FILES = """(component
     (alias outer 1 $descriptor (type $d)) (export "descriptor" (type $d2 (eq $d)))
     (type $pair (tuple (own $d2) string)) (type $list (list $pair))
     (export "get-directories" (func (result $list)))))
-  (core module $memory (memory (export "memory") 2)
+  (core module $memory (memory (export "memory") 20)
     (global $at (mut i32) (i32.const 65536))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (global.get $at) (global.set $at (i32.add (global.get $at) (i32.const 256)))))
@@ -184,27 +186,54 @@ _FILES = """(component
   (core func $dirs (canon lower (func $preopens "get-directories")
     (memory $mem) (realloc $realloc)))
   (core func $open (canon lower (func $types "[method]descriptor.open-at") (memory $mem)))
+  (core func $write (canon lower (func $types "[method]descriptor.write") (memory $mem)))
   (core instance $host (export "memory" (memory $mem)) (export "dirs" (func $dirs))
-    (export "open" (func $open)))
-  (core module $m
-   (import "host" "memory" (memory 2))
+    (export "open" (func $open)) (export "write" (func $write)))
+"""
+
+
+def using_files(body, flags=1, create=0):
+    """A component of its first mount, ``$d``, in which it has opened the file ``a`` as ``$f``.
+
+    ``flags`` are those of the descriptor: 1 reads, 2 writes. Each ``(call $again)`` opens it
+    anew; the error is then at 3000, where nothing is 0.
+    """
+    core = f"""
+   (import "host" "memory" (memory 20))
    (import "host" "dirs" (func $dirs (param i32)))
    (import "host" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+   (import "host" "write" (func $write (param i32 i32 i32 i64 i32)))
+   (global $d (mut i32) (i32.const 0))
    (data (i32.const 1024) "a")
-   (func (export "run") (result i32) (local $d i32)
+   (func $again (call $open (global.get $d) (i32.const 0) (i32.const 1024) (i32.const 1)
+     (i32.const {create}) (i32.const {flags}) (i32.const 3000)))
+   (func (export "run") (result i32) (local $f i32) (local $at i64)
      (call $dirs (i32.const 2048))
-     (local.set $d (i32.load (i32.load (i32.const 2048))))
-     (loop $l
-       (call $open (local.get $d) (i32.const 0) (i32.const 1024) (i32.const 1) (i32.const 0)
-         (i32.const 1) (i32.const 3000))
-       (br_if $l (i32.eqz (i32.load8_u (i32.const 3000)))))
-     (loop $l (br $l)) (i32.const 0)))
-  (core instance $i (instantiate $m (with "host" (instance $host))))
-  (func $run (result (result)) (canon lift (core func $i "run")))
-  (instance $x (export "run" (func $run)))
-  (export "wasi:cli/run@0.2.0" (instance $x)))"""
+     (global.set $d (i32.load (i32.load (i32.const 2048))))
+     (call $again)
+     (local.set $f (i32.load (i32.const 3004)))
+     {body} (i32.const 0))"""
+    return _assemble(
+        _FILE_TYPES, '(with "host" (instance $host))', core, "wasi:cli/run@0.2.0", _LIFT_RUN
+    )
 
 
 def opening_files():
     """A component that opens a file of its first mount until it fails, and then waits for ever."""
-    return Module(bytes(wasmtime.wat2wasm(_FILES)))
+    return using_files(
+        """(loop $l (call $again) (br_if $l (i32.eqz (i32.load8_u (i32.const 3000)))))
+        (loop $l (br $l))"""
+    )
+
+
+def filling_disk(bytes_at_once=65_536):
+    """A component that writes to a file of its first mount without end."""
+    return using_files(
+        f"""(loop $l (call $write (local.get $f) (i32.const 131072) (i32.const {bytes_at_once})
+            (local.get $at) (i32.const 3000))
+          (local.set $at (i64.add (local.get $at) (i64.const {bytes_at_once})))
+          (br_if $l (i32.eqz (i32.load8_u (i32.const 3000)))))
+        unreachable""",
+        flags=2,
+        create=1,
+    )

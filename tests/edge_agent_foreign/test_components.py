@@ -29,6 +29,8 @@ from edge_agent.errors import (
 )
 from edge_agent.jsonrpc import make_call
 from edge_agent.mounts import make_mount
+from tests.edge_agent import hostile_files
+from tests.edge_agent.hostile_files import numbers
 from tests.edge_agent.modules import Module
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign.serving import MODERN_META
@@ -201,6 +203,67 @@ def test_a_component_ends_where_its_disk_is_nearly_full(send, tmp_path, monkeypa
         send(looping, mounts=[make_mount("/m", tmp_path)])
     with pytest.raises(CallTimeout):  # it could write nothing
         send(looping, mounts=[make_mount("/m", tmp_path, readonly=True)], wall_ms=500)
+
+
+def size_of(place):
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("at_once", [4096, 65_536, MIB])
+def test_a_component_that_writes_without_end_is_ended(send, tmp_path, at_once):
+    mounts = [make_mount("/m", tmp_path)]
+    with pytest.raises(LimitExceeded, match=r"after 8388608 bytes written .* raise disk_mib"):
+        send(components.filling_disk(at_once), mounts=mounts, disk_bytes=8 * MIB)
+    # Within milliseconds, in which a fast disk takes a multiple; but it is not left to go on.
+    assert 8 * MIB <= size_of(tmp_path) < 1024 * MIB
+    assert text(send(components.saying(), mounts=mounts)) == "hello"
+
+
+def test_what_a_component_may_write_it_writes(send, tmp_path):
+    mounts = [make_mount("/m", tmp_path)]
+    for _ in range(3):  # each call has the limit anew
+        arguments = {"path": "/m/a", "content": "x" * (6 * MIB)}
+        message = make_call("write_file", json.dumps(arguments).encode())
+        answer = json.loads(
+            send(components.built_in("filesystem"), message, mounts=mounts, disk_bytes=8 * MIB).data
+        )
+        assert not answer["result"].get("isError")
+    assert size_of(tmp_path) == 6 * MIB
+
+
+def test_components_beside_one_that_fills_the_disk_go_on(engine, send, tmp_path):
+    """One of them is asleep and others write a little, all with less than they may."""
+    mounts = [make_mount("/m", tmp_path)]
+    module = components.filling_disk()
+    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
+    message = make_call("write_file", b'{"path": "/m/b", "content": "little"}')
+    running = Running(Limits(wall_ms=60_000, disk_bytes=64 * MIB), mounts)
+    with ThreadPoolExecutor(2) as pool:
+        asleep = pool.submit(
+            send, components.sleeping(0.3), mounts=mounts, disk_bytes=64 * MIB, wall_ms=10_000
+        )
+        outcome = pool.submit(engine.send, loaded, MESSAGE, running)
+        while not outcome.done():
+            answer = send(components.built_in("filesystem"), message, mounts=mounts).data
+            assert not json.loads(answer)["result"].get("isError")
+        with pytest.raises(LimitExceeded, match="disk_mib"):
+            outcome.result()
+        with pytest.raises(BadAnswer, match="without an answer"):
+            asleep.result()
+
+
+def test_what_a_core_module_writes_is_not_put_down_to_a_component(engine, send, tmp_path):
+    mounts = [make_mount("/m", tmp_path)]
+    with ThreadPoolExecutor(1) as pool:
+        sleeper = components.sleeping(1)
+        outcome = pool.submit(send, sleeper, mounts=mounts, disk_bytes=MIB, wall_ms=10_000)
+        while not outcome.done():
+            written, *_ = numbers(
+                send(hostile_files.writing(65_536), mounts=mounts, disk_bytes=32 * MIB)
+            )
+            assert written == 32 * MIB // 65_536
+        with pytest.raises(BadAnswer, match="without an answer"):
+            outcome.result()
 
 
 def asleep():
