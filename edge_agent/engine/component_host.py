@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 import wasmtime
 from wasmtime import component
 
+from edge_agent.engine.component_streams import Pipes
 from edge_agent.engine.running import Running
 
 CLOCK: Final = "wasi:clocks/monotonic-clock"
@@ -73,6 +74,7 @@ class Scene:
     helper: component.Instance
     http: Any = None
     bodies: Any = None  # of answers, where the component may send requests
+    pipes: Pipes | None = None
     body_helper: component.Instance | None = None
 
     def resource(self, store: Any, name: str, *arguments: int) -> Any:
@@ -134,6 +136,8 @@ def _subscribe_instant(store: Any, instant_ns: int) -> Any:
 
 def _wake_after(store: Any, seconds: float) -> Any:
     running = scene().running
+    if not running.count_host_call():
+        raise wasmtime.WasmtimeError("the call is over")
     left = running.deadline - time.monotonic() + _PAST_DEADLINE_S
     if running.stopped is not None:
         left = 0.0

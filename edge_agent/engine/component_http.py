@@ -30,6 +30,7 @@ from edge_agent.engine.component_outgoing import (
     body_stream,
     end_body,
 )
+from edge_agent.engine.component_streams import Pipes
 from edge_agent.engine.conversation import HANDSHAKE_VERSION, Conversation
 from edge_agent.engine.plan import HTTP_TYPES, OUTGOING_HANDLER
 from edge_agent.errors import BadAnswer, OutputTooLarge
@@ -155,7 +156,7 @@ class Exchange(Resources):
         self.headers: list[tuple[str, bytes]] = []
         self._conversation = conversation
 
-    def run(self, store: Any, function: component.Func) -> bytes:
+    def run(self, store: Any, function: component.Func, pipes: Pipes) -> bytes:
         """Let the component answer, and return its JSON-RPC answer.
 
         Raises:
@@ -169,6 +170,7 @@ class Exchange(Resources):
         except (wasmtime.WasmtimeError, wasmtime.Trap):
             if self.status is None:
                 raise  # once it has answered, how it ends is its own affair
+        pipes.drain()
         body = self.sink.result()
         if self.status is None:
             raise BadAnswer("the component ended without a response")

@@ -15,11 +15,12 @@ Interface: https://github.com/WebAssembly/wasi-http/blob/v0.2.4/wit/types.wit
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -149,18 +150,26 @@ _MOUNT_PATH: Final = "/.http"
 _OK: Final = Variant("ok")
 _SCHEMES: Final = {"HTTP": "http", "HTTPS": "https"}
 _NS_PER_MS: Final = 1_000_000
+_PREFIX: Final = "sanderling-http-"
 # Of a body; the gate has a smaller bound of its own, and says so.
 _LARGEST_BODY_BYTES: Final = 8 * 1024 * 1024
-_LOOK_S: Final = 0.0005
-_SETTLE_S: Final = 0.02
-_LOST_S: Final = 0.5
+
+
+@cache
+def _sweep() -> None:
+    """Delete what agents left that were killed; once in the life of this one."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Bodies:
     """The files that hold the bodies of a call's answers."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="sanderling-http-"))
+        _sweep()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._count = 0
 
     @property
@@ -187,9 +196,8 @@ class RequestBody:
     is_whole: bool = True
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Called by the engine; raises nothing."""
-        if len(self.data) <= _LARGEST_BODY_BYTES:
-            self.data += data
+        """Take the next bytes, of too many one more than may be. Raises nothing."""
+        self.data += data[: _LARGEST_BODY_BYTES + 1 - len(self.data)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,39 +290,28 @@ def _request_body(held: Resources, request: Any) -> Any:
 
 def begin_body(held: Resources, body: RequestBody) -> Any:
     """Return the stream that a request's body is written to."""
-    running = scene().running
-    if running.capture is not None:
+    running, pipes = scene().running, scene().pipes
+    if running.capture is not None or pipes is None:
         raise wasmtime.WasmtimeError("another request's body is being written")
+    pipes.error.drain()  # what was written before is no body
     body.is_whole = False
     running.capture = body.feed
     return scene().resource(held.store, "stderr")
 
 
 def end_body(body: RequestBody) -> None:
-    """Note that a request's body is finished, or dropped."""
+    """Take the end of a request's body, which is finished, or dropped."""
+    running, pipes = scene().running, scene().pipes
+    if not body.is_whole and pipes is not None:
+        pipes.error.drain()
+        running.capture = None
     body.is_whole = True
 
 
-def _await_body(request: _Request, body: RequestBody) -> bool:
-    """Wait for what is on its way: the engine passes on what is written by a thread of its own.
-
-    A component that drops the stream before its last bytes are flushed may lose them. So a
-    body of another length than the component has said is none: return whether it is whole.
-    """
-    running = scene().running
-    if running.capture != body.feed:  # it was never written to
-        return True
+def _is_as_long_as_said(request: _Request, body: RequestBody) -> bool:
+    """Whether a body has the length that its header tells, where one does."""
     said = next((value for name, value in request.headers if name == "content-length"), b"")
-    length = min(int(said), _LARGEST_BODY_BYTES) if said.isdigit() else None
-    before, since_s = -1, time.monotonic()
-    while running.stopped is None and len(body.data) != length:
-        if len(body.data) != before:
-            before, since_s = len(body.data), time.monotonic()
-        elif time.monotonic() - since_s > (_SETTLE_S if length is None else _LOST_S):
-            break
-        running.sleep(_LOOK_S)
-    running.capture = None
-    return length is None or len(body.data) == length
+    return not said.isdigit() or len(body.data) == min(int(said[:20]), _LARGEST_BODY_BYTES + 1)
 
 
 def _options_new(held: Resources) -> Any:
@@ -348,8 +345,8 @@ def _future_get(held: Resources, future: Any) -> Any:
     if body is not None and not body.is_whole:
         return Variant("none")
     asked.taken = True
-    if body is not None and not _await_body(asked.request, body):
-        return _failed("the body is not as long as its Content-Length; flush it before it ends")
+    if body is not None and not _is_as_long_as_said(asked.request, body):
+        return _failed("the body is not as long as its Content-Length; write all of it")
     answer = http(asked.request.asked(), scene().running)
     if "error" in answer:
         return _failed(str(answer["error"]))

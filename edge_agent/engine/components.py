@@ -48,6 +48,7 @@ from edge_agent.engine.component_outgoing import (
     Bodies,
     define_directories,
 )
+from edge_agent.engine.component_streams import Pipes, Reader
 from edge_agent.engine.conversation import Conversation, Output
 from edge_agent.engine.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.running import Running
@@ -80,10 +81,15 @@ class Components:
         self.engine = wasmtime.Engine(make_component_config(space))
         self._cache = cache
         self._compile = compile_module
+        self._reader = Reader()
         self._helper = self._own(HELPER)
         self._body_helper: Component | None = None
         self._plain = Linker(self.engine)
         self._plain.add_wasip2()
+
+    def close(self) -> None:
+        """Let go of what it holds beside the engine."""
+        self._reader.close()
 
     def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
         """Return a component that was compiled before, or None."""
@@ -190,20 +196,23 @@ class Components:
         shape = native.Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
         guest = native.Guest(self.engine, running, shape)
         bodies = Bodies() if loaded.plan.sends else None
+        pipes = Pipes(sink.feed, running.take_stderr, self._reader)
         try:
             store, function = self._instantiate(
-                guest, loaded, native.Streams(conversation.input, sink.feed), running, bodies
+                guest, loaded, conversation.input, running, bodies, pipes
             )
             ready = time.perf_counter()
             if isinstance(sink, HttpSink):
                 exchange = scene().http = Exchange(conversation, sink, path)
-                data = exchange.run(store, function)
+                data = exchange.run(store, function, pipes)
             else:
                 scene().http = Resources()
-                data = _run(store, function, sink)
+                data = _run(store, function, sink, pipes)
             took = time.perf_counter()
         finally:
+            pipes.drain()  # its last words
             set_scene(None)
+            pipes.close()
             guest.close()
             if bodies is not None:
                 bodies.close()
@@ -219,18 +228,22 @@ class Components:
         self,
         guest: native.Guest,
         loaded: LoadedComponent,
-        streams: native.Streams,
+        data: bytes,
         running: Running,
         bodies: Bodies | None,
+        pipes: Pipes,
     ) -> tuple[Any, Func]:
         """Make an instance; return its store and the function that runs it."""
         try:
             mounts = [*running.mounts, *([bodies.mount] if bodies is not None else [])]
+            streams = native.Streams(data, files=(pipes.output.path, pipes.error.path))
             guest.set_wasi(mounts, streams, running.env)
+            pipes.begin()
         except OSError as error:
             raise CallFailed(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()
-        played = Scene(running, self._plain.instantiate(store, self._helper), bodies=bodies)
+        helper = self._plain.instantiate(store, self._helper)
+        played = Scene(running, helper, bodies=bodies, pipes=pipes)
         if bodies is not None:
             played.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
         set_scene(played)
@@ -241,12 +254,13 @@ class Components:
         return store, function
 
 
-def _run(store: Any, function: Func, output: Output) -> bytes:
+def _run(store: Any, function: Func, output: Output, pipes: Pipes) -> bytes:
     ended: wasmtime.WasmtimeError | wasmtime.Trap | None = None
     try:
         function(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
         ended = error
+    pipes.drain()
     data = output.result()
     if data is not None:
         return data

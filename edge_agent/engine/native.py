@@ -36,8 +36,10 @@ USES: Final = (
     "wasi_config_set_argv",
     "wasi_config_set_env",
     "wasi_config_set_stderr_custom",
+    "wasi_config_set_stderr_file",
     "wasi_config_set_stdin_bytes",
     "wasi_config_set_stdout_custom",
+    "wasi_config_set_stdout_file",
     "wasm_byte_vec_new",
     "wasmtime_context_set_epoch_deadline",
     "wasmtime_context_set_wasi",
@@ -110,6 +112,10 @@ _set_epoch_callback = function(
 _wasi_new = function(WITH_GIL, "wasi_config_new", _pointer)
 _wasi_stderr = function(WITH_GIL, "wasi_config_set_stderr_custom", None, *([_pointer] * 4))
 _wasi_stdout = function(WITH_GIL, "wasi_config_set_stdout_custom", None, *([_pointer] * 4))
+_wasi_stderr_file, _wasi_stdout_file = (
+    function(WITHOUT_GIL, f"wasi_config_set_{name}_file", ctypes.c_bool, _pointer, ctypes.c_char_p)
+    for name in ("stderr", "stdout")
+)
 _wasi_stdin = function(WITH_GIL, "wasi_config_set_stdin_bytes", None, _pointer, _pointer)
 _wasi_argv = function(
     WITH_GIL, "wasi_config_set_argv", ctypes.c_bool, _pointer, ctypes.c_size_t, _pointer
@@ -178,9 +184,7 @@ def _take_stderr(number: int, address: int, size: int) -> int:
     The engine calls this on a thread of its own, so the guest goes by number.
     """
     running = _writers.get(number)
-    if running is not None and address and running.capture is not None:
-        running.capture(ctypes.string_at(address, size))
-    elif running is not None and address:
+    if running is not None and address:
         running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)), size)
     return size
 
@@ -195,13 +199,15 @@ def _take_stdout(number: int, address: int, size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What a guest reads as standard input, and who is fed with its standard output.
+    """What a guest reads as standard input, and where its standard output goes.
 
-    ``feed`` is called on other threads and raises nothing.
+    ``feed`` is called on other threads and raises nothing. In its place ``files`` may name those
+    that the guest's output and error output are written to, each before the guest goes on.
     """
 
     input: bytes
-    feed: Callable[[bytes], None]
+    feed: Callable[[bytes], None] | None = None
+    files: tuple[str, str] | None = None
 
 
 _writers: Final[dict[int, Running]] = {}
@@ -365,11 +371,11 @@ class Guest:
         """
         config = _wasi_new()
         _wasi_stderr(config, _on_stderr, self._number, None)
-        if streams is not None:
-            self._set_streams(config, streams)
+        unopened = ""
+        if streams is not None and not self._set_streams(config, streams):
+            unopened = "of its output"
         if env:
             _set_env(config, env)
-        unopened = ""
         for mount in mounts:
             opened = _wasi_preopen(
                 config, mount.directory.encode(), mount.path.encode(), not mount.readonly
@@ -383,13 +389,19 @@ class Guest:
         if unopened:
             raise OSError(f"mount {unopened}: its directory cannot be opened")
 
-    def _set_streams(self, config: Any, streams: Streams) -> None:
+    def _set_streams(self, config: Any, streams: Streams) -> bool:
+        """Give the guest its streams; return whether they could be opened."""
         data = _ffi.wasm_byte_vec_t()
         _byte_vec_new(ctypes.byref(data), len(streams.input), streams.input)
         _wasi_stdin(config, ctypes.byref(data))  # which frees it
         _wasi_argv(config, len(_argv), _argv)
-        _readers[self._number] = streams.feed
-        _wasi_stdout(config, _on_stdout, self._number, None)
+        if streams.files is not None:
+            output, error = (name.encode() for name in streams.files)
+            return bool(_wasi_stdout_file(config, output) and _wasi_stderr_file(config, error))
+        if streams.feed is not None:
+            _readers[self._number] = streams.feed
+            _wasi_stdout(config, _on_stdout, self._number, None)
+        return True
 
     def instantiate(self, pre: wasmtime.InstancePre) -> None:
         """Make the instance and find its memory.

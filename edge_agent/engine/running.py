@@ -153,6 +153,13 @@ class Running:
         self.exceed(f"stopped after {most} calls of the host", "host_calls")
         return False
 
+    def take_stderr(self, data: bytes) -> None:
+        """Take what the guest has written on standard error."""
+        if self.capture is not None:
+            self.capture(data)
+        else:
+            self.add_stderr(data, len(data))
+
     def add_stderr(self, data: bytes, size: int) -> None:
         """Keep the first bytes that the guest writes on its standard error.
 

@@ -221,6 +221,8 @@ class WasmEngine:
         self.watchdog.close()
         self.sessions.close()
         self.descriptors.close()
+        if self._components is not None:
+            self._components.close()
 
 
 def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:

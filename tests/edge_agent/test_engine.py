@@ -374,6 +374,22 @@ def test_cache_keeps_to_its_bound_and_drops_the_oldest(tmp_path):
     assert cache.find("c" * 64)
 
 
+def test_what_killed_processes_left_half_written_is_deleted(tmp_path):
+    folder = tmp_path / "cache"
+    ModuleCache(folder, "engine").store("a" * 64, b"compiled")
+    old = [folder / "engine/.new-old", folder / ".key-old"]
+    new = [folder / "engine/.new-now", folder / ".key-now"]
+    for path in (*old, *new):
+        path.write_bytes(b"half")
+    for path in old:
+        os.utime(path, (1, 1))
+    cache = ModuleCache(folder, "another")
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in new)  # somebody may be at it
+    assert cache.find("b" * 64) is None
+    assert ModuleCache(folder, "engine").find("a" * 64)
+
+
 def test_full_disk_costs_only_the_cache(engine, send, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -27,6 +27,8 @@ SIGNATURES = {
     "wasi_config_set_env": (BOOL, POINTER, SIZE, POINTER, POINTER),
     "wasi_config_set_stdin_bytes": (None, POINTER, POINTER),
     "wasi_config_set_stdout_custom": (None, POINTER, "callback", POINTER, "callback"),
+    "wasi_config_set_stdout_file": (BOOL, POINTER, POINTER),
+    "wasi_config_set_stderr_file": (BOOL, POINTER, POINTER),
     "wasm_byte_vec_new": (None, POINTER, SIZE, POINTER),
     "wasi_config_set_stderr_custom": (None, POINTER, "callback", POINTER, "callback"),
     "wasmtime_instance_pre_instantiate": (POINTER, POINTER, POINTER, POINTER, POINTER),

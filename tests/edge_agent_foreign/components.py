@@ -31,6 +31,40 @@ _STREAMS = """
     (memory $mem)))
   (core func $stdout (canon lower (func $stdout "get-stdout")))
 """
+_DROPPING = """
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type $output (sub resource)))
+    (alias outer 1 $error (type $e)) (export "error" (type $e2 (eq $e)))
+    (type $variant (variant (case "last-operation-failed" (own $e2)) (case "closed")))
+    (export "stream-error" (type $failure (eq $variant)))
+    (export "[method]output-stream.check-write"
+      (func (param "self" (borrow $output)) (result (result u64 (error $failure)))))
+    (export "[method]output-stream.write"
+      (func (param "self" (borrow $output)) (param "contents" (list u8))
+        (result (result (error $failure)))))))
+  (alias export $streams "output-stream" (type $output))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $output (type $o)) (export "output-stream" (type $o2 (eq $o)))
+    (export "get-stdout" (func (result (own $o2))))))
+  (import "wasi:cli/stderr@0.2.0" (instance $stderr
+    (alias outer 1 $output (type $o)) (export "output-stream" (type $o2 (eq $o)))
+    (export "get-stderr" (func (result (own $o2))))))
+  (core module $memory (memory (export "memory") 2))
+  (core instance $memory (instantiate $memory))
+  (alias core export $memory "memory" (core memory $mem))
+  (core func $check (canon lower (func $streams "[method]output-stream.check-write")
+    (memory $mem)))
+  (core func $write (canon lower (func $streams "[method]output-stream.write") (memory $mem)))
+  (core func $drop (canon resource.drop $output))
+  (core func $stdout (canon lower (func $stdout "get-stdout")))
+  (core func $stderr (canon lower (func $stderr "get-stderr")))
+  (core instance $host
+    (export "memory" (memory $mem)) (export "write" (func $write)) (export "check" (func $check))
+    (export "drop" (func $drop))
+    (export "stdout" (func $stdout)) (export "stderr" (func $stderr)))
+"""
 _CLOCK = """
   (import "wasi:io/poll@0.2.0" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -92,6 +126,27 @@ def writing(body, data=ANSWER):
 
 def saying(data=ANSWER, then=""):
     return writing(f"(call $say) {then} (i32.const 0)", data)
+
+
+def dropping(stream, data=ANSWER, then="(i32.const 0)"):
+    """A component that writes ``data`` on a stream and drops it, without any flush."""
+    escaped = "".join(f"\\{byte:02x}" for byte in data)
+    core = f"""
+      (import "host" "memory" (memory 2))
+      (import "host" "write" (func $write (param i32 i32 i32 i32)))
+      (import "host" "check" (func $check (param i32 i32)))
+      (import "host" "drop" (func $drop (param i32)))
+      (import "host" "{stream}" (func $stream (result i32)))
+      (data (i32.const 4096) "{escaped}")
+      (func (export "run") (result i32) (local $s i32)
+        (local.set $s (call $stream))
+        (call $check (local.get $s) (i32.const 1024))
+        (call $write (local.get $s) (i32.const 4096) (i32.const {len(data)}) (i32.const 1024))
+        (call $drop (local.get $s))
+        {then})"""
+    return _assemble(
+        _DROPPING, '(with "host" (instance $host))', core, "wasi:cli/run@0.2.0", _LIFT_RUN
+    )
 
 
 def flooding():

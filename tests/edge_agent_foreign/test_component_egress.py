@@ -1,11 +1,15 @@
 """Components that send HTTP requests by ``wasi:http/outgoing-handler``."""
 
 import json
+import os
+import tempfile
 
 import pytest
 import wasmtime
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secret, Secrets, parse_rule
+from edge_agent.engine import component_outgoing
+from edge_agent.engine.component_outgoing import Bodies
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.running import Running
 from edge_agent.errors import BadAnswer, ModuleTrapped
@@ -80,19 +84,32 @@ def test_requests_of_a_call_are_counted(ask, site):
     assert "1 requests" in result["content"][0]["text"]
 
 
-def test_a_body_reaches_the_other_side_whole_or_not_at_all(ask, site):
+def test_a_body_reaches_the_other_side_whole(ask, site):
     env = {"SUMMARIZE_ENDPOINT": f"{site.url}/echo"}
     secret = Secret(parse_rule(site.url), "Authorization", "hidden value", "Bearer ")
     text = "Ships sail. " * 3000
-    for _ in range(20):  # a stream that is dropped early may lose its end; that is told
+    for _ in range(20):  # though its stream is dropped as soon as it is written
         given = {"env": env, "secrets": Secrets([secret])}
-        result = ask("summarize", "summarize_text", {"text": text}, site.url, **given)
-        if site.requests:
-            break
-        assert "Content-Length; flush it" in result["content"][0]["text"]
-    head, _, body = site.requests[0].partition(b"\r\n\r\n")
-    assert json.loads(body)["messages"][-1]["content"] == text
-    assert b"Bearer hidden value" in head
+        ask("summarize", "summarize_text", {"text": text}, site.url, **given)
+    assert len(site.requests) == 20
+    for request in site.requests:
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert json.loads(body)["messages"][-1]["content"] == text
+        assert b"Bearer hidden value" in head
+
+
+def test_what_a_killed_agent_left_of_answers_is_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    component_outgoing._sweep.cache_clear()
+    kept = [tmp_path / f"sanderling-http-{os.getpid()}-a", tmp_path / "sanderling-http-else"]
+    left = tmp_path / f"sanderling-http-{2**22 + 1}-b"  # no process has such a number
+    for path in (*kept, left):
+        (path / "00000000").mkdir(parents=True)
+    bodies = Bodies()
+    assert not left.exists()
+    assert all(path.exists() for path in kept)
+    bodies.close()
+    assert not bodies.directory.exists()
 
 
 _DIRECTORIES = """(component

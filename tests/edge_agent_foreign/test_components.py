@@ -28,10 +28,10 @@ from edge_agent.errors import (
     OutputTooLarge,
 )
 from edge_agent.jsonrpc import make_call
-from edge_agent.mounts import make_mount
+from edge_agent.mounts import Mount, make_mount
 from tests.edge_agent import hostile_files
 from tests.edge_agent.hostile_files import numbers
-from tests.edge_agent.modules import Module
+from tests.edge_agent.modules import RESULT, Module
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign.serving import MODERN_META
 
@@ -130,6 +130,30 @@ def test_a_hostile_component_is_contained_and_the_next_call_works(send, module, 
     with pytest.raises(error):
         send(module, wall_ms=1000, output_bytes=65536, memory_mib=64)
     assert text(send(components.saying())) == "hello"
+
+
+def test_what_is_written_to_a_stream_that_is_dropped_at_once_arrives(send):
+    answer = (RESULT % ("long " * 10_000)).encode() + b"\n"
+    whole, last_words = (
+        components.dropping("stdout", answer),
+        components.dropping("stderr", b"so it ends", "unreachable"),
+    )
+    for _ in range(50):
+        assert send(whole).data == answer.strip()
+        with pytest.raises(ModuleTrapped, match="so it ends"):
+            send(last_words)
+
+
+def test_no_stream_of_a_component_stays_open(engine, send, tmp_path):
+    send(components.saying())
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        send(components.saying())
+        with pytest.raises(ModuleTrapped):
+            send(components.running("unreachable"))
+        with pytest.raises(CallFailed, match="cannot be opened"):
+            send(components.saying(), mounts=[Mount("/m", str(tmp_path / "gone"))])
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_the_answer_counts_whatever_comes_after_it(send):
