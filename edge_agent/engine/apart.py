@@ -64,6 +64,8 @@ class Apart:
         if is_cancelled and not errand.done.wait(_GRACE_S) and self._may_leave(errand):
             raise stopped(running)
         errand.done.wait()
+        if errand.error is not None and not is_cancelled:
+            give_back()  # what a hostile component had the engine copy
         return errand.outcome()
 
     def _do(self, work: Callable[[], T], errand: _Errand[T]) -> None:
@@ -76,8 +78,6 @@ class Apart:
             if errand.is_left:
                 self._left -= 1
         errand.changed.set()
-        if errand.error is not None:
-            give_back()  # what a hostile component had the engine copy
 
     def _may_leave(self, errand: _Errand[T]) -> bool:
         with self._lock:
