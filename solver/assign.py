@@ -7,6 +7,7 @@ starting from a greedy assignment and without the pairs that cannot better it.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,15 +25,18 @@ from solver.units import Ints
 
 if TYPE_CHECKING:
     from solver import cp_sat  # loads ortools, which an idle system never needs
+    from solver.tighten import Tightening
 
 # Of the time that is left.
 _SHARE_FOR_BOUNDS = 0.4
-# The pairs per call that are looked at before all others, and the share of the time for each.
-_CORES = (1.5, 2.5)
-_SHARES_FOR_CORES = (0.25, 0.25)
+_SHARE_FOR_POLISH = 0.02
+# The pairs per call that are looked at before all others, and the share of the time for each such
+# search, and for tightening after it.
+_CORES = (1.15, 1.4, 2.0, 3.0)
+_SHARE_FOR_CORE = 0.15
 # A core is worth its search where so many times as many pairs are left, and is left when it can
 # no longer better the gap by more than this share: its own proof is mostly of no use.
-_WIDER = 3
+_WIDER = 1.1
 _WORTH = 0.1
 # What it takes to write a pair into a model; no use where more would be written than searched.
 _WRITING_S = 1e-5
@@ -101,48 +105,64 @@ def _search(
         first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
     now = time.perf_counter()
     known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
-    spent = total_ms(cost_ms, known.node)
-    # Whoever places more calls pays no less than for as many as are placed here.
-    bound = known.bound_ms
-    if spent - bound <= max(gap, _SAME) * spent:
+    tightening = _tightening(cost_ms, part, known, deadline)
+    if not tightening.within(gap):
+        tightening.tighten(now + (deadline - now) * _SHARE_FOR_BOUNDS, gap)
+    if tightening.within(gap):
         # The cheapest for so many calls is not the best where more might run.
-        return Outcome(known.node, most and spent - bound <= _SAME * spent, bound, name)
-    found = widening(problem, known, deadline, gap)
-    return Outcome(found.node, most and found.proven, max(bound, found.bound_ms), "cp_sat")
+        return Outcome(tightening.node, most and tightening.within(0.0), tightening.bound_ms, name)
+    found = widening(problem, tightening, deadline, gap)
+    # Whoever places more calls pays no less than for as many as are placed here.
+    return Outcome(found.node, most and found.proven, found.bound_ms, "cp_sat")
+
+
+def _tightening(cost_ms: Floats, part: Resources, known: Bounded, deadline: float) -> Tightening:
+    from solver.tighten import Tightening
+
+    def repair(guide_ms: Floats) -> Ints:
+        now = time.perf_counter()
+        found = greedy(cost_ms, part, guide_ms, deadline)
+        found.polish(now + max(deadline - now, 0.0) * _SHARE_FOR_POLISH)
+        return found.node
+
+    return Tightening(cost_ms, part, (), known, repair)
 
 
 def widening(
-    problem: cp_sat.Contention, known: Bounded, deadline: float, gap: float
+    problem: cp_sat.Contention, tightening: Tightening, deadline: float, gap: float
 ) -> cp_sat.Assigned:
     """CP-SAT on the most promising pairs first, then on all that may matter.
 
-    What the few give makes the others fewer; where none is left, it is the best of all. (The
-    core of a knapsack problem: Balas and Zemel, 1980.)
+    What the few give makes the others fewer, and the bound tighter; where none is left, it is the
+    best of all. (The core of a knapsack problem: Balas and Zemel, 1980.)
     """
     from solver import cp_sat
 
-    node, keep = known.node, known.keep
-    for share, pairs in zip(_SHARES_FOR_CORES, _CORES, strict=True):
-        core = known.core(pairs * len(node))
-        if _WIDER * int(core.sum()) > int(keep.sum()):
+    for pairs in _CORES:
+        core, keep = tightening.core(pairs * len(problem.cost_ms)), tightening.keep()
+        if _WIDER * int(core.sum()) > int(keep.sum()) or not time_to_write(core, deadline):
             break
-        if not time_to_write(core, deadline):
-            return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
-        now, spent = time.perf_counter(), total_ms(problem.cost_ms, node)
-        enough = max(gap, _WORTH * (spent - known.bound_ms) / spent)
-        few = cp_sat.least_cost(problem, node, core, (deadline - now) * share, enough)
-        node = few.node
-        spent = total_ms(problem.cost_ms, node)
-        keep = known.affordable(spent)
-        if few.proven and not (keep & ~core).any():
+        now, spent = time.perf_counter(), tightening.best_ms
+        enough = max(gap, _WORTH * (spent - tightening.bound_ms) / spent)
+        part = dataclasses.replace(problem, covers=tightening.covers())
+        few = cp_sat.least_cost(
+            part, tightening.node, core, (deadline - now) * _SHARE_FOR_CORE, enough
+        )
+        tightening.take(few.node)
+        now = time.perf_counter()
+        if not tightening.within(gap):
+            tightening.tighten(now + (deadline - now) * _SHARE_FOR_CORE, gap)
+        if tightening.within(gap):
+            break
+        if few.proven and not (tightening.keep() & ~core).any():
             return few
-        if spent - known.bound_ms <= gap * spent:
-            return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
-        keep[node >= 0, node[node >= 0]] = True
-    if not time_to_write(keep, deadline):
-        return cp_sat.Assigned(node, proven=False, bound_ms=known.bound_ms)
+    node, bound_ms, keep = tightening.node, tightening.bound_ms, tightening.keep()
+    if tightening.within(gap) or not time_to_write(keep, deadline):
+        return cp_sat.Assigned(node, proven=tightening.within(0.0), bound_ms=bound_ms)
     limit_s = deadline - time.perf_counter()
-    return cp_sat.least_cost(problem, node, keep, limit_s, gap)
+    whole = dataclasses.replace(problem, covers=tightening.covers())
+    found = cp_sat.least_cost(whole, node, keep, limit_s, gap)
+    return dataclasses.replace(found, bound_ms=max(found.bound_ms, bound_ms))
 
 
 def time_to_write(keep: NDArray[np.bool_], deadline: float) -> bool:

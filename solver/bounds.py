@@ -22,7 +22,9 @@ from solver.local_search import greedy, total_ms
 from solver.table import Floats
 from solver.units import Ints
 
-_MOST_ROUNDS = 600
+# Rounds: so many, and one more for so many pairs; prices need not be good, as a linear programme
+# goes on from them (tighten.py), and needs the longer for bad ones the more pairs there are.
+_ROUNDS, _PAIRS_PER_ROUND, _MOST_ROUNDS = 30, 500, 300
 _REPAIR_EVERY = 100
 _SHARE_FOR_POLISH = 0.1
 # So many of each call's pairs are looked at in a step.
@@ -73,24 +75,6 @@ class Bounded:
     charged_ms: Floats
     earned_ms: float
 
-    def affordable(self, best_ms: float) -> NDArray[np.bool_]:
-        """The pairs that an assignment cheaper than ``best_ms`` may use."""
-        count = int((self.node >= 0).sum())
-        return self.keep & can_better(self.charged_ms, count, best_ms + self.earned_ms)
-
-    def core(self, pairs: float) -> NDArray[np.bool_]:
-        """The so many ``pairs`` of least reduced cost, and those that are known."""
-        with np.errstate(invalid="ignore"):  # calls that may run nowhere have no pair to keep
-            reduced = self.charged_ms - self.charged_ms.min(axis=1, keepdims=True)
-        reduced[~self.keep] = math.inf
-        nth = min(int(pairs), reduced.size) - 1
-        core: NDArray[np.bool_] = self.keep & (
-            reduced <= np.partition(reduced, nth, axis=None)[nth]
-        )
-        placed = np.flatnonzero(self.node >= 0)
-        core[placed, self.node[placed]] = True
-        return core
-
 
 def bounded(cost_ms: Floats, resources: Resources, first: Ints, deadline: float) -> Bounded:
     """Tighten bound and assignment until they meet, the steps get too short, or time is up.
@@ -104,9 +88,10 @@ def bounded(cost_ms: Floats, resources: Resources, first: Ints, deadline: float)
     polish_s = max(deadline - time.perf_counter(), 0.0) * _SHARE_FOR_POLISH
     search = Subgradient(cost_ms, resources, count)
     search.look(can_better(cost_ms, count, best_ms))
-    for k in range(1, _MOST_ROUNDS + 1):
+    rounds = min(_ROUNDS + int(search.keep.sum()) // _PAIRS_PER_ROUND, _MOST_ROUNDS)
+    for k in range(1, rounds + 1):
         search.step(best_ms)
-        last = search.reach < _SHORTEST or k == _MOST_ROUNDS or time.perf_counter() >= deadline
+        last = search.reach < _SHORTEST or k == rounds or time.perf_counter() >= deadline
         if k % _LOOK_EVERY == 0:
             search.look(search.keep)
         if last or k % _REPAIR_EVERY == 0:
@@ -138,19 +123,25 @@ def _unimproved(cost_ms: Floats, best: Ints, best_ms: float) -> Bounded:
 
 
 def can_better(charged_ms: Floats, count: int, budget_ms: float) -> NDArray[np.bool_]:
-    """The pairs that an assignment of ``count`` calls within the budget may use.
-
-    With a pair, ``count - 1`` other calls run and each costs at least its cheapest node.
-    """
-    least = charged_ms.min(axis=1)
-    order = np.sort(least)
-    others = np.full(len(least), order[: max(count - 1, 0)].sum())
-    # A call that is itself among the cheapest ``count - 1`` leaves its place to the next.
-    inside = least < order[count - 1] if count else np.zeros(len(least), np.bool_)
-    others[inside] = order[:count].sum() - least[inside]
-    slack = _SAME * max(abs(budget_ms), float(order[:count].sum()) if count else 0.0)
-    keep: NDArray[np.bool_] = charged_ms <= (budget_ms + slack - others)[:, None]
+    """The pairs that an assignment of ``count`` calls within the budget may use."""
+    most = affordable_ms(charged_ms.min(axis=1), count, budget_ms)
+    keep: NDArray[np.bool_] = charged_ms <= most[:, None]
     return keep & np.isfinite(charged_ms)
+
+
+def affordable_ms(least_ms: Floats, count: int, budget_ms: float) -> Floats:
+    """What each call may cost where ``count`` calls run within the budget, prices included.
+
+    With it ``count - 1`` others run, and each costs at least what it does on its cheapest node.
+    """
+    order = np.sort(least_ms)
+    others = np.full(len(least_ms), order[: max(count - 1, 0)].sum())
+    # A call that is itself among the cheapest ``count - 1`` leaves its place to the next.
+    inside = least_ms < order[count - 1] if count else np.zeros(len(least_ms), np.bool_)
+    others[inside] = order[:count].sum() - least_ms[inside]
+    slack = _SAME * max(abs(budget_ms), float(order[:count].sum()) if count else 0.0)
+    most: Floats = budget_ms + slack - others
+    return most
 
 
 class Subgradient:

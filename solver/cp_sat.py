@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from solver.cp_constraints import Kinds, may_run, nodes_hold, row_holds, runs_once
 from solver.model import Model
+from solver.pairs import groups
 from solver.rules import Row
 from solver.table import Floats
 from solver.units import Ints, per_ms, to_units
@@ -28,6 +29,7 @@ class Contention:
         memory_need, memory_have: per call, per node, in one unit.
         slots_have: per node.
         rows: rules between calls.
+        covers: what every assignment obeys, said again so that a search sees it sooner.
     """
 
     cost_ms: Floats
@@ -35,6 +37,7 @@ class Contention:
     memory_have: Ints
     slots_have: Ints
     rows: Sequence[Row] = ()
+    covers: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,13 @@ def least_cost(
 
 def one_node_each(model: Model, call: Ints) -> None:
     """Every call runs on one node."""
-    for pairs in _groups(call):
+    for pairs in groups(call):
         runs_once(model, pairs)
 
 
 def one_node_at_most(model: Model, call: Ints) -> None:
     """No call runs on two nodes."""
-    for pairs in _groups(call):
+    for pairs in groups(call):
         may_run(model, pairs)
 
 
@@ -116,7 +119,7 @@ def as_many_as(model: Model, pairs: int, count: int) -> None:
 
 def memory_within(model: Model, call: Ints, node: Ints, problem: Contention) -> None:
     """On no node do the calls together need more memory than it has."""
-    for pairs in _groups(node):
+    for pairs in groups(node):
         need = problem.memory_need[call[pairs]]
         have = int(problem.memory_have[node[pairs[0]]])
         if int(need.sum()) > have:
@@ -125,17 +128,17 @@ def memory_within(model: Model, call: Ints, node: Ints, problem: Contention) -> 
 
 def slots_within(model: Model, node: Ints, problem: Contention) -> None:
     """On no node do more calls run together than it has slots."""
-    for pairs in _groups(node):
+    for pairs in groups(node):
         have = int(problem.slots_have[node[pairs[0]]])
         if len(pairs) > have:
             nodes_hold(model, pairs, np.ones(len(pairs), np.int64), have)
 
 
 def rules_hold(model: Model, call: Ints, node: Ints, problem: Contention) -> None:
-    """Anti-affinity, spread and shared budgets."""
+    """Anti-affinity, spread and shared budgets; and covers."""
     at = dict(zip(zip(call.tolist(), node.tolist(), strict=True), range(len(call)), strict=True))
     kinds = Kinds(model, asked=False)
-    for row in problem.rows:
+    for row in (*problem.rows, *problem.covers):
         row_holds(model, kinds, row, lambda c, n: at.get((c, n)))
 
 
@@ -144,12 +147,6 @@ def _pairs(problem: Contention, keep: NDArray[np.bool_]) -> tuple[Model, Ints, I
     call, node = np.nonzero(keep & np.isfinite(problem.cost_ms))
     model.literals(len(call))
     return model, call, node
-
-
-def _groups(keys: Ints) -> list[Ints]:
-    """The positions of each distinct key, in order."""
-    order = np.argsort(keys, kind="stable")
-    return [g for g in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1) if len(g)]
 
 
 def _chosen(values: Ints, call: Ints, node: Ints, calls: int) -> Ints:

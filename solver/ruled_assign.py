@@ -25,8 +25,9 @@ from solver.units import Ints
 if TYPE_CHECKING:
     from solver import cp_sat  # loads ortools, which an idle system never needs
 
-_SHARE_FOR_BOUNDS = 0.4
-_MOST_ROUNDS = 400
+_SHARE_FOR_BOUNDS = 0.3
+_SHARE_FOR_REPAIR = 0.05
+_MOST_ROUNDS = 100
 _REPAIR_EVERY = 50
 _PATIENCE = 8
 _SHORTER = 0.6
@@ -44,6 +45,7 @@ def assign_ruled(
 ) -> Outcome:
     """Assign calls (rows) to nodes (columns), no row of a rule broken."""
     from solver import cp_sat  # loads ortools, which an idle system never needs
+    from solver.tighten import Tightening
 
     cost_ms = _without_closed(cost_ms, rows)
     cheapest = np.array(each_cheapest(cost_ms), np.int64)
@@ -60,14 +62,23 @@ def assign_ruled(
         first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
     now = time.perf_counter()
     known = _bounded(problem, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
-    spent = total_ms(cost_ms, known.node)
-    bound = known.bound_ms
-    if spent - bound <= max(gap, _SAME) * spent:
-        return Outcome(known.node, most and spent - bound <= _SAME * spent, bound, "cp_sat")
-    found = widening(problem, known, deadline, gap)
+    tightening = Tightening(
+        cost_ms, resources, rows, known, lambda guide_ms: _filled(problem, guide_ms, deadline)
+    )
+    if not tightening.within(gap):
+        now = time.perf_counter()
+        tightening.tighten(now + (deadline - now) * _SHARE_FOR_BOUNDS, gap)
+    found = widening(problem, tightening, deadline, gap)
     total = total_ms(cost_ms, found.node)
-    bound = total if found.proven else min(max(bound, found.bound_ms), total)
+    bound = total if found.proven else min(found.bound_ms, total)
     return Outcome(found.node, most and found.proven, bound, "cp_sat")
+
+
+def _filled(problem: cp_sat.Contention, guide_ms: Floats, deadline: float) -> Ints:
+    held = Resources(problem.memory_need, problem.memory_have, problem.slots_have)
+    now = time.perf_counter()
+    until = now + max((deadline - now) * _SHARE_FOR_REPAIR, 0.0)
+    return _Crowd(problem.cost_ms, held, problem.rows).fill(guide_ms, until)
 
 
 def _without_closed(cost_ms: Floats, rows: Sequence[Row]) -> Floats:
