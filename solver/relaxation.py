@@ -120,16 +120,19 @@ class Relaxation:
     def ask_for_columns(self) -> int:
         """Take in each call's pairs that cost least at these prices; how many are new.
 
-        Where the columns of a call cost no more than any of its pairs, that is none.
+        No more than there are calls: those that save most. Where the columns of a call cost no more than any of its pairs, that is none.
         """
         has = self.pairs.least(np.where(self._column, self._charged, math.inf))
         least = self.pairs.least(self._charged)
         slack = _NEARLY_SAME * float(np.abs(self.pairs.cost_ms).max(initial=0.0))
         with np.errstate(invalid="ignore"):  # a call that may run nowhere has neither
             most = np.minimum(least + _NEAR * (has - least), has - slack)
-        wanted = ~self._column & (self._charged <= most[self.pairs.call])
-        self._column |= wanted
-        return int(wanted.sum())
+        wanted = np.flatnonzero(~self._column & (self._charged <= most[self.pairs.call]))
+        if len(wanted) > self.pairs.shape[0]:
+            saves = (has[self.pairs.call] - self._charged)[wanted]
+            wanted = wanted[np.argpartition(-saves, self.pairs.shape[0])[: self.pairs.shape[0]]]
+        self._column[wanted] = True
+        return len(wanted)
 
     def separate(self, deadline: float) -> int:
         """Take in covers that the answer breaks, and drop those of no use; how many came in."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.assign import Outcome, time_to_write, widening
+from solver.assign import Outcome
 from solver.board import Resources
 from solver.bounds import Bounded, can_better
 from solver.exact import each_cheapest
@@ -45,7 +45,9 @@ def assign_ruled(
 ) -> Outcome:
     """Assign calls (rows) to nodes (columns), no row of a rule broken."""
     from solver import cp_sat  # loads ortools, which an idle system never needs
+    from solver.most import most_placed
     from solver.tighten import Tightening
+    from solver.widen import time_to_write, widening
 
     cost_ms = _without_closed(cost_ms, rows)
     cheapest = np.array(each_cheapest(cost_ms), np.int64)
@@ -59,7 +61,9 @@ def assign_ruled(
         cost_ms, resources.memory_need, resources.memory_have, resources.slots_have, rows
     )
     if not most and time_to_write(np.isfinite(cost_ms), deadline):
-        first, most = cp_sat.most_calls(problem, first, (deadline - time.perf_counter()) / 2)
+        now = time.perf_counter()
+        half = now + (deadline - now) / 2
+        first, most = most_placed(problem, first, lambda guide: _filled(problem, guide, half), half)
     now = time.perf_counter()
     known = _bounded(problem, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
     tightening = Tightening(
