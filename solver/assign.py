@@ -21,6 +21,8 @@ from solver.table import Floats
 from solver.units import Ints
 
 # Of the time that is left.
+_SHARE_FOR_SQUEEZE = 0.1
+_SHARE_FOR_PRICES = 0.2
 _SHARE_FOR_BOUNDS = 0.4
 _SHARE_FOR_MOST = 0.5
 _SHARE_FOR_POLISH = 0.02
@@ -83,9 +85,8 @@ def _search(
 
     part = resources.only(rest)
     problem = cp_sat.Contention(cost_ms, part.memory_need, part.memory_have, part.slots_have)
-    # A third of the time is enough to find room for what finds none at first.
     now = time.perf_counter()
-    first = greedy(cost_ms, part, deadline=now + (deadline - now) / 3).node
+    first = greedy(cost_ms, part, deadline=now + (deadline - now) * _SHARE_FOR_SQUEEZE).node
     most = bool((first >= 0).all())
     name: SolverName = "exact" if most else "cp_sat"
     if not most and time_to_write(np.isfinite(cost_ms), deadline):
@@ -95,7 +96,7 @@ def _search(
             problem, first, lambda guide: greedy(cost_ms, part, guide, until).node, until
         )
     now = time.perf_counter()
-    known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_BOUNDS)
+    known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_PRICES)
 
     def repair(guide_ms: Floats) -> Ints:
         now = time.perf_counter()
@@ -105,6 +106,7 @@ def _search(
 
     tightening = Tightening(cost_ms, part, (), known, repair)
     if not tightening.within(gap):
+        now = time.perf_counter()
         tightening.tighten(now + (deadline - now) * _SHARE_FOR_BOUNDS, gap)
     if tightening.within(gap):
         # The cheapest for so many calls is not the best where more might run.

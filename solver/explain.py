@@ -134,8 +134,10 @@ def minimal_core(refuses: Mask, has_slot: Mask | None = None) -> tuple[str, ...]
     if not refuses.shape[1]:
         return ()
     slot = np.ones(refuses.shape[1], np.bool_) if has_slot is None else has_slot
-    columns = np.unique(np.vstack((refuses, slot)).T, axis=0)
-    sets = {(_names(column[:-1]), bool(column[-1])) for column in columns}
+    # A bit per reason: sorting whole numbers tells distinct columns apart soonest.
+    rows = np.vstack((refuses, slot))
+    _, distinct = np.unique(2 ** np.arange(len(rows)) @ rows, return_index=True)
+    sets = {(_names(column[:-1]), bool(column[-1])) for column in rows[:, distinct].T}
     least = [
         (core, free) for core, free in sets if not any(set(other) < set(core) for other, _ in sets)
     ]

@@ -47,6 +47,7 @@ def most_placed(
     tightening = Tightening(
         wide, Resources(need, have, slots), problem.rows, nothing_known, everywhere
     )
+    tightening.consider(np.full(calls, nodes))
     # Less than a call apart is the same number of calls.
     gap = (1 - _TIE - _ROUNDING) / max(tightening.best_ms, 1.0)
     if not tightening.within(gap):

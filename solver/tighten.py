@@ -70,6 +70,10 @@ class Tightening:
             self.node, self.best_ms = node, other_ms
             self._relaxation.take(node)
 
+    def consider(self, node: Ints) -> None:
+        """Let the relaxation choose among the pairs of an assignment from the start."""
+        self._relaxation.take(node)
+
     def tighten(self, deadline: float, gap: float) -> None:
         """Solve, rule out pairs, add columns and covers, until all is whole or it gains too little.
 
