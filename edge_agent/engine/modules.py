@@ -193,10 +193,18 @@ class ModuleStore:
         for kind in Kind:
             found = self._from_disk(digest + kind.value)
             if found is not None:
-                return CoreModule(digest, self._linker.instantiate_pre(found), kind)
+                return self._linked(digest, found, kind)
         # A plan tells without the engine of components, which costs to make.
         plan = plan_on_disk(self.cache, digest) if self.cache else None
         return None if plan is None else self._components().from_disk(digest, plan)
+
+    def _linked(self, digest: str, module: wasmtime.Module, kind: Kind) -> CoreModule:
+        try:
+            return CoreModule(digest, self._linker.instantiate_pre(module), kind)
+        except wasmtime.WasmtimeError as error:
+            raise ModuleRejected(
+                f"module {digest[:12]}: {one_line(error)}; import only WASI"
+            ) from None
 
     def _make(self, source: Source, digest: str) -> LoadedModule:
         self._rejections.check(digest)
@@ -212,9 +220,9 @@ class ModuleStore:
             if not isinstance(compiled.about, Kind):
                 return self._components().take(digest, compiled)
             module = self._kept(digest + compiled.about.value, compiled)
-            return CoreModule(digest, self._linker.instantiate_pre(module), compiled.about)
         except ModuleRejected as error:
             raise self._rejections.add(digest, str(error)) from None
+        return self._linked(digest, module, compiled.about)
 
     def _kept(self, key: str, compiled: Compiled) -> wasmtime.Module:
         """Keep the code and load it."""

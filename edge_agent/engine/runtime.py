@@ -34,7 +34,7 @@ from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
 from edge_agent.engine.settings import STACK_BYTES, make_core_config
 from edge_agent.engine.space import ON_DEMAND, Space, find_space
 from edge_agent.engine.watchdog import Watchdog
-from edge_agent.engine.words import one_line
+from edge_agent.engine.words import cause, one_line
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -331,9 +331,9 @@ def _explain(
         return _trapped(f"module ended itself with exit code {error.code}", running)
     if isinstance(error, wasmtime.Trap):
         code = error.trap_code
-        reason = code.name.lower().replace("_", " ") if code else one_line(error)
+        reason = code.name.lower().replace("_", " ") if code else cause(error)
         return _trapped(f"module trapped: {reason}{_last_words(running)}", running)
-    return _trapped(f"module failed: {one_line(error)}{_last_words(running)}", running)
+    return _trapped(f"module failed: {cause(error)}{_last_words(running)}", running)
 
 
 def _explain_component(
@@ -396,4 +396,5 @@ def _last_words(running: Running) -> str:
     """Return what the guest wrote last on standard error, as Rust's panics do."""
     lines = running.stderr.decode(errors="replace").split("\n")
     words = [line.strip() for line in lines if line.strip() and not line.startswith("note:")]
-    return f": {' '.join(words)[:200]}" if words else ""
+    text = "".join(char for char in " ".join(words) if char.isprintable())
+    return f": {text[:200]}" if text else ""

@@ -19,7 +19,7 @@ _CREATE = 1
 _READ, _WRITE, _SEEK = 1 << 1, 1 << 6, 1 << 2
 
 
-def using_files(body, name=b"file", *, extra="", memory='(memory (export "memory") 8)'):
+def using_files(body, name=b"file", *, extra="", imports="", memory='(memory (export "memory") 8)'):
     """A module with ``$open``, which opens ``name`` in the first mount.
 
     A file is created; a name that ends in a slash is that of a directory.
@@ -31,7 +31,7 @@ def using_files(body, name=b"file", *, extra="", memory='(memory (export "memory
         f"""(local $n i32) (local $e i32) (local $fd i32)
         {body}
         (i64.const {packed(SHOWN, 16)})""",
-        imports=_IMPORTS,
+        imports=_IMPORTS + imports,
         memory=memory,
         data=name,
         data_at=NAME_AT,

@@ -1,26 +1,20 @@
 """Components that would take their agent's time or memory before or beside running."""
 
-import os
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
 
 from edge_agent.engine import compiler
-from edge_agent.engine.limits import MIB
 from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled, ModuleRejected, ModuleTrapped
 from tests.edge_agent.engines import MESSAGE
-from tests.edge_agent.modules import Module, saying
+from tests.edge_agent.modules import Module
+from tests.edge_agent.neighbours import untouched
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign import hostile_components as hostile
-
-# glibc's heaps keep some of what was freed; an agent has one heap only, and keeps nothing.
-KEPT_BYTES = 96 * MIB
 
 
 @pytest.fixture
@@ -31,37 +25,10 @@ def engine(tmp_path):
     engine.close()
 
 
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 @pytest.fixture(autouse=True)
 def others_are_untouched(engine):
-    """A neighbour is answered all the time, and the memory is as before."""
-    module = saying("neighbour")
-    loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    over, answered, failed = threading.Event(), [], []
-
-    def go_on():
-        while not over.wait(0.01):
-            try:
-                answered.append(b"neighbour" in engine.send(loaded, MESSAGE, Running()).data)
-            except Exception as error:  # noqa: BLE001 - none is right here
-                failed.append(error)
-
-    before = resident()
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
-    assert not failed
-    assert answered
-    assert all(answered)
-    ends_s = time.monotonic() + 10  # what was freed is given back a little later
-    while resident() - before > KEPT_BYTES and time.monotonic() < ends_s:
-        time.sleep(0.05)
-    assert resident() - before < KEPT_BYTES
+    with untouched(engine):
+        yield
 
 
 def get(engine, module):
