@@ -68,7 +68,10 @@ class ComponentFiles:
         self._lock = threading.Lock()
         self._watched: list[_Watched] = []
         self._thread: threading.Thread | None = None
-        self._before = 0  # in use when the first of those that run now began
+        self._threads = EngineThreads()
+        self._before = 0  # descriptors in use when the first of those that run now began
+        self._last = 0  # the same when somebody looked last
+        self._most_written = 0
 
     @contextmanager
     def watching(self, running: Running) -> Iterator[None]:
@@ -78,8 +81,11 @@ class ComponentFiles:
             return
         one = _Watched(running)
         with self._lock:
-            if not self._watched:
-                self._before = self._in_use()
+            if self._watched:
+                self._count()  # up to now, none of it was this one's
+            else:
+                self._before = self._last = self._in_use()
+                self._most_written = self._all_written()
             self._watched.append(one)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._look, name="files", daemon=True)
@@ -88,15 +94,18 @@ class ComponentFiles:
             yield
         finally:
             with self._lock:
+                if len(self._watched) > 1:
+                    self._count()  # from now on, none of it is this one's
                 self._watched.remove(one)
 
     def _in_use(self) -> int:
         return self._descriptors.in_use() - self._held()
 
+    def _all_written(self) -> int:
+        return self._threads.total() - self._written()
+
     def _look(self) -> None:
-        last, looks = self._before, 0
-        pause, threads = threading.Event(), EngineThreads()
-        most_written = threads.total() - self._written()
+        pause, looks = threading.Event(), 0
         while True:
             pause.wait(_LOOK_S)
             looks += 1
@@ -104,15 +113,18 @@ class ComponentFiles:
                 if not self._watched:
                     self._thread = None
                     return
-                now = self._in_use()
-                written = threads.total() - self._written()
-                self._suspect(grows=now > last)
-                self._put_down(max(0, written - most_written))
-                last, most_written = now, max(written, most_written)
-                self._end_hoarder(now)
+                self._count()
+                self._end_hoarder(self._last)
                 self._end_writer()
                 if looks % _DISK_EVERY == 0:
                     self._end_fillers()
+
+    def _count(self) -> None:
+        """Put down to those that are watched what was opened and written since the last time."""
+        in_use, written = self._in_use(), self._all_written()
+        self._suspect(grows=in_use > self._last)
+        self._put_down(max(0, written - self._most_written))
+        self._last, self._most_written = in_use, max(written, self._most_written)
 
     def _suspect(self, *, grows: bool) -> None:
         for one in self._watched:
@@ -123,7 +135,7 @@ class ComponentFiles:
                 one.suspicion += one.gave_way_lately
 
     def _put_down(self, written: int) -> None:
-        """Put down to components what was written since the last look."""
+        """Put down what was written to those who gave way meanwhile."""
         may = [one for one in self._watched if one.writes and one.gave_way_lately]
         total = sum(one.gave_way_lately for one in may)
         for one in may:

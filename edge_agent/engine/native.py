@@ -41,6 +41,7 @@ USES: Final = (
     "wasi_config_set_stdout_custom",
     "wasi_config_set_stdout_file",
     "wasm_byte_vec_new",
+    "wasmtime_config_wasm_component_model_async_set",
     "wasmtime_context_set_epoch_deadline",
     "wasmtime_context_set_wasi",
     "wasmtime_error_new",
@@ -252,6 +253,11 @@ def use_pooling(config: wasmtime.Config, concurrency: int, memory_bytes: int) ->
         getattr(_bindings, prefix + name)(pool, value)
     _bindings.wasmtime_pooling_allocation_strategy_set(config.ptr(), pool)
     _bindings.wasmtime_pooling_allocation_config_delete(pool)
+
+
+def refuse_asynchronous(config: wasmtime.Config) -> None:
+    """Refuse components of the next WASI, whose tasks and streams the engine would run."""
+    _bindings.wasmtime_config_wasm_component_model_async_set(config.ptr(), False)
 
 
 def raise_error(address: int) -> None:

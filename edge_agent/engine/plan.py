@@ -119,7 +119,7 @@ def plan_of(component: Component, engine: wasmtime.Engine, memories: int) -> Pla
             "gives a component"
         )
     found = component.type
-    entry = _entry(component, list(found.exports(engine)))
+    entry = _entry(component, found.exports(engine), engine)
     imports: dict[str, dict[str, bool]] = {}
     for name, item in found.imports(engine).items():
         if len(imports) >= _MOST_IMPORTS:
@@ -130,6 +130,26 @@ def plan_of(component: Component, engine: wasmtime.Engine, memories: int) -> Pla
     plan = Plan(entry, max(1, memories), imports)
     plan.as_json()  # which has a bound
     return plan
+
+
+def _check_type(interface: str, function: Any) -> None:
+    """Check the type of a function that is called as that of its interface, unlooked at.
+
+    Raises:
+        ModuleRejected: it is another.
+    """
+    from wasmtime.component import OwnType, ResultType
+
+    parameters, result = [kind for _, kind in function.params], function.result
+    if interface == RUN:
+        fits = isinstance(result, ResultType) and not (parameters or result.ok or result.err)
+    else:
+        fits = result is None and [type(kind) for kind in parameters] == [OwnType, OwnType]
+    if not fits:
+        raise ModuleRejected(
+            f"a component whose {interface} has a {_FUNCTIONS[interface]!r} of another type; "
+            "build it for WASI 0.2"
+        )
 
 
 def _exports(name: str, imported: Any, engine: wasmtime.Engine) -> dict[str, bool]:
@@ -144,13 +164,14 @@ def _exports(name: str, imported: Any, engine: wasmtime.Engine) -> dict[str, boo
     }
 
 
-def _entry(component: Component, exports: list[str]) -> str:
+def _entry(component: Component, exports: Mapping[str, Any], engine: wasmtime.Engine) -> str:
     """Find the interface to call: a program's, else a handler's of HTTP."""
     for interface, function in _FUNCTIONS.items():
-        for name in exports:
+        for name, item in exports.items():
             if interface_of(name) == interface:
                 instance = component.get_export_index(name)
                 if component.get_export_index(function, instance) is not None:
+                    _check_type(interface, item.ty.exports(engine)[function].ty)
                     return name
     raise ModuleRejected(
         f"a component that exports neither {RUN} nor {HANDLER}; "

@@ -124,7 +124,7 @@ class WasmEngine:
     def engine_id(self) -> str:
         """Name version, ISA and settings: compiled code fits exactly one such name."""
         settings = f"{STACK_BYTES} {self.space} {native.TABLE_ELEMENTS} epoch, one 32-bit memory"
-        settings += ", no gc; components beside"
+        settings += ", no gc; components beside, not async"
         settings += compiled_for()
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"

@@ -8,6 +8,7 @@ import wasmtime
 
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.machine import has_simd
+from edge_agent.engine.native import refuse_asynchronous
 from edge_agent.engine.space import ON_DEMAND, Space
 
 # Below a thread's stack of 8 MiB with room for the host functions beneath.
@@ -46,4 +47,6 @@ def make_component_config(space: Space) -> wasmtime.Config:
 
     Its memories come and go one by one, so where a whole pool fits, they do.
     """
-    return make_config(space if space.is_ample else ON_DEMAND)
+    config = make_config(space if space.is_ample else ON_DEMAND)
+    refuse_asynchronous(config)
+    return config

@@ -20,7 +20,7 @@ _NAMED_AFTER_LOOKS: Final = 3
 
 
 class EngineThreads:
-    """Adds up what the engine's threads write. Used by one thread."""
+    """Adds up what the engine's threads write. Used by one thread at a time."""
 
     def __init__(self) -> None:
         self._written: dict[str, int] = {}

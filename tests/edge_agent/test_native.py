@@ -20,6 +20,7 @@ SIGNATURES = {
     "wasmtime_store_limiter": (None, POINTER, INT, INT, INT, INT, INT),
     "wasmtime_store_epoch_deadline_callback": (None, POINTER, "callback", POINTER, "callback"),
     "wasmtime_context_set_epoch_deadline": (None, POINTER, "u64"),
+    "wasmtime_config_wasm_component_model_async_set": (None, POINTER, BOOL),
     "wasmtime_context_set_wasi": (POINTER, POINTER, POINTER),
     "wasi_config_new": (POINTER,),
     "wasi_config_preopen_dir": (BOOL, POINTER, POINTER, POINTER, BOOL),

@@ -177,6 +177,31 @@ def sleeping(seconds):
     )
 
 
+def waiting(expression, *, drops=True):
+    """A component that evaluates, for ever, what may use ``$now``, ``$duration``, ``$instant``.
+
+    The value is a pollable, which it drops, or with ``drops`` False a number.
+    """
+    core = f"""
+      (import "clock" "now" (func $now (result i64)))
+      (import "clock" "instant" (func $instant (param i64) (result i32)))
+      (import "clock" "duration" (func $duration (param i64) (result i32)))
+      (import "clock" "drop" (func $drop (param i32)))
+      (func (export "run") (result i32)
+        (loop $l ({"call $drop" if drops else "drop"} {expression}) (br $l)) (i32.const 0))"""
+    parts = """(core func $drop (canon resource.drop $pollable))
+      (core instance $functions
+      (export "now" (func $now)) (export "drop" (func $drop))
+      (export "instant" (func $instant)) (export "duration" (func $duration)))"""
+    return _assemble(
+        _CLOCK + parts,
+        '(with "clock" (instance $functions))',
+        core,
+        "wasi:cli/run@0.2.0",
+        _LIFT_RUN,
+    )
+
+
 def hoarding(memories):
     """A component of several memories, each grown for as long as it goes."""
     modules = "".join(
@@ -247,7 +272,7 @@ _FILE_TYPES = """
 """
 
 
-def using_files(body, flags=1, create=0):
+def using_files(body, flags=1, create=0, follow=0, name="a"):
     """A component of its first mount, ``$d``, in which it has opened the file ``a`` as ``$f``.
 
     ``flags`` are those of the descriptor: 1 reads, 2 writes. Each ``(call $again)`` opens it
@@ -259,8 +284,8 @@ def using_files(body, flags=1, create=0):
    (import "host" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
    (import "host" "write" (func $write (param i32 i32 i32 i64 i32)))
    (global $d (mut i32) (i32.const 0))
-   (data (i32.const 1024) "a")
-   (func $again (call $open (global.get $d) (i32.const 0) (i32.const 1024) (i32.const 1)
+   (data (i32.const 1024) "{name}")
+   (func $again (call $open (global.get $d) (i32.const {follow}) (i32.const 1024) (i32.const {len(name)})
      (i32.const {create}) (i32.const {flags}) (i32.const 3000)))
    (func (export "run") (result i32) (local $f i32) (local $at i64)
      (call $dirs (i32.const 2048))
