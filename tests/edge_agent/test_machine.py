@@ -132,7 +132,7 @@ def test_other_isas_always_have_vectors(monkeypatch, name):
 
 def test_without_vectors_a_module_that_needs_them_is_refused(monkeypatch):
     monkeypatch.setattr(settings, "has_simd", lambda: False)
-    engine = WasmEngine(None, concurrency=1)
+    engine = WasmEngine(None, concurrency=1, compiles_apart=False)
     with pytest.raises(ModuleRejected, match="SIMD"):
         engine.modules.get(*vectors())
     plain = modules.saying("scalar")
@@ -146,7 +146,7 @@ def test_compiled_code_is_not_taken_along_to_a_lesser_board(board, tmp_path):
     asked = []
 
     def first_call():
-        engine = WasmEngine(tmp_path, concurrency=1)
+        engine = WasmEngine(tmp_path, concurrency=1, compiles_apart=False)
         engine.modules.get(server.digest, lambda: asked.append(1) or server.wasm)
         engine.close()
         return len(asked)
