@@ -24,6 +24,8 @@ from edge_agent.engine.files import (
     set_mode,
 )
 from edge_agent.engine.running import Running, current
+from edge_agent.errors import OutputTooLarge
+from edge_agent.jsonrpc import parse_foreign
 from edge_agent.logs import log_unexpected
 
 # A request names a path; parsing takes many times its size. One to HTTP also has a
@@ -122,9 +124,11 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
 
 def _handle(handler: Handler, text: bytes, running: Running) -> dict[str, Any]:
     try:
-        request = json.loads(text.decode())
-    except (ValueError, RecursionError):
+        request = parse_foreign(text)
+    except ValueError:
         return {"error": "the request is not JSON"}
+    except OutputTooLarge:
+        return {"error": "the request holds too many values"}
     if not isinstance(request, dict):
         return {"error": "the request is not a JSON object"}
     return handler(request, running)

@@ -257,6 +257,28 @@ def test_what_no_module_may_is_denied(send, mounts, name, parameters, arguments)
     assert numbers(send(asking(name, parameters, arguments), mounts=mounts))[0] in DENIED
 
 
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [(b"[],", b"too many values"), (b"{", b"too many values"), (b"[" * 3, b"too many values"), (b"\xff\xff\xff", b"not JSON")],
+)  # fmt: skip
+def test_what_the_host_is_asked_takes_no_more_than_it_should(send, one, words):
+    """Eight megabytes of empty lists would become half a gigabyte of objects."""
+    size = 7_500_000 // len(one) * len(one)
+    asked = module(
+        f"""(drop (memory.grow (i32.const 200)))
+        (i32.store8 (i32.const {HEAP * 2}) (i32.const 91))
+        (local.set $ptr (i32.const {HEAP * 2 + 1}))
+        (loop $l (memory.copy (local.get $ptr) (i32.const 1024) (i32.const {len(one)}))
+          (local.set $ptr (i32.add (local.get $ptr) (i32.const {len(one)})))
+          (br_if $l (i32.lt_u (local.get $ptr) (i32.const {HEAP * 2 + size}))))
+        (i32.store8 (local.get $ptr) (i32.const 93))
+        (call $http (i32.const {HEAP * 2}) (i32.const {size + 2}))""",
+        imports='(import "sanderling_host" "http" (func $http (param i32 i32) (result i64)))',
+        data=one,
+    )
+    assert words in send(asked).data
+
+
 @pytest.mark.parametrize("name", ["args_sizes_get", "environ_sizes_get"])
 def test_nothing_of_the_agents_own_process_is_told(send, monkeypatch, name):
     monkeypatch.setenv("SECRET", "of the agent")
