@@ -1,8 +1,9 @@
 """Independent calls on nodes that may not hold them all: as many as possible, then least cost.
 
 From cheap to dear: if every call's cheapest node fits, that is the answer and no search is made.
-Otherwise calls whose cheapest node nobody can fill are settled, and CP-SAT decides the rest,
-starting from a greedy assignment and without the pairs that cannot better it.
+Otherwise calls whose cheapest node nobody can fill are settled. For the rest prices are sought
+(bounds.py), the bound is made tight (tighten.py), which mostly decides it, and what is still open is
+left to CP-SAT (widen.py).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _SHARE_FOR_PRICES = 0.2
 _SHARE_FOR_BOUNDS = 0.4
 _SHARE_FOR_MOST = 0.5
 _SHARE_FOR_POLISH = 0.02
+# So few pairs CP-SAT decides before any bound would be known, and mostly in so little time.
+_FEW_PAIRS, _FEW_PAIRS_S = 60, 0.02
 # Costs this close are one: what sums of floats leave.
 _SAME = 1e-12
 
@@ -90,11 +93,15 @@ def _search(
     most = bool((first >= 0).all())
     name: SolverName = "exact" if most else "cp_sat"
     if not most and time_to_write(np.isfinite(cost_ms), deadline):
-        now = time.perf_counter()
-        until = now + (deadline - now) * _SHARE_FOR_MOST
+        half = now + (deadline - now) * _SHARE_FOR_MOST
         first, most = most_placed(
-            problem, first, lambda guide: greedy(cost_ms, part, guide, until).node, until
+            problem, first, lambda guide: greedy(cost_ms, part, guide, half).node, half
         )
+    if most and int(np.isfinite(cost_ms).sum()) <= _FEW_PAIRS:
+        limit_s = min(deadline - time.perf_counter(), _FEW_PAIRS_S)
+        small = cp_sat.least_cost(problem, first, np.isfinite(cost_ms), limit_s, gap)
+        if small.proven:
+            return Outcome(small.node, True, small.bound_ms, "cp_sat")
     now = time.perf_counter()
     known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_PRICES)
 
