@@ -17,6 +17,9 @@ from solver.problem import Node, Place, Problem
 from solver.table import Mask, NodeTable
 from solver.units import Ints, memory_units
 
+# Per row and node that a call has to do with: the row, the node, and its weight there.
+_Entries = tuple[Ints, Ints, Ints]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -57,24 +60,51 @@ class Ledger:
     def __init__(self, rows: Sequence[Row], nodes: int) -> None:
         self._rows = rows
         self._nodes = nodes
-        self._used = [0] * len(rows)
-        self._of: dict[int, list[tuple[int, Ints]]] = {}
+        self._limit = np.array([row.limit for row in rows], np.int64)
+        self._used = np.zeros(len(rows), np.int64)
+        self._of: dict[int, list[tuple[int, int]]] = {}
         for r, row in enumerate(rows):
             for k, c in enumerate(row.calls.tolist()):
-                self._of.setdefault(c, []).append((r, row.weight[k]))
+                self._of.setdefault(c, []).append((r, k))
+        self._entries: dict[int, _Entries] = {}
+        self._alike: dict[tuple[tuple[int, bytes], ...], _Entries] = {}
 
     def closed(self, call: int) -> Mask:
         """The nodes where the call would break a row."""
         shut = np.zeros(self._nodes, np.bool_)
-        for r, weight in self._of.get(call, ()):
-            row = self._rows[r]
-            shut[row.nodes] |= self._used[r] + weight > row.limit
+        if call in self._of:
+            row, node, weight = self._weighed(call)
+            shut[node[self._used[row] + weight > self._limit[row]]] = True
         return shut
 
     def add(self, call: int, node: int, times: int = 1) -> None:
         """The call is now on the node; with ``times`` -1 it no longer is."""
-        for r, _ in self._of.get(call, ()):
-            self._used[r] += times * self._rows[r].adds(call, node)
+        if call in self._of:
+            row, at, weight = self._weighed(call)
+            here = at == node
+            self._used[row[here]] += times * weight[here]
+
+    def _weighed(self, call: int) -> _Entries:
+        """Each row and node that the call has to do with, and its weight there."""
+        found = self._entries.get(call)
+        if found is None:
+            places = self._of[call]
+            key = tuple((r, self._rows[r].weight[k].tobytes()) for r, k in places)
+            found = self._alike.get(key)  # calls of the same groups are weighed alike
+            if found is None:
+                sizes = [len(self._rows[r].nodes) for r, _ in places]
+                found = self._alike[key] = (
+                    np.repeat([r for r, _ in places], sizes),
+                    np.concatenate([self._rows[r].nodes for r, _ in places]),
+                    np.concatenate(
+                        [
+                            np.broadcast_to(self._rows[r].weight[k], size)
+                            for (r, k), size in zip(places, sizes, strict=True)
+                        ]
+                    ),
+                )
+            self._entries[call] = found
+        return found
 
 
 def rows_of(problem: Problem, table: NodeTable, specs: Sequence[CallSpec]) -> list[Row]:

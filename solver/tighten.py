@@ -65,8 +65,9 @@ class Tightening:
         if int((node >= 0).sum()) != self._count:
             return
         other_ms = total_ms(self._cost_ms, node)
-        sound = self._held.hold(node) and not any(row.broken(node) for row in self._rules)
-        if other_ms < self.best_ms and sound:
+        if other_ms >= self.best_ms or not self._held.hold(node):
+            return
+        if not any(row.broken(node) for row in self._rules):
             self.node, self.best_ms = node, other_ms
             self._relaxation.take(node)
 
