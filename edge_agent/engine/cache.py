@@ -148,7 +148,7 @@ class ModuleCache:
         """
         try:
             lock = os.open(
-                self._directory / f".lock-{digest[:1]}", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE
+                self._directory / f".lock-{digest[:2]}", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE
             )
         except OSError:
             yield
