@@ -168,7 +168,8 @@ def _inspect(wasm: bytes, source: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sanderling-") as directory:
         file = Path(directory) / "module.wasm"
         file.write_bytes(wasm)
-        command = [sys.executable, "-m", "edge_agent", "inspect", str(file)]
+        # Its path is ours, and not the directory that holds what a stranger sent.
+        command = [sys.executable, "-P", "-m", "edge_agent", "inspect", str(file)]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=_INSPECT_S, check=False

@@ -215,3 +215,23 @@ def test_commands_compile_within_bounds_too(tmp_path, command):
     assert done.returncode == 1
     assert "build it smaller" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_beside_a_module_is_run(tmp_path):
+    """Commands are started where modules were downloaded to: what else lies there is no Python."""
+    path = components.saying().write(tmp_path)
+    for name in ("json.py", "wasmtime.py", "edge_agent.py", "subprocess.py"):
+        (tmp_path / name).write_text("open('run', 'w').close()\n")
+    arguments = ["inspect", str(path), "--state", str(tmp_path / "state")]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "edge_agent", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # The answer to every question is that of a tool's call, so it is told that it lists none.
+    assert "Traceback" not in done.stderr
+    assert "lists no tools" in done.stderr
+    assert not (tmp_path / "run").exists()

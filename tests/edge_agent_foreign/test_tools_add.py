@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.edge_agent_foreign import programs
+from tests.edge_agent_foreign import hostile_components, programs
 
 SANDERLING = [sys.executable, "-m", "dispatcher"]
 
@@ -112,6 +112,24 @@ def test_a_module_that_does_not_list_tools_is_refused(run, tmp_path, hostile):
     code, _, said = run("tools", "add", hostile.write(tmp_path), "--name", "bad", "--yes")
     assert code == 1
     assert len(said.splitlines()) == 1
+    assert not (tmp_path / "state/tools").exists()
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        hostile_components.deep_type(50_000),
+        hostile_components.nested(2000),
+        hostile_components.importing(50_000),
+        hostile_components.tangled_function(60_000),
+    ],
+    ids=["type", "nested", "imports", "function"],
+)
+def test_a_component_that_is_a_bomb_is_refused_in_one_line(run, tmp_path, bomb):
+    code, _, said = run("tools", "add", bomb.write(tmp_path), "--name", "bad", "--yes")
+    assert code == 1
+    assert len(said.splitlines()) == 1
+    assert "component" in said
     assert not (tmp_path / "state/tools").exists()
 
 
