@@ -14,7 +14,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from edge_agent.mounts import Mount
@@ -26,6 +26,11 @@ _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_BENEATH: Final = 0x08
 _PATH_FLAGS: Final = getattr(os, "O_PATH", 0) | os.O_CLOEXEC
 _RACE_RETRIES: Final = 8
+
+
+# A name with a character of U+0000 to U+00FF for each byte, since it need not be UTF-8;
+# then st_mode, size, times of modification and change in nanoseconds, inode, device.
+Listed = tuple[str, int, int, int, int, int, int]
 
 
 class _OpenHow(ctypes.Structure):
@@ -98,6 +103,50 @@ def link_target(path: str, mounts: Sequence[Mount]) -> str:
     if found is None:
         raise OutsideMountsError(path)
     return found
+
+
+def list_directory(path: str, mounts: Sequence[Mount]) -> list[Listed]:
+    """Return what stands in a directory, in the system's order.
+
+    Raises:
+        OutsideMountsError: the path is not beneath a mount.
+        OSError: there is no such directory, or it may not be read.
+    """
+    mount, rest = _split(path, mounts)
+    with _opened(mount, rest) as handle:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOTDIR, "not a directory")
+        found = []
+        # An O_PATH handle cannot be read, but its name in /proc leads to the very directory.
+        with os.scandir(f"/proc/self/fd/{handle}") as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # gone meanwhile
+                    found.append(_listed(entry.name, entry.stat(follow_symlinks=False)))
+        return found
+
+
+def look(path: str, mounts: Sequence[Mount]) -> Listed:
+    """Return the same of one path, a link itself included.
+
+    Raises:
+        OutsideMountsError: the path is not beneath a mount.
+        OSError: there is nothing at the path.
+    """
+    mount, rest = _split(path, mounts)
+    with _opened(mount, rest, follow=False) as handle:
+        return _listed(posixpath.basename(rest), os.fstat(handle))
+
+
+def _listed(name: str, found: os.stat_result) -> Listed:
+    return (
+        os.fsencode(name).decode("latin-1"),
+        found.st_mode,
+        found.st_size,
+        max(found.st_mtime_ns, 0),
+        max(found.st_ctime_ns, 0),
+        found.st_ino,
+        found.st_dev,
+    )
 
 
 def _as_tools_see(target: str, mounts: Sequence[Mount]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import wasmtime
@@ -21,12 +21,15 @@ from edge_agent.engine.files import (
     ReadOnlyMountError,
     get_mode,
     link_target,
+    list_directory,
+    look,
     set_mode,
 )
 from edge_agent.engine.running import Running, current
 from edge_agent.errors import OutputTooLarge
 from edge_agent.jsonrpc import parse_foreign
 from edge_agent.logs import log_unexpected
+from edge_agent.mounts import Mount
 
 # A request names a path; parsing takes many times its size. One to HTTP also has a
 # body, the size of which egress bounds (a mebibyte, or 4/3 of it in base64).
@@ -54,29 +57,36 @@ def define_host(linker: wasmtime.Linker) -> None:
 
 
 def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
-    """``{"op": "get" | "set" | "link", "path", "mode"}`` -> the answer, or ``{"error"}``.
+    """``{"op", "path", "mode"}`` -> the answer, or ``{"error"}``.
 
-    ``get`` and ``set`` answer ``{"mode"}``, the permission bits as a number;
-    ``link`` answers ``{"target"}``, where a symbolic link leads as tools see it.
+    The operations ``get`` and ``set`` answer ``{"mode"}``, the permission bits as a number;
+    ``link`` answers ``{"target"}``, where a symbolic link leads as tools see it; ``list``
+    answers ``{"entries": [...]}`` of a directory and ``look`` ``{"entry"}`` of one path, with
+    what WASI lacks: see `edge_agent.engine.files.Listed`.
     """
     wrong = _what_is_wrong(request)
     if wrong:
         return {"error": wrong}
     path: str = request["path"]
     try:
-        if request["op"] == "link":
-            return {"target": link_target(path, running.mounts)}
-        if request["op"] == "get":
-            return {"mode": get_mode(path, running.mounts)}
-        return {"mode": set_mode(path, request["mode"], running.mounts)}
+        return _FILE_OPERATIONS[request["op"]](path, request.get("mode"), running.mounts)
     except (OutsideMountsError, ReadOnlyMountError, OSError) as error:
         return {"error": f"{path}: {_why(error)}"}
 
 
+_FILE_OPERATIONS: Final[dict[str, Callable[[str, Any, Sequence[Mount]], dict[str, Any]]]] = {
+    "get": lambda path, _, mounts: {"mode": get_mode(path, mounts)},
+    "set": lambda path, mode, mounts: {"mode": set_mode(path, mode, mounts)},
+    "link": lambda path, _, mounts: {"target": link_target(path, mounts)},
+    "list": lambda path, _, mounts: {"entries": list_directory(path, mounts)},
+    "look": lambda path, _, mounts: {"entry": look(path, mounts)},
+}
+
+
 def _what_is_wrong(request: dict[str, Any]) -> str:
     operation, mode = request.get("op"), request.get("mode")
-    if operation not in {"get", "set", "link"}:
-        return "op: write get, set or link"
+    if operation not in _FILE_OPERATIONS:
+        return "op: write get, set, link, list or look"
     if not isinstance(request.get("path"), str):
         return "path: give an absolute path as a string"
     if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):

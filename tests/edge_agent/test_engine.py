@@ -469,7 +469,7 @@ def test_file_mode_works_without_openat2(send, mounted, monkeypatch):
         ({"op": "set", "path": "/data/tool.sh", "mode": 0o4755}, "0 to 511"),
         ({"op": "set", "path": "/data/tool.sh", "mode": True}, "0 to 511"),
         ({"op": "set", "path": "/data/tool.sh"}, "0 to 511"),
-        ({"op": "own", "path": "/data/tool.sh"}, "get, set or link"),
+        ({"op": "own", "path": "/data/tool.sh"}, "get, set, link, list or look"),
         ({"op": "get", "path": 5}, "absolute path"),
         ({"op": "get", "path": "/data/absent"}, "no such file"),
     ],
@@ -496,6 +496,42 @@ def test_links_are_told_as_tools_see_them(send, mounted, tmp_path, monkeypatch, 
     for name in ("away", "beside", "leaving", "tool.sh", "absent", "../secret", "away/secret"):
         answer = target(name)
         assert list(answer) == ["error"], name
+        assert str(tmp_path) not in answer["error"]
+
+
+@pytest.mark.parametrize("walk", [False, True], ids=["openat2", "walk"])
+def test_what_wasi_lacks_is_told_of_files(send, mounted, tmp_path, monkeypatch, walk):
+    if walk:
+        monkeypatch.setattr(files, "_openat2", no_openat2)
+    (mounted / os.fsdecode(b"l\xe9")).write_bytes(b"four")
+    (mounted / "deep").mkdir(exist_ok=True)
+
+    def told(**request):
+        return ask_mode(send, mounted, readonly=True, **request)
+
+    def expected(path, name):
+        found = path.lstat()
+        times = [found.st_mtime_ns, found.st_ctime_ns]
+        return [name, found.st_mode, found.st_size, *times, found.st_ino, found.st_dev]
+
+    entries = {entry[0]: entry for entry in told(op="list", path="/data")["entries"]}
+    names = [os.fsencode(path.name).decode("latin-1") for path in mounted.iterdir()]
+    assert sorted(entries) == sorted(names)
+    assert entries["l\xe9"] == expected(mounted / os.fsdecode(b"l\xe9"), "l\xe9")
+    for name in ("tool.sh", "away", "out"):
+        assert entries[name] == expected(mounted / name, name)
+        assert told(op="look", path=f"/data/{name}") == {"entry": entries[name]}
+    assert told(op="list", path="/data/deep") == {"entries": []}
+    for request in (
+        {"op": "list", "path": "/data/tool.sh"},
+        {"op": "list", "path": "/data/away"},
+        {"op": "list", "path": "/data/.."},
+        {"op": "list", "path": "/"},
+        {"op": "look", "path": "/data/away/secret"},
+        {"op": "look", "path": "/data/absent"},
+    ):
+        answer = told(**request)
+        assert list(answer) == ["error"], request
         assert str(tmp_path) not in answer["error"]
 
 

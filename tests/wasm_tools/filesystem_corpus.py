@@ -322,6 +322,9 @@ _WRITING: list[Call] = [
     ("move_file", {"source": "/etc/passwd", "destination": "{root}/p"}),
     ("move_file", {"source": "{root}/out", "destination": "{root}/p"}),
     ("move_file", {"source": "{root}/link", "destination": "{root}/was-linked.txt"}),
+    ("write_file", {"path": "{root}/" + "n" * 255, "content": "as long as names can be\n"}),
+    ("write_file", {"path": "{root}/" + "n" * 256, "content": "longer\n"}),
+    ("read_text_file", {"path": "{root}/" + "n" * 255}),
     ("list_directory", {"path": "{root}"}),
 ]
 

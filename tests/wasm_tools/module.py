@@ -1,6 +1,7 @@
 """A WasmMCP module run as a host runs it, small enough to read: for the tests of the modules."""
 
 import json
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,6 +105,10 @@ class Instance:
                 file = Path(f"{directory}{request['path'][len(path) :]}")
                 if request["op"] == "link":
                     return self.target_of(file)
+                if request["op"] == "list":
+                    return listed(file)
+                if request["op"] == "look":
+                    return {"entry": entry_of(file)} if file.exists() else {"error": "absent"}
                 if request["op"] == "set":
                     file.chmod(request["mode"])
                 return {"mode": stat.S_IMODE(file.stat().st_mode)}
@@ -116,3 +121,18 @@ class Instance:
             if target.is_relative_to(directory):
                 return {"target": str(Path(path) / target.relative_to(directory))}
         return {"error": "outside the mounts"}
+
+
+def listed(directory: Path) -> dict[str, Any]:
+    """A directory as the agent's host tells it."""
+    if not directory.is_dir():
+        return {"error": "not a directory"}
+    return {"entries": [entry_of(path) for path in directory.iterdir()]}
+
+
+def entry_of(path: Path) -> list[str | int]:
+    """One entry: a character for each byte of its name."""
+    found = path.lstat()
+    name = os.fsencode(path.name).decode("latin-1")
+    times = [found.st_mtime_ns, found.st_ctime_ns]
+    return [name, found.st_mode, found.st_size, *times, found.st_ino, found.st_dev]

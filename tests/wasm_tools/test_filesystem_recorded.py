@@ -1,6 +1,7 @@
 """The filesystem module answers what the public server was recorded to answer."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,30 @@ def test_answers_as_recorded(name: str, tmp_path: Path) -> None:
         assert blanked(answer, places) == step["result"], step
     host = {"root": str(tmp_path / "root"), "outside": str(tmp_path / "outside")}
     assert blanked(trees.look(tmp_path), host) == scenario["after"]
+
+
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
+    """With U+FFFD for what is wrong, as Node shows them; what is behind them can't be reached."""
+    (tmp_path / os.fsdecode(b"l\xe9.txt")).write_text("x")
+    (tmp_path / "plain.txt").write_text("x")
+    (tmp_path / "dir").mkdir()
+    module = Module(module_path("filesystem"), {GUEST: tmp_path})
+
+    def said(tool: str, **arguments: str) -> str:
+        text: str = module.call(tool, {"path": GUEST, **arguments})["content"][0]["text"]
+        return text
+
+    assert sorted(said("list_directory").split("\n")) == [
+        "[DIR] dir",
+        "[FILE] l\ufffd.txt",
+        "[FILE] plain.txt",
+    ]
+    assert {entry["name"] for entry in json.loads(said("directory_tree"))} == {
+        "dir",
+        "l\ufffd.txt",
+        "plain.txt",
+    }
+    assert said("search_files", pattern="*.txt") == f"{GUEST}/plain.txt"
 
 
 def test_enough_is_recorded() -> None:

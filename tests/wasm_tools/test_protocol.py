@@ -228,3 +228,44 @@ def test_any_bytes_get_an_answer_and_no_trap(raw: bytes, at: int, name: str) -> 
         except wasmtime.Trap as trap:
             pytest.fail(f"{message!r} trapped: {trap}")
         assert answer is None or "error" in answer or "result" in answer
+
+
+LIKE_JAVASCRIPT = {"filesystem", "sequential-thinking"}
+
+
+@each
+def test_a_tool_that_there_is_none_of_is_answered_as_the_original_does(name: str) -> None:
+    called = MODULES[name].ask(request("tools/call", {"name": "nope", "arguments": {}}))
+    if name in LIKE_JAVASCRIPT:
+        assert called["result"] == {
+            "content": [{"type": "text", "text": "MCP error -32602: Tool nope not found"}],
+            "isError": True,
+        }
+    else:
+        assert called["error"] == {"code": -32602, "message": "Unknown tool: nope"}
+
+
+@each
+def test_null_is_no_arguments_or_none_as_the_original_has_it(name: str) -> None:
+    module = MODULES[name]
+    tool = tool_definitions(name)[0]["name"]
+    called = module.ask(request("tools/call", {"name": tool, "arguments": None}))
+    if name in LIKE_JAVASCRIPT:
+        assert "error" in called
+    else:
+        assert called["result"] == module.ask(request("tools/call", {"name": tool}))["result"]
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udc00x", "\\ud83c\\ud83c"])
+def test_half_a_surrogate_pair_is_read_where_the_original_reads_it(escape: str) -> None:
+    def ask(name: str, tool: str, arguments: str) -> Any:
+        params = f'{{"name": "{tool}", "arguments": {arguments}}}'
+        return MODULES[name].ask(
+            f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {params}}}'.encode()
+        )
+
+    numbers = '"nextThoughtNeeded": false, "thoughtNumber": 1, "totalThoughts": 1'
+    thought = f'{{"thought": "{escape}", {numbers}}}'
+    assert not ask("sequential-thinking", "sequentialthinking", thought)["result"]["isError"]
+    zone = f'{{"timezone": "{escape}"}}'
+    assert ask("time", "get_current_time", zone)["error"]["code"] == -32700

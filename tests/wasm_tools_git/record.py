@@ -16,6 +16,7 @@ from tests.wasm_tools_git import oracle, soundness
 from tests.wasm_tools_git.calls import READS, comparable
 from tests.wasm_tools_git.revisions import MORE_READS
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.settings import SETTINGS
 from tests.wasm_tools_git.states import STATES
 from tests.wasm_tools_git.workshop import environment
 from tests.wasm_tools_git.writes import WRITES
@@ -34,7 +35,7 @@ def steps(server: Oracle, root: Path, calls: list[tuple[str, dict[str, Any]]]) -
 def record(command: list[str]) -> dict[str, Any]:
     """Per scenario: what is read, and per sequence of writes the answers and what is there then."""
     recorded: dict[str, Any] = {}
-    for name, make in (SCENARIOS | STATES).items():
+    for name, make in (SCENARIOS | STATES | SETTINGS).items():
         with tempfile.TemporaryDirectory() as directory, Oracle(command) as server:
             root = Path(directory).resolve() / "repo"
             make(root)

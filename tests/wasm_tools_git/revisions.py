@@ -68,5 +68,13 @@ ODD: list[Call] = [
     ("git_show", {}),
 ]
 
+# Git reads these from its command line as 32 bits.
+_INTS = [-1, -3, 2**31, 2**32, 2**32 + 2, 99999999999, 2**63, 10**30, -(10**30)]
+INTS: list[Call] = [
+    *(("git_diff_unstaged", {"context_lines": value}) for value in _INTS),
+    *(("git_diff_staged", {"context_lines": value}) for value in _INTS),
+    *(("git_log", {"max_count": value}) for value in _INTS),
+]
+
 # Scenario -> what is read there besides what is read everywhere.
-MORE_READS: dict[str, list[Call]] = {"names": NAMES, "history": ODD}
+MORE_READS: dict[str, list[Call]] = {"names": NAMES, "history": ODD, "changes": INTS}

@@ -81,10 +81,21 @@ def test_every_version_of_the_index_is_read(
     assert repository.git("diff", "--name-only") == ""
 
 
-def test_a_split_index_is_refused(repository: Repository, compiled: Module) -> None:
+def test_a_split_index_without_its_shared_part_is_refused(
+    repository: Repository, compiled: Module
+) -> None:
     repository.init().commit("base", {"a": "a\n"})
     repository.git("update-index", "--split-index")
-    assert "not supported" in call(compiled, "git_status")["content"][0]["text"]
+    (shared,) = (repository.root / ".git").glob("sharedindex.*")
+    whole = shared.read_bytes()
+    for damaged in (None, b"", whole[:40], whole[:-3] + b"abc"):
+        shared.unlink()
+        if damaged is not None:
+            shared.write_bytes(damaged)
+        said = call(compiled, "git_status")
+        assert said["isError"], damaged
+        shared.write_bytes(whole)
+    assert not call(compiled, "git_status")["isError"]
 
 
 def test_a_lock_is_respected(repository: Repository, compiled: Module) -> None:

@@ -11,6 +11,7 @@ from tests.wasm_tools_git import oracle, soundness
 from tests.wasm_tools_git.calls import READS, comparable
 from tests.wasm_tools_git.revisions import MORE_READS
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.settings import SETTINGS
 from tests.wasm_tools_git.states import LIVE, STATES
 from tests.wasm_tools_git.writes import WRITES
 
@@ -20,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(COMMAND is None, reason="PyPI mcp-server-git is not installed"),
 ]
 
-MAKERS = SCENARIOS | STATES | LIVE
+MAKERS = SCENARIOS | STATES | SETTINGS | LIVE
 SEQUENCES = [(name, number) for name in WRITES for number in range(len(WRITES[name]))]
 
 

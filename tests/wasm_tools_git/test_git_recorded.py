@@ -11,9 +11,10 @@ from tests.wasm_tools_git import soundness
 from tests.wasm_tools_git.calls import comparable
 from tests.wasm_tools_git.record import RECORDED
 from tests.wasm_tools_git.scenarios import SCENARIOS
+from tests.wasm_tools_git.settings import SETTINGS
 from tests.wasm_tools_git.states import STATES
 
-MAKERS = SCENARIOS | STATES
+MAKERS = SCENARIOS | STATES | SETTINGS
 SAID: dict[str, Any] = json.loads(RECORDED.read_text())
 SEQUENCES = [(name, number) for name in SAID for number in range(len(SAID[name]["writes"]))]
 

@@ -111,6 +111,43 @@ WRITES: dict[str, list[list[Call]]] = {
         [add("."), commit("Endings"), checkout("HEAD~1"), checkout("main")],
         [add("w.txt"), add("u.txt", "s.sh"), commit("Some"), RESET],
     ],
+    "replaced": [
+        [add("."), branch("at", "side"), checkout("at"), checkout("HEAD~1"), commit("no")]
+    ],
+    "split": [[add("c.txt"), checkout("side"), add("."), checkout("HEAD")]],
+    "encoded": [
+        [add("wide.w"), add("."), commit("All"), checkout("HEAD~1"), checkout("main"), RESET],
+    ],
+    "twins": [
+        [checkout("side"), checkout("main"), add("a"), commit("A directory"), checkout("twin")],
+        [add(":/"), checkout("@"), checkout("@"), checkout("HEAD"), checkout("main")],
+        [branch("refs/heads/full"), branch("refs/heads/full"), branch("refs/tags/x"), RESET],
+        [
+            add(".git"),
+            add(".git/config"),
+            add(".git/nowhere"),
+            add("unknown/"),
+            add("../repo/unknown"),
+            add("a/../unknown"),
+            add("a/"),
+        ],
+        [
+            add(":!a", ":!d"),
+            add(":(exclude)a", "."),
+            add(":(glob)**/x"),
+            add(":(icase)UNK*"),
+            add(":(literal)unk*"),
+            add(":(nope)a"),
+            add(":(glob,literal)a"),
+            add(":(top)a"),
+            add(":^unknown", "."),
+            add(":a"),
+        ],
+    ],
+    "outside": [
+        [checkout("other"), checkout("main"), add("out/z"), add("in"), add("."), RESET, add(".")],
+        [RESET, checkout("other"), checkout("HEAD~1"), checkout("other"), commit("no")],
+    ],
     "turned": [
         [
             checkout("HEAD~1"),

@@ -28,6 +28,22 @@ pub enum Kind {
     Other,
 }
 
+#[cfg(feature = "file-mode")]
+impl From<crate::host::Listed> for Entry {
+    fn from(listed: crate::host::Listed) -> Self {
+        use crate::host::Listed;
+        Entry {
+            kind: match listed.mode & Listed::KIND {
+                Listed::DIRECTORY => Kind::Directory,
+                Listed::FILE => Kind::File,
+                Listed::LINK => Kind::Link,
+                _ => Kind::Other,
+            },
+            name: listed.name,
+        }
+    }
+}
+
 /// The entries of a directory but for `.` and `..`, in the order of the host.
 ///
 /// # Errors
@@ -65,9 +81,25 @@ pub fn entries(path: &str) -> io::Result<Vec<Entry>> {
             // There may be more: all of it again, since a second part costs as much.
             Ok(_) => size *= 4,
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
+            Err(error) if error.raw_os_error() == Some(libc::EILSEQ) => {
+                return names_of_the_host(path).ok_or(error);
+            }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// One name that is not UTF-8 fails the whole reading. An edge agent tells them all.
+#[cfg(all(target_os = "wasi", feature = "file-mode"))]
+fn names_of_the_host(path: &str) -> Option<Vec<Entry>> {
+    let found = crate::host::list(path).ok()?;
+    let entries = found.into_iter().map(Entry::from);
+    Some(entries.collect())
+}
+
+#[cfg(all(target_os = "wasi", not(feature = "file-mode")))]
+fn names_of_the_host(_: &str) -> Option<Vec<Entry>> {
+    None
 }
 
 #[cfg(target_os = "wasi")]

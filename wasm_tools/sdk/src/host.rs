@@ -1,4 +1,5 @@
-//! What WASI lacks and an edge agent offers: a file's permission bits, and absolute links.
+//! What WASI lacks and an edge agent offers: a file's permission bits, absolute links,
+//! and what its file system knows of files: names that are not UTF-8, inodes, true times.
 
 use crate::abi::take_message;
 use crate::{Map, Value};
@@ -41,6 +42,67 @@ pub fn link_target(path: &str) -> Result<String, String> {
     target
         .map(str::to_owned)
         .ok_or_else(|| "the host's answer has no \"target\"".to_owned())
+}
+
+/// What the host's file system says of something, a link itself included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The name as the file system has it, which need not be UTF-8.
+    pub name: Vec<u8>,
+    /// With the kind, as `st_mode` has both.
+    pub mode: u32,
+    pub size: u64,
+    /// Since 1970, of the content and of everything.
+    pub modified_ns: u64,
+    pub changed_ns: u64,
+    pub inode: u64,
+    pub device: u64,
+}
+
+impl Listed {
+    /// The kind among the bits of `mode`.
+    pub const KIND: u32 = 0o170_000;
+    pub const DIRECTORY: u32 = 0o040_000;
+    pub const FILE: u32 = 0o100_000;
+    pub const LINK: u32 = 0o120_000;
+
+    fn of(entry: &Value) -> Option<Self> {
+        let number = |at: usize| entry.get(at)?.as_u64();
+        // A character for each byte.
+        let name = entry.get(0)?.as_str()?.chars();
+        let name: Option<Vec<u8>> = name.map(|byte| u8::try_from(byte).ok()).collect();
+        Some(Listed {
+            name: name?,
+            mode: u32::try_from(number(1)?).ok()?,
+            size: number(2)?,
+            modified_ns: number(3)?,
+            changed_ns: number(4)?,
+            inode: number(5)?,
+            device: number(6)?,
+        })
+    }
+}
+
+/// The entries of the directory at `path`, all at once, with what WASI can't tell of them.
+///
+/// # Errors
+/// The host's reason: no directory, a path outside the mounts, or a host that can't tell.
+pub fn list(path: &str) -> Result<Vec<Listed>, String> {
+    let reply = ask(request("list", path))?;
+    let entries = reply.get("entries").and_then(Value::as_array);
+    entries
+        .and_then(|entries| entries.iter().map(Listed::of).collect())
+        .ok_or_else(|| "the host's answer has no \"entries\"".to_owned())
+}
+
+/// The same of one path.
+///
+/// # Errors
+/// The host's reason, as for [`list`].
+pub fn look(path: &str) -> Result<Listed, String> {
+    let reply = ask(request("look", path))?;
+    let entry = reply.get("entry").and_then(Listed::of);
+    entry.ok_or_else(|| "the host's answer has no \"entry\"".to_owned())
 }
 
 fn request(operation: &str, path: &str) -> Map {

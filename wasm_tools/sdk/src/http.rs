@@ -92,7 +92,7 @@ pub fn refused_early(request: &Request) -> Option<Response> {
 
 /// Answers the message that a request carries.
 pub fn respond(server: &Server, request: &Request, body: Vec<u8>) -> Response {
-    let message = match read(body) {
+    let message = match read(body, server.like_javascript) {
         Ok(message) => message,
         Err(unread) => {
             let status = if unread == Unread::TooLarge { 413 } else { 400 };

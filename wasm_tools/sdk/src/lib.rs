@@ -71,18 +71,20 @@ macro_rules! module_exports {
 /// wasmmcp::server! { name: "time", tools: [get_current_time, convert_time] }
 /// ```
 ///
-/// `instructions: "..."` and then `state: session` may stand between the two. The version
-/// is the crate's. With `state: session` the host keeps one instance per MCP session, so
-/// that statics of the module hold what earlier calls of the session left there.
+/// `instructions: "..."`, `state: session` and `like: javascript` may stand between the two,
+/// in that order. The version is the crate's. With `state: session` the host keeps one
+/// instance per MCP session, so that statics of the module hold what earlier calls of the
+/// session left there. For `like: javascript` see [`Server::like_javascript`].
 #[macro_export]
 macro_rules! server {
-    (name: $name:expr, $(instructions: $instructions:expr,)? $(state: $state:ident,)? tools: [$($tool:ident),+ $(,)?] $(,)?) => {
+    (name: $name:expr, $(instructions: $instructions:expr,)? $(state: $state:ident,)? $(like: $like:ident,)? tools: [$($tool:ident),+ $(,)?] $(,)?) => {
         /// Everything this module serves.
         pub static SERVER: $crate::Server = $crate::Server {
             name: $name,
             version: env!("CARGO_PKG_VERSION"),
             instructions: $crate::server!(@or_empty $($instructions)?),
             stateful: $crate::server!(@stateful $($state)?),
+            like_javascript: $crate::server!(@javascript $($like)?),
             tools: &[$($tool::TOOL),+],
         };
 
@@ -94,6 +96,8 @@ macro_rules! server {
     };
     (@stateful) => { false };
     (@stateful session) => { true };
+    (@javascript) => { false };
+    (@javascript javascript) => { true };
     (@or_empty) => { "" };
     (@or_empty $text:expr) => { $text };
 }

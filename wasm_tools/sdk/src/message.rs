@@ -24,11 +24,15 @@ pub enum Unread {
     NoJson(String),
 }
 
-/// Reads a message.
+/// Reads a message. With `halves` it may have halves of surrogate pairs among its escapes,
+/// which are read as U+FFFD; else such a text is no JSON.
 ///
 /// # Errors
 /// It is no JSON object, or too large.
-pub fn read(message: Vec<u8>) -> Result<Map, Unread> {
+pub fn read(mut message: Vec<u8>, halves: bool) -> Result<Map, Unread> {
+    if halves {
+        replace_halves(&mut message);
+    }
     let outline = Outline::of(&message);
     if message.len() >= SMALL_BYTES && !fits(&outline, &message) {
         return Err(Unread::TooLarge);
@@ -37,6 +41,26 @@ pub fn read(message: Vec<u8>) -> Result<Map, Unread> {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Unread::NoObject),
         Err(why) => Err(Unread::NoJson(why)),
+    }
+}
+
+/// Writes `\ufffd` over each escape that is half of a surrogate pair.
+fn replace_halves(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(slash) = text[at..].iter().position(|byte| *byte == b'\\') {
+        at += slash;
+        let unit = |at: usize| -> Option<u32> {
+            let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+            u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        };
+        match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => {
+                text[at..at + 6].copy_from_slice(b"\\ufffd");
+                at += 6;
+            }
+            _ => at = text.len().min(at + 2),
+        }
     }
 }
 
@@ -50,4 +74,25 @@ fn fits(outline: &Outline, message: &[u8]) -> bool {
         .saturating_add(parsed.saturating_mul(PARSED_TEXT_TIMES))
         .saturating_add(copied);
     Vec::<u8>::new().try_reserve_exact(wanted).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_pairs_are_replaced_where_that_is_wanted() {
+        for (text, wanted) in [
+            (r#"{"a":"\ud800"}"#, "\u{fffd}"),
+            (r#"{"a":"\uDC00\uD800x"}"#, "\u{fffd}\u{fffd}x"),
+            (r#"{"a":"\ud83c\udf0a\udf0a"}"#, "\u{1f30a}\u{fffd}"),
+            (r#"{"a":"\\ud800"}"#, "\\ud800"),
+        ] {
+            let read = |halves| read(text.as_bytes().to_vec(), halves);
+            assert_eq!(read(true).unwrap()["a"], wanted, "{text}");
+            assert_eq!(read(false).is_err(), wanted.contains('\u{fffd}'), "{text}");
+        }
+        assert!(read(br#"{"a":"\ud8"}"#.to_vec(), true).is_err());
+        assert!(read(b"\\".to_vec(), true).is_err());
+    }
 }

@@ -50,7 +50,7 @@ enum Era {
 
 /// Answers one message; `None` for a notification or a response.
 pub fn answer(server: &Server, message: Vec<u8>) -> Option<Vec<u8>> {
-    match read(message) {
+    match read(message, server.like_javascript) {
         Ok(message) => answer_object(server, message),
         Err(unread) => Some(unread_refusal(&unread)),
     }
@@ -280,7 +280,9 @@ fn call(server: &Server, mut params: Map) -> Outcome {
         ));
     };
     let arguments = match params.shift_remove("arguments") {
-        None | Some(Value::Null) => Map::new(),
+        None => Map::new(),
+        // Python's null is an argument that was left out, JavaScript's is none.
+        Some(Value::Null) if !server.like_javascript => Map::new(),
         Some(Value::Object(arguments)) => arguments,
         Some(_) => {
             return Err(RpcError::new(
@@ -290,6 +292,11 @@ fn call(server: &Server, mut params: Map) -> Outcome {
         }
     };
     let Some(tool) = server.tools.iter().find(|tool| tool.name == name) else {
+        if server.like_javascript {
+            let failure =
+                CallResult::failure(format!("MCP error {INVALID_PARAMS}: Tool {name} not found"));
+            return Ok(failure.into_map().into());
+        }
         return Err(RpcError::new(
             INVALID_PARAMS,
             format!("Unknown tool: {name}"),

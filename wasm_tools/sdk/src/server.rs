@@ -14,6 +14,10 @@ pub struct Server {
     /// Whether calls of one MCP session meet what earlier ones left: then the host keeps
     /// one instance per session, and tells it from `_meta["dev.sanderling/state"]`.
     pub stateful: bool,
+    /// Whether it answers as servers on the TypeScript SDK do: an unknown tool is a call that
+    /// failed and no error of the protocol, `null` is no arguments, and half of a surrogate
+    /// pair in a text is U+FFFD.
+    pub like_javascript: bool,
     /// The tools, in the order that `tools/list` gives.
     pub tools: &'static [Tool],
 }

@@ -242,6 +242,10 @@ impl Search<'_> {
             if entry.is_link && self.mounts.locate(&full).is_err() {
                 continue;
             }
+            // What has no name in UTF-8 can't be reached by the one that we would give.
+            if entry.name.contains('\u{fffd}') && std::fs::symlink_metadata(&full).is_err() {
+                continue;
+            }
             let inner = below(relative, &entry.name);
             if any_matches(&self.excluded, &inner, &self.work)? {
                 continue;

@@ -336,6 +336,7 @@ fn list_allowed_directories() -> Answered {
 
 wasmmcp::server! {
     name: "filesystem",
+    like: javascript,
     tools: [
         read_file,
         read_text_file,

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::paths::{extension, file_url};
 
 /// How the public server reads when it looks for lines.
+const MOST_CHUNK_BYTES: u64 = 1024 * 1024;
 const CHUNK_BYTES: u64 = 1024;
 
 /// How often a file's content stands in memory until the answer is written: as bytes,
@@ -96,8 +97,13 @@ pub fn tail(path: &str, lines: f64) -> Result<String, Failure> {
     let mut file = File::open(path).map_err(fail)?;
     let mut chunks: Vec<Vec<u8>> = Vec::new();
     let mut newlines = 0.0;
+    let mut most = CHUNK_BYTES;
     while position > 0 && newlines < lines {
-        let size = CHUNK_BYTES.min(position);
+        let size = most.min(position);
+        if lines >= 1.0 {
+            // Less than a line shows how far was read, so only then it matters.
+            most = (most * 2).min(MOST_CHUNK_BYTES);
+        }
         position -= size;
         let mut chunk = Vec::new();
         file.seek(SeekFrom::Start(position)).map_err(fail)?;

@@ -19,7 +19,9 @@ pub fn replace(path: &str, content: &str) -> Result<(), Failure> {
         Ok(_) => host::file_mode(path).ok(),
         Err(_) => None,
     };
-    let beside = format!("{path}.{}.tmp", random_name());
+    // Not named after the file, whose name may be as long as names can be.
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let beside = format!("{parent}/.{}.tmp", random_name());
     let fail = |error: io::Error| Failure::system(&error, "open", path);
     let written = fs::write(&beside, content).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {

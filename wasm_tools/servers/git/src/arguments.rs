@@ -16,8 +16,20 @@ impl Input for Whole {
                 Some(number) => Ok(Whole(number)),
                 None => Err(place.mismatch(Self::SHAPE, &value)),
             },
+            // One that is too large for us is the largest that isn't.
+            Value::Number(number) if number.as_i64().is_none() => match number.as_f64() {
+                Some(float) if float.fract() == 0.0 => Ok(Whole(float as i64)),
+                _ => Err(place.mismatch(Self::SHAPE, &value)),
+            },
             _ => i64::decode(value, place).map(Whole),
         }
+    }
+}
+
+impl Whole {
+    /// As git reads it from its command line: the lower 32 bits count.
+    pub fn as_int(&self) -> i32 {
+        self.0 as i32
     }
 }
 

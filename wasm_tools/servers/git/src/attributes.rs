@@ -91,7 +91,7 @@ impl<'a> Attributes<'a> {
             return Ok(Setting::Unspecified);
         };
         let lines = self.file(b"core.attributesFile\0", || {
-            files::bytes(&files::join(&self.repo.git_dir, other))
+            files::bytes(&files::join(self.repo.work_dir().unwrap_or("/"), other))
         })?;
         Ok(self
             .found(&lines, path, path, name)

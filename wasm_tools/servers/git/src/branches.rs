@@ -150,19 +150,24 @@ pub fn create(repo: &Repo, name: &str, base: Option<&str>) -> Outcome<String> {
             )),
         },
     };
-    let full = format!("refs/heads/{name}");
-    if repo.refs.read(&full)?.is_some() {
+    let commit = repo.peel(target, Kind::Commit)?;
+    // A full name is one, too.
+    let short = name.strip_prefix("refs/heads/").unwrap_or(name);
+    let full = format!("refs/heads/{short}");
+    if let Some(known) = repo.refs.read(&full)? {
+        if short != name && known == Value::Oid(commit) {
+            return Ok(format!("Created branch '{name}' from '{base}'"));
+        }
         return Err(Failure::new(format!(
             "Cannot create branch '{name}': {full} already exists"
         )));
     }
-    if !is_valid_name(name) {
+    if !is_valid_name(short) {
         return Err(Failure::new(format!("Invalid branch name: '{name}'")));
     }
-    let commit = repo.peel(target, Kind::Commit)?;
     let message = format!("branch: Created from {base}");
     repo.refs
-        .update(&full, &commit, None, &repo.identity("committer"), &message)?;
+        .update(&full, &commit, None, &repo.identity(), &message)?;
     Ok(format!("Created branch '{name}' from '{base}'"))
 }
 

@@ -9,6 +9,7 @@ use crate::convert::Converter;
 use crate::diff::pairs::{files_of, Files};
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, shown, Lock};
+use crate::hooks;
 use crate::ignore::Ignore;
 use crate::index::{is_safe, Entry, Index};
 use crate::lookup::lookup;
@@ -39,12 +40,17 @@ pub fn checkout(repo: &Repo, name: &str) -> Outcome<String> {
     }
     repo.work_dir()?;
     lookup(repo, name)?;
-    let resolved = revision::resolve(repo, name)?;
+    let head = repo.head()?;
+    let target = target(repo, name, &head)?;
+    // A tag of the same name is not meant.
+    let branch = target.as_deref().map(|branch| repo.refs.resolve(branch));
+    let resolved = match branch.transpose()?.flatten() {
+        Some(commit) => commit,
+        None => revision::resolve(repo, name)?,
+    };
     let commit = repo
         .peel(resolved, Kind::Commit)
         .map_err(|_| Failure::new(format!("Cannot switch branch to a non-commit '{name}'")))?;
-    let head = repo.head()?;
-    let target = target(repo, name, &head)?;
     if let Some(branch) = target
         .as_deref()
         .filter(|branch| is_elsewhere(repo, branch))
@@ -59,11 +65,13 @@ pub fn checkout(repo: &Repo, name: &str) -> Outcome<String> {
         .transpose()?
         .map(|old| old.tree);
     switch(repo, old_tree, repo.odb.commit(&commit)?.tree)?;
-    move_head(repo, &head, target.as_deref(), &commit, name)?;
+    if name != "HEAD" {
+        move_head(repo, &head, target.as_deref(), &commit, name)?;
+    }
     for note in NOTES {
         let _ = fs::remove_file(format!("{}/{note}", repo.git_dir));
     }
-    Ok(match target {
+    let said = match target {
         Some(branch) => {
             format!(
                 "Switched to branch '{}'",
@@ -71,12 +79,13 @@ pub fn checkout(repo: &Repo, name: &str) -> Outcome<String> {
             )
         }
         None => format!("HEAD is now detached at {}", &commit.hex()[..7]),
-    })
+    };
+    Ok(said + &hooks::note(repo, "post-checkout"))
 }
 
 /// The branch that HEAD will be on; `None` to detach it.
 fn target(repo: &Repo, name: &str, head: &Head) -> Outcome<Option<String>> {
-    if name == "HEAD" || name == "@" {
+    if name == "HEAD" {
         return Ok(match head {
             Head::Branch(branch, _) => Some(branch.clone()),
             Head::Detached(_) => None,
@@ -109,16 +118,13 @@ fn move_head(
     };
     match target {
         Some(branch) => repo.refs.attach_head(branch)?,
+        // Nothing to do, and so nothing to log.
+        None if *head == Head::Detached(*commit) => return Ok(()),
         None => repo.refs.detach_head(commit)?,
     }
     let said = format!("checkout: moving from {from} to {name}");
-    repo.refs.log(
-        "HEAD",
-        head.commit(),
-        commit,
-        &repo.identity("committer"),
-        &said,
-    )
+    repo.refs
+        .log("HEAD", head.commit(), commit, &repo.identity(), &said)
 }
 
 /// What is to be done to the index and the work tree.
@@ -233,6 +239,8 @@ fn plan(repo: &Repo, index: &Index, old: &Files, new: &Files, result: &mut Index
         ignore: Ignore::new(repo)?,
         obstacles: Obstacles::default(),
     };
+    let sparse = Ignore::sparse(repo)?;
+    let leaves = |path: &[u8]| sparse.as_ref().is_some_and(|rules| !rules.names(path));
     for path in paths {
         let (before, after) = (old.get(path).copied(), new.get(path).copied());
         let entry = index.get(path);
@@ -241,12 +249,26 @@ fn plan(repo: &Repo, index: &Index, old: &Files, new: &Files, result: &mut Index
             .map(|entry| (entry.mode, entry.oid));
         match entry {
             Some(entry) if before == after || (after.is_some() && now == after) => {
-                result.entries.push(entry.clone());
+                let mut entry = entry.clone();
+                if leaves(path) && !entry.skip_worktree {
+                    match check.tree.true_state(index, &entry)? {
+                        State::Absent => entry.skip_worktree = true,
+                        State::Same if entry.mode != mode::COMMIT => {
+                            entry.skip_worktree = true;
+                            plan.remove.push(path.to_vec());
+                        }
+                        _ => {}
+                    }
+                }
+                result.entries.push(entry);
             }
             Some(entry) if before.is_some() && now == before => {
                 check.unchanged(entry)?;
                 if let Some((mode, oid)) = after {
-                    let skip_worktree = entry.skip_worktree;
+                    let skip_worktree = entry.skip_worktree || leaves(path);
+                    if skip_worktree && !entry.skip_worktree {
+                        plan.remove.push(path.to_vec());
+                    }
                     result.entries.push(Entry {
                         skip_worktree,
                         ..Entry::new(path.to_vec(), mode, oid)
@@ -262,6 +284,12 @@ fn plan(repo: &Repo, index: &Index, old: &Files, new: &Files, result: &mut Index
             None if before.is_some() && before == after => {}
             None => match after {
                 Some(_) if before.is_some() => check.reject(path),
+                Some((mode, oid)) if leaves(path) => {
+                    result.entries.push(Entry {
+                        skip_worktree: true,
+                        ..Entry::new(path.to_vec(), mode, oid)
+                    });
+                }
                 Some((mode, oid)) => {
                     check.absent(path, mode)?;
                     result.entries.push(Entry::new(path.to_vec(), mode, oid));

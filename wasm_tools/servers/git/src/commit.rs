@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::files::Lock;
+use crate::hooks;
 use crate::index::{Entry, Index};
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
@@ -36,6 +37,7 @@ pub fn commit(repo: &Repo, message: &str) -> Outcome<String> {
              git_status shows what is currently staged.",
         ));
     }
+    hooks::check_commit(repo)?;
     let parents: Vec<Oid> = parent.into_iter().chain(merged.iter().copied()).collect();
     let oid = repo
         .odb
@@ -44,7 +46,10 @@ pub fn commit(repo: &Repo, message: &str) -> Outcome<String> {
     for note in MERGE_NOTES.iter().filter(|_| !merged.is_empty()) {
         let _ = std::fs::remove_file(format!("{}/{note}", repo.git_dir));
     }
-    Ok(format!("Changes committed successfully with hash {oid}"))
+    let note = hooks::note(repo, "post-commit");
+    Ok(format!(
+        "Changes committed successfully with hash {oid}{note}"
+    ))
 }
 
 fn merge_heads(repo: &Repo) -> Outcome<Vec<Oid>> {
@@ -74,7 +79,7 @@ fn bytes(repo: &Repo, tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<
     for role in ["author", "committer"] {
         out.extend_from_slice(role.as_bytes());
         out.push(b' ');
-        out.extend_from_slice(&repo.identity(role).text());
+        out.extend_from_slice(&repo.identity().text());
         out.push(b'\n');
     }
     out.push(b'\n');
@@ -83,7 +88,7 @@ fn bytes(repo: &Repo, tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<
 }
 
 fn move_head(repo: &Repo, head: &Head, oid: &Oid, merge: bool, message: &str) -> Outcome<()> {
-    let who = repo.identity("committer");
+    let who = repo.identity();
     let kind = match (head.commit(), merge) {
         (None, _) => "commit (initial)",
         (_, true) => "commit (merge)",

@@ -4,6 +4,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
+use crate::glob::{self, Rules};
 
 /// All values in the order of the files; keys as `section.sub.name`, section and name in
 /// lower case.
@@ -14,29 +15,35 @@ const MAX_INCLUDES: usize = 10;
 
 impl Config {
     /// The files that exist, later ones winning.
-    pub fn load(paths: &[String]) -> Outcome<Self> {
+    pub fn load(paths: &[String], git_dir: &str) -> Outcome<Self> {
         let mut config = Config::default();
         for path in paths {
-            config.add_file(path, 0)?;
+            config.add_file(path, git_dir, 0)?;
         }
         Ok(config)
     }
 
-    fn add_file(&mut self, path: &str, depth: usize) -> Outcome<()> {
+    fn add_file(&mut self, path: &str, git_dir: &str, depth: usize) -> Outcome<()> {
         let Some(text) = files::text(path)? else {
             return Ok(());
         };
         for (key, value) in parse(&text)
             .map_err(|line| Failure::new(format!("bad config line {line} in file {path}")))?
         {
-            let included = (key == "include.path").then(|| value.clone()).flatten();
+            let includes = key == "include.path"
+                || key
+                    .strip_prefix("includeif.")
+                    .and_then(|rest| rest.strip_suffix(".path"))
+                    .is_some_and(|condition| holds(condition, path, git_dir));
+            let included = includes.then(|| value.clone()).flatten();
             self.0.push((key, value));
             // What lies in a home directory can't be seen from here.
             if let Some(other) = included.filter(|other| !other.starts_with('~')) {
                 if depth >= MAX_INCLUDES {
                     return Err(Failure::new(format!("{path}: includes go too deep")));
                 }
-                self.add_file(&files::join(files::parent(path), &other), depth + 1)?;
+                let other = files::join(files::parent(path), &other);
+                self.add_file(&other, git_dir, depth + 1)?;
             }
         }
         Ok(())
@@ -74,6 +81,41 @@ impl Config {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_deref().unwrap_or("true")))
+    }
+}
+
+/// Whether the condition of an `includeIf` in the file `path` holds: `onbranch:`, `gitdir:`
+/// and `gitdir/i:`. What else git knows never holds here.
+fn holds(condition: &str, path: &str, git_dir: &str) -> bool {
+    let Some((kind, pattern)) = condition.split_once(':') else {
+        return false;
+    };
+    let mut pattern = pattern.to_owned();
+    if pattern.ends_with('/') {
+        pattern.push_str("**");
+    }
+    let rules = Rules {
+        by_path: true,
+        ignore_case: kind == "gitdir/i",
+    };
+    match kind {
+        "onbranch" => {
+            let head = files::text(&format!("{git_dir}/HEAD")).ok().flatten();
+            let head = head.unwrap_or_default();
+            let branch = head.strip_prefix("ref:").map(str::trim);
+            branch
+                .and_then(|name| name.strip_prefix("refs/heads/"))
+                .is_some_and(|name| glob::matches(pattern.as_bytes(), name.as_bytes(), rules))
+        }
+        "gitdir" | "gitdir/i" => {
+            if let Some(rest) = pattern.strip_prefix("./") {
+                pattern = format!("{}/{rest}", files::parent(path));
+            } else if !pattern.starts_with(['/', '~']) {
+                pattern = format!("**/{pattern}");
+            }
+            glob::matches(pattern.as_bytes(), git_dir.as_bytes(), rules)
+        }
+        _ => false,
     }
 }
 

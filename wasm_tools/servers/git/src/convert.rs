@@ -1,7 +1,9 @@
-//! Line endings on the way between the work tree and the objects: git's convert.c.
+//! Line endings and encodings on the way between the work tree and the objects: git's convert.c.
 
 use crate::attributes::{Attributes, Setting};
+use crate::encoding::{self, Encoding};
 use crate::failure::{Failure, Outcome};
+use crate::files::shown;
 use crate::index::Index;
 use crate::object::Kind;
 use crate::repo::Repo;
@@ -77,20 +79,23 @@ impl<'a> Converter<'a> {
 
     /// Refuses what only another program, or git itself, can convert.
     pub fn check(&self, path: &[u8]) -> Outcome<()> {
-        let shown = String::from_utf8_lossy(path);
         if let Some(name) = self.program(path)? {
+            let shown = shown(path);
             return Err(Failure::new(format!(
                 "{shown}: its filter '{name}' is a program, which a module cannot run; use git itself"
             )));
         }
-        if let Setting::Value(name) = self.attributes.of(path, "working-tree-encoding")? {
-            if !name.eq_ignore_ascii_case("utf-8") {
-                return Err(Failure::new(format!(
-                    "{shown}: the encoding {name} of the work tree is not supported; use git itself"
-                )));
-            }
-        }
+        self.encoding(path)?;
         Ok(())
+    }
+
+    /// The encoding of the path's file, where it is not UTF-8.
+    fn encoding(&self, path: &[u8]) -> Outcome<Option<Encoding>> {
+        match self.attributes.of(path, "working-tree-encoding")? {
+            Setting::Value(name) if !name.is_empty() => encoding::named(&name)
+                .map_err(|failure| Failure::new(format!("{}: {failure}", shown(path)))),
+            _ => Ok(None),
+        }
     }
 
     /// What git stores of a file's content. `index` tells what is stored already.
@@ -100,6 +105,14 @@ impl<'a> Converter<'a> {
         mut bytes: Vec<u8>,
         index: Option<&Index>,
     ) -> Outcome<Vec<u8>> {
+        if let Some(encoding) = self.encoding(path)? {
+            bytes = encoding.decode(&bytes).map_err(|why| {
+                Failure::new(format!(
+                    "failed to encode '{}' to UTF-8: {why}",
+                    shown(path)
+                ))
+            })?;
+        }
         if bytes.contains(&b'\r') {
             let endings = self.endings(path)?;
             let stats = Stats::of(&bytes);
@@ -142,7 +155,12 @@ impl<'a> Converter<'a> {
             }
             _ => false,
         };
-        Ok(if convert { with_cr(&bytes) } else { bytes })
+        let bytes = if convert { with_cr(&bytes) } else { bytes };
+        Ok(match self.encoding(path)? {
+            // What can't be written so stands as it is, as with git.
+            Some(encoding) => encoding.encode(&bytes).unwrap_or(bytes),
+            None => bytes,
+        })
     }
 
     fn is_stored_with_crlf(&self, path: &[u8], index: Option<&Index>) -> Outcome<bool> {

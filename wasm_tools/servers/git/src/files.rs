@@ -5,6 +5,8 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 
+use wasmmcp::host::Listed;
+
 use crate::failure::{Failure, Outcome};
 
 /// A path beneath another, or an absolute one as it stands; `.` and `..` resolved.
@@ -120,6 +122,18 @@ impl Drop for Lock {
             let _ = fs::remove_file(format!("{}.lock", self.path));
         }
     }
+}
+
+/// What stands in a directory, with all that the host knows of it; `None` where it doesn't tell.
+#[cfg(target_os = "wasi")]
+pub fn list(path: &str) -> Option<Vec<Listed>> {
+    wasmmcp::host::list(path).ok()
+}
+
+/// What stands in a directory, with all that the host knows of it; `None` where it doesn't tell.
+#[cfg(not(target_os = "wasi"))]
+pub fn list(_: &str) -> Option<Vec<Listed>> {
+    None
 }
 
 /// The permission bits of a file; `None` where the host doesn't tell.

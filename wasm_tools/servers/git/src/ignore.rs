@@ -60,6 +60,34 @@ impl<'a> Ignore<'a> {
         })
     }
 
+    /// The rules of the sparse checkout, by which files are in the work tree; `None` where
+    /// all are.
+    pub fn sparse(repo: &'a Repo) -> Outcome<Option<Self>> {
+        if repo.config.flag("core.sparsecheckout") != Some(true) {
+            return Ok(None);
+        }
+        let Some(text) = files::bytes(&format!("{}/info/sparse-checkout", repo.git_dir))? else {
+            return Ok(None);
+        };
+        let mut rules = Ignore::new(repo)?;
+        rules.everywhere = vec![RuleFile {
+            dir: Vec::new(),
+            rules: parse(&text),
+        }];
+        Ok(Some(rules))
+    }
+
+    /// Whether the rules say something of a file, or else of the nearest directory above it
+    /// of which they do.
+    pub fn names(&self, path: &[u8]) -> bool {
+        let ends = path.iter().enumerate().rev();
+        let above = ends.filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        std::iter::once((path.len(), false))
+            .chain(above.map(|at| (at, true)))
+            .find_map(|(end, is_dir)| self.verdict(&path[..end], is_dir))
+            .unwrap_or(false)
+    }
+
     /// Takes in the rules of a directory (`b""`: the top).
     pub fn enter(&mut self, dir: &[u8]) -> Outcome<()> {
         let path = if dir.is_empty() {
@@ -89,6 +117,11 @@ impl<'a> Ignore<'a> {
 
     /// Whether the rules so far say to ignore an entry of the current directory.
     pub fn says(&self, path: &[u8], is_dir: bool) -> bool {
+        self.verdict(path, is_dir).unwrap_or(false)
+    }
+
+    /// What the last rule says that matches.
+    fn verdict(&self, path: &[u8], is_dir: bool) -> Option<bool> {
         let rules = self.stack.iter().rev().chain(self.everywhere.iter().rev());
         for file in rules {
             let inside = if file.dir.is_empty() {
@@ -102,10 +135,10 @@ impl<'a> Ignore<'a> {
                 (is_dir || !rule.only_directories) && glob::matches(&rule.pattern, text, self.rules)
             });
             if let Some(rule) = found {
-                return !rule.negated;
+                return Some(!rule.negated);
             }
         }
-        false
+        None
     }
 
     /// Whether a path or a directory above it is ignored. Rules entered before are dropped.

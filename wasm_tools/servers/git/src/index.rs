@@ -6,6 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::files::{self, Lock};
 use crate::object::mode;
 use crate::oid::{digest, Oid};
+use crate::split_index::Link;
 
 const ASSUME_VALID: u16 = 0x8000;
 const EXTENDED: u16 = 0x4000;
@@ -54,6 +55,9 @@ impl Entry {
     }
 }
 
+/// A file of a tree: its path from there, its mode and its content's name.
+pub type TreeFile = (Vec<u8>, u32, Oid);
+
 /// All entries, sorted by path and stage.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
@@ -68,14 +72,52 @@ impl Index {
         let Some(bytes) = files::bytes(path)? else {
             return Ok(Index::default());
         };
+        let (entries, link) = read(&bytes)?;
         let mut index = Index {
-            entries: read(&bytes)?,
+            entries: match link {
+                Some(link) => whole(path, &link, entries)?,
+                None => entries,
+            },
             written: (0, 0),
         };
+        index.check_order()?;
         if let Ok(found) = std::fs::metadata(path) {
             index.written = modified(&found);
         }
         Ok(index)
+    }
+
+    fn check_order(&self) -> Outcome<()> {
+        if self.entries.iter().any(|entry| entry.path.is_empty()) {
+            return Err(Failure::corrupt("the index cannot be read"));
+        }
+        let key = |entry: &Entry| (entry.path.clone(), entry.stage);
+        let mut pairs = self.entries.windows(2);
+        if pairs.any(|pair| key(&pair[0]) >= key(&pair[1])) {
+            return Err(Failure::corrupt("the index is out of order"));
+        }
+        Ok(())
+    }
+
+    /// Puts files in the place of directories, which a sparse index has instead of what is
+    /// not checked out beneath them. `files` tells the files of a tree with their paths.
+    pub fn expand(&mut self, files: impl Fn(&Oid) -> Outcome<Vec<TreeFile>>) -> Outcome<()> {
+        if !self.entries.iter().any(|entry| entry.mode == mode::TREE) {
+            return Ok(());
+        }
+        for entry in std::mem::take(&mut self.entries) {
+            if entry.mode != mode::TREE {
+                self.entries.push(entry);
+                continue;
+            }
+            for (path, mode, oid) in files(&entry.oid)? {
+                self.entries.push(Entry {
+                    skip_worktree: true,
+                    ..Entry::new([entry.path.as_slice(), &path].concat(), mode, oid)
+                });
+            }
+        }
+        self.check_order()
     }
 
     /// Where a path at a stage stands, or would.
@@ -239,7 +281,7 @@ pub fn modified(found: &std::fs::Metadata) -> (u32, u32) {
     (since.as_secs() as u32, since.subsec_nanos())
 }
 
-fn read(bytes: &[u8]) -> Outcome<Vec<Entry>> {
+fn read(bytes: &[u8]) -> Outcome<(Vec<Entry>, Option<Link>)> {
     let broken = || Failure::corrupt("the index cannot be read");
     let body = bytes.len().checked_sub(20).ok_or_else(broken)?;
     let (body, sum) = bytes.split_at(body);
@@ -264,36 +306,43 @@ fn read(bytes: &[u8]) -> Outcome<Vec<Entry>> {
         let entry = reader.entry(version, before).ok_or_else(broken)?;
         entries.push(entry);
     }
-    check_extensions(&mut reader)?;
-    if entries.iter().any(|entry| entry.path.is_empty()) {
-        return Err(broken());
-    }
-    let key = |entry: &Entry| (entry.path.clone(), entry.stage);
-    if entries
-        .windows(2)
-        .any(|pair| key(&pair[0]) >= key(&pair[1]))
-    {
-        return Err(Failure::corrupt("the index is out of order"));
-    }
-    Ok(entries)
+    let link = extensions(&mut reader)?;
+    Ok((entries, link))
 }
 
-/// Extensions in capitals only make things faster; the others change what entries mean.
-fn check_extensions(reader: &mut Reader) -> Outcome<()> {
+/// The entries of a split index and of the shared file that lies beside it.
+fn whole(path: &str, link: &Link, own: Vec<Entry>) -> Outcome<Vec<Entry>> {
+    if link.base == [0; 20] {
+        return link.merged(Vec::new(), own);
+    }
+    let hex: String = link.base.iter().map(|byte| format!("{byte:02x}")).collect();
+    let shared = format!("{}/sharedindex.{hex}", files::parent(path));
+    let bytes =
+        files::bytes(&shared)?.ok_or_else(|| Failure::corrupt(format!("{shared} is missing")))?;
+    link.merged(read(&bytes)?.0, own)
+}
+
+/// Extensions in capitals only make things faster; of the others, two are known.
+fn extensions(reader: &mut Reader) -> Outcome<Option<Link>> {
+    let broken = || Failure::corrupt("the index cannot be read");
+    let mut link = None;
     while let Some(name) = reader.take(4) {
-        if !name[0].is_ascii_uppercase() {
-            let name = String::from_utf8_lossy(name).into_owned();
-            return Err(Failure::new(format!(
-                "the index uses the extension '{name}', which is not supported: run \
-                 `git update-index --no-split-index` or `git sparse-checkout disable`"
-            )));
-        }
-        let skipped = reader.u32().and_then(|size| reader.take(size as usize));
-        if skipped.is_none() {
-            return Err(Failure::corrupt("the index cannot be read"));
+        let size = reader.u32().ok_or_else(broken)?;
+        let bytes = reader.take(size as usize).ok_or_else(broken)?;
+        match name {
+            b"link" => link = Some(Link::read(bytes).ok_or_else(broken)?),
+            // Entries may be directories.
+            b"sdir" => {}
+            _ if name[0].is_ascii_uppercase() => {}
+            _ => {
+                let name = String::from_utf8_lossy(name);
+                return Err(Failure::new(format!(
+                    "the index uses the extension '{name}', which is not supported"
+                )));
+            }
         }
     }
-    Ok(())
+    Ok(link)
 }
 
 struct Reader<'a> {
@@ -350,8 +399,13 @@ impl<'a> Reader<'a> {
             group,
             size,
         };
-        // Only entries of a split index have no path; what says so comes after them.
-        (path.is_empty() || is_safe(&path)).then_some(Entry {
+        // Only entries of a split index have no path; what says so comes after them. That of
+        // a directory ends in a slash.
+        let named = match path.strip_suffix(b"/") {
+            Some(dir) if mode == mode::TREE => dir,
+            _ => &path,
+        };
+        (path.is_empty() || is_safe(named)).then_some(Entry {
             path,
             stage: (flags >> 12 & 3) as u8,
             mode: if mode::is_file(mode) && mode & 0o100 != 0 {

@@ -17,7 +17,7 @@ use crate::submodules::Submodules;
 /// The youngest commits, each as a text.
 pub fn log(
     repo: &Repo,
-    max_count: i64,
+    max_count: i32,
     since: Option<&str>,
     until: Option<&str>,
 ) -> Outcome<String> {

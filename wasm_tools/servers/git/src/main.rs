@@ -15,10 +15,12 @@ mod config;
 mod convert;
 mod date;
 mod diff;
+mod encoding;
 mod failure;
 mod files;
 mod glob;
 mod history;
+mod hooks;
 mod ignore;
 mod index;
 mod log;
@@ -27,10 +29,12 @@ mod object;
 mod odb;
 mod oid;
 mod pack;
+mod pathspec;
 mod refs;
 mod repo;
 mod revision;
 mod situation;
+mod split_index;
 mod stage;
 mod status;
 mod status_notes;
@@ -54,17 +58,13 @@ use worktree::WorkTree;
 
 type Answered = Result<String, ToolError>;
 
-fn context(lines: i64) -> Outcome<usize> {
-    usize::try_from(lines).map_err(|_| Failure::new("context_lines must not be negative"))
-}
-
 /// The patch of what changed, renames found.
 fn patch(
     repo: &Repo,
     index: &Index,
     tree: &WorkTree,
     found: Vec<Pair>,
-    style: (i64, (char, char)),
+    style: (i32, (char, char)),
 ) -> Outcome<String> {
     let found = pairs::without_unchanged(found);
     let mut found = Submodules::of(repo).without_passed(found);
@@ -72,7 +72,7 @@ fn patch(
         let limit = status::rename_limit(repo, "diff.renamelimit");
         found = diff::rename::detect(repo, Some(tree), found, limit)?;
     }
-    let printer = Printer::new(repo, tree, context(style.0)?, style.1);
+    let printer = Printer::new(repo, tree, style.0, style.1);
     let mut text = printer.text(&found, Some(index))?;
     if text.ends_with(b"\n") {
         text.pop();
@@ -80,7 +80,7 @@ fn patch(
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn diff_unstaged(path: &str, lines: i64) -> Outcome<String> {
+fn diff_unstaged(path: &str, lines: i32) -> Outcome<String> {
     let repo = Repo::open(path)?;
     repo.work_dir()?;
     let index = repo.index()?;
@@ -89,7 +89,7 @@ fn diff_unstaged(path: &str, lines: i64) -> Outcome<String> {
     patch(&repo, &index, &tree, found, (lines, ('i', 'w')))
 }
 
-fn diff_staged(path: &str, lines: i64) -> Outcome<String> {
+fn diff_staged(path: &str, lines: i32) -> Outcome<String> {
     let repo = Repo::open(path)?;
     let index = repo.index()?;
     let tree = WorkTree::new(&repo, Some(&index));
@@ -98,7 +98,7 @@ fn diff_staged(path: &str, lines: i64) -> Outcome<String> {
     patch(&repo, &printed, &tree, found, (lines, ('c', 'i')))
 }
 
-fn diff_target(path: &str, target: &str, lines: i64) -> Outcome<String> {
+fn diff_target(path: &str, target: &str, lines: i32) -> Outcome<String> {
     if target.starts_with('-') {
         return Err(Failure::new(format!(
             "Invalid target: '{target}' - cannot start with '-'"
@@ -158,7 +158,7 @@ fn git_diff_unstaged(
 ) -> Answered {
     Ok(format!(
         "Unstaged changes:\n{}",
-        diff_unstaged(&repo_path, context_lines.0)?
+        diff_unstaged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -179,7 +179,7 @@ fn git_diff_staged(
 ) -> Answered {
     Ok(format!(
         "Staged changes:\n{}",
-        diff_staged(&repo_path, context_lines.0)?
+        diff_staged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -200,12 +200,13 @@ fn git_diff(
     #[default(3)]
     context_lines: Whole,
 ) -> Answered {
-    let text = diff_target(&repo_path, &target, context_lines.0)?;
+    let text = diff_target(&repo_path, &target, context_lines.as_int())?;
     Ok(format!("Diff with {target}:\n{text}"))
 }
 
 /// Record what is staged as a commit on the current branch. Author and committer are those
-/// of the repository's configuration (user.name, user.email). Hooks are not run.
+/// of the repository's configuration (user.name, user.email). A module cannot run hooks: a
+/// commit that one would check is refused.
 #[tool(
     title = "Git Commit",
     read_only = false,
@@ -280,7 +281,7 @@ fn git_log(
     let (since, until) = (Words::of(&start_timestamp), Words::of(&end_timestamp));
     Ok(format!(
         "Commit history:\n{}",
-        log::log(&repo, max_count.0, since, until)?
+        log::log(&repo, max_count.as_int(), since, until)?
     ))
 }
 

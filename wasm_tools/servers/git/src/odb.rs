@@ -20,11 +20,13 @@ pub struct Odb {
     commits: RefCell<HashMap<Oid, Commit>>,
     /// Loose objects by the first byte of their names, as far as they were listed.
     loose: RefCell<HashMap<u8, Vec<Oid>>>,
+    /// Objects that are read in the place of others.
+    replaced: HashMap<Oid, Oid>,
 }
 
 impl Odb {
     /// The database in `dir`, which is the `objects` of a repository.
-    pub fn open(dir: &str) -> Self {
+    pub fn open(dir: &str, replaced: HashMap<Oid, Oid>) -> Self {
         let mut dirs = vec![dir.to_owned()];
         let mut at = 0;
         while at < dirs.len() && dirs.len() < 32 {
@@ -44,6 +46,7 @@ impl Odb {
             packs: OnceCell::new(),
             commits: RefCell::default(),
             loose: RefCell::default(),
+            replaced,
         }
     }
 
@@ -81,11 +84,24 @@ impl Odb {
             || self.packs().iter().any(|pack| pack.holds(oid))
     }
 
-    /// The object.
+    /// The object, or that which replaces it.
     ///
     /// # Errors
     /// It is missing or damaged.
     pub fn read(&self, oid: &Oid) -> Outcome<Object> {
+        const MAX_DEPTH: usize = 5;
+        let mut oid = oid;
+        for _ in 0..MAX_DEPTH {
+            match self.replaced.get(oid) {
+                Some(new) => oid = new,
+                None => break,
+            }
+        }
+        self.stored(oid)
+    }
+
+    /// The object of that very name.
+    fn stored(&self, oid: &Oid) -> Outcome<Object> {
         for dir in &self.dirs {
             let path = loose_path(dir, oid);
             match fs::File::open(&path) {
@@ -95,7 +111,7 @@ impl Odb {
             }
         }
         for pack in self.packs() {
-            if let Some(object) = pack.read(oid, &|other| self.read(other))? {
+            if let Some(object) = pack.read(oid, &|other| self.stored(other))? {
                 return Ok(object);
             }
         }

@@ -1,18 +1,25 @@
 //! A repository: its directories and what lies in them.
 
-use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use wasmmcp::host::Listed;
+
 use crate::config::Config;
+use crate::diff::pairs::files_of;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::index::Index;
 use crate::object::{Kind, Signature, TreeEntry};
 use crate::odb::Odb;
 use crate::oid::Oid;
-use crate::refs::{Head, Refs};
+use crate::refs::{Head, Refs, Value};
+
+/// What stands in a directory, sorted by name.
+pub type Listing = Rc<Vec<Listed>>;
 
 /// An open repository.
 pub struct Repo {
@@ -25,6 +32,9 @@ pub struct Repo {
     pub odb: Odb,
     pub refs: Refs,
     shallow: OnceCell<HashSet<Oid>>,
+    /// Directories of the work tree as they were when first asked for; `None` where the host
+    /// doesn't tell.
+    listings: RefCell<HashMap<Vec<u8>, Option<Listing>>>,
 }
 
 /// Extensions that change nothing that we read or write wrongly.
@@ -88,10 +98,10 @@ impl Repo {
             Some(text) => files::join(&git_dir, text.trim_end()),
             None => git_dir.clone(),
         };
-        let mut config = Config::load(&[format!("{common_dir}/config")])?;
+        let mut config = Config::load(&[format!("{common_dir}/config")], &git_dir)?;
         if config.flag("extensions.worktreeconfig") == Some(true) {
             let own = format!("{git_dir}/config.worktree");
-            config = Config::load(&[format!("{common_dir}/config"), own])?;
+            config = Config::load(&[format!("{common_dir}/config"), own], &git_dir)?;
         }
         check_format(&config)?;
         let linked = git_dir != common_dir;
@@ -101,11 +111,17 @@ impl Repo {
             _ => work_dir,
         };
         let logs = config.flag("core.logallrefupdates").unwrap_or(!bare);
+        let refs = Refs::new(&git_dir, &common_dir, logs);
+        let replaced = match config.flag("core.usereplacerefs") {
+            Some(false) => HashMap::new(),
+            _ => replaced(&refs)?,
+        };
         Ok(Repo {
             work_dir: work_dir.filter(|_| !bare),
-            odb: Odb::open(&format!("{common_dir}/objects")),
-            refs: Refs::new(&git_dir, &common_dir, logs),
+            odb: Odb::open(&format!("{common_dir}/objects"), replaced),
+            refs,
             shallow: OnceCell::new(),
+            listings: RefCell::default(),
             git_dir,
             common_dir,
             config,
@@ -133,6 +149,27 @@ impl Repo {
         Ok(format!("{}/{name}", self.work_dir()?))
     }
 
+    /// What the host's file system says of a directory's entries, sorted by name: at once,
+    /// where WASI would have to be asked of each file several times.
+    pub fn listing(&self, dir: &[u8]) -> Option<Listing> {
+        if let Some(known) = self.listings.borrow().get(dir) {
+            return known.clone();
+        }
+        let place = match dir {
+            b"" => self.work_dir().ok().map(str::to_owned),
+            dir => self.place(dir).ok(),
+        };
+        let listed = place.and_then(|place| files::list(&place));
+        let listed = listed.map(|mut entries| {
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            Rc::new(entries)
+        });
+        self.listings
+            .borrow_mut()
+            .insert(dir.to_vec(), listed.clone());
+        listed
+    }
+
     /// Whether a shallow clone ends at a commit: what came before is not to be seen.
     pub fn is_shallow(&self, commit: &Oid) -> bool {
         let read = || {
@@ -147,7 +184,15 @@ impl Repo {
 
     /// The index.
     pub fn index(&self) -> Outcome<Index> {
-        Index::load(&self.index_path())
+        let mut index = Index::load(&self.index_path())?;
+        index.expand(|tree| {
+            let files = files_of(self, Some(*tree))?;
+            Ok(files
+                .into_iter()
+                .map(|(path, (mode, oid))| (path, mode, oid))
+                .collect())
+        })?;
+        Ok(index)
     }
 
     /// Where the index lies.
@@ -227,16 +272,14 @@ impl Repo {
         Ok(Some(found))
     }
 
-    /// Who commits now (`role`: author or committer): from the repository's configuration,
-    /// else a name that says that nobody was told.
-    pub fn identity(&self, role: &str) -> Signature {
+    /// Who commits now, as author too: from the repository's configuration, else a name that
+    /// says that nobody was told.
+    pub fn identity(&self) -> Signature {
         let part = |name: &str, default: &str| {
-            let own = self.config.get(&format!("{role}.{name}"));
-            let value = own
-                .or_else(|| self.config.get(&format!("user.{name}")))
-                .unwrap_or(default);
+            let value = self.config.get(&format!("user.{name}")).unwrap_or_default();
             let clean = value.replace(['<', '>', '\n', '\0'], "");
-            clean.trim().as_bytes().to_vec()
+            let told = Some(clean.trim()).filter(|value| !value.is_empty());
+            told.unwrap_or(default).as_bytes().to_vec()
         };
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -248,6 +291,19 @@ impl Repo {
             offset_min: 0,
         }
     }
+}
+
+/// Objects that stand for others (git-replace(1)), by the names of those.
+fn replaced(refs: &Refs) -> Outcome<HashMap<Oid, Oid>> {
+    let listed = refs.list("refs/replace/")?;
+    let pairs = listed.into_iter().filter_map(|(name, value)| match value {
+        Value::Oid(new) => Some((
+            Oid::from_hex(name.strip_prefix("refs/replace/")?.as_bytes())?,
+            new,
+        )),
+        Value::Symbolic(_) => None,
+    });
+    Ok(pairs.collect())
 }
 
 fn is_git_dir(path: &str) -> bool {

@@ -79,7 +79,9 @@ fn detached(repo: &Repo, commit: Oid) -> Outcome<Option<Detached>> {
     let Some((target, new)) = switch else {
         return Ok(None);
     };
-    let from = match named(repo, target, new)?.filter(|_| target != "HEAD") {
+    // Git has another name for it, which is not that of a branch.
+    let name = if target == "@" { "HEAD" } else { target };
+    let from = match named(repo, name, new)?.filter(|_| target != "HEAD") {
         Some(name) => name,
         None => short(repo, &new),
     };

@@ -3,59 +3,14 @@
 use std::fs;
 
 use crate::failure::{Failure, Outcome};
-use crate::files::{self, shown, Lock};
-use crate::glob::{self, Rules};
+use crate::files::{shown, Lock};
 use crate::ignore::Ignore;
-use crate::index::{is_safe, Entry, Index};
+use crate::index::{Entry, Index};
 use crate::object::{mode, Kind};
+use crate::pathspec::{Pathspecs, Spec};
 use crate::repo::Repo;
 use crate::untracked::{self, Detail};
 use crate::worktree::{stat_of, State, WorkTree};
-
-/// One of the paths that a caller gave.
-struct Spec {
-    given: String,
-    /// From the top of the work tree; empty: everything.
-    path: Vec<u8>,
-}
-
-impl Spec {
-    fn read(repo: &Repo, given: &str) -> Outcome<Self> {
-        let root = repo.work_dir()?;
-        if given.is_empty() || given.contains('\0') {
-            return Err(Failure::new(format!("Invalid path: '{given}'")));
-        }
-        if given.starts_with(':') {
-            return Err(Failure::new(format!(
-                "{given}: pathspec magic is not supported; give a path or a pattern"
-            )));
-        }
-        let whole = files::join(root, given);
-        let inside = match whole.strip_prefix(root) {
-            Some("") => "",
-            Some(inside) if inside.starts_with('/') => &inside[1..],
-            _ => {
-                return Err(Failure::new(format!(
-                    "Path '{given}' is outside the repository '{root}'"
-                )))
-            }
-        };
-        if !inside.is_empty() && !is_safe(inside.as_bytes()) {
-            return Err(Failure::new(format!("Invalid path: '{given}'")));
-        }
-        Ok(Spec {
-            given: given.to_owned(),
-            path: inside.as_bytes().to_vec(),
-        })
-    }
-
-    fn covers(&self, path: &[u8]) -> bool {
-        let beneath = path.strip_prefix(self.path.as_slice());
-        self.path.is_empty()
-            || beneath.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-            || (glob::is_pattern(&self.path) && glob::matches(&self.path, path, Rules::default()))
-    }
-}
 
 /// Stages files, deletions included, and tells whether that changed anything.
 pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
@@ -64,27 +19,39 @@ pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
             "No files provided to stage. Pass one or more paths, or ['.'] to stage everything.",
         ));
     }
-    let specs = given
-        .iter()
-        .map(|path| Spec::read(repo, path))
-        .collect::<Outcome<Vec<_>>>()?;
+    let specs = Pathspecs::read(repo, given)?;
     let lock = Lock::take(&repo.index_path())?;
     let before = repo.index()?;
     let mut tree = WorkTree::new(repo, Some(&before));
     tree.heeds_settings = false;
-    for spec in &specs {
+    for spec in specs.wanted() {
         check(repo, &before, &tree, spec)?;
     }
     let mut untracked = untracked::find(repo, &before, Detail::Files)?;
-    untracked.retain(|path| covered(&specs, path));
-    let ignored = ignored(repo, &before, &specs, &untracked)?;
+    untracked.retain(|path| specs.cover(path));
+    let ignored = ignored(repo, &before, specs.wanted(), &untracked)?;
+    let sparse = Ignore::sparse(repo)?;
+    let is_out = |path: &[u8]| sparse.as_ref().is_some_and(|rules| !rules.names(path));
+    let mut out = only_out(&before, specs.wanted(), &untracked);
+    out.extend(
+        untracked
+            .iter()
+            .filter(|path| is_out(path))
+            .map(|path| shown(path)),
+    );
+    untracked.retain(|path| !is_out(path));
     let mut index = before.clone();
     for entry in before
         .entries
         .iter()
-        .filter(|entry| covered(&specs, &entry.path))
+        .filter(|entry| specs.cover(&entry.path) && !is_out(&entry.path))
     {
         refresh(repo, &tree, &before, &mut index, entry)?;
+    }
+    if index.entries.len() < before.entries.len() {
+        // A directory may stand where a file is gone, and nothing in it is known.
+        untracked = untracked::find(repo, &index, Detail::Files)?;
+        untracked.retain(|path| specs.cover(path) && !is_out(path));
     }
     for path in &untracked {
         insert(repo, &tree, &mut index, path)?;
@@ -99,11 +66,18 @@ pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
             ignored.join("\n")
         )));
     }
+    if !out.is_empty() {
+        return Err(Failure::new(format!(
+            "The following paths and/or pathspecs matched paths that exist outside of your \
+             sparse-checkout definition, so will not be updated in the index:\n{}",
+            out.join("\n")
+        )));
+    }
     let staged = |index: &Index| -> Vec<_> {
         let entries = index
             .entries
             .iter()
-            .filter(|entry| covered(&specs, &entry.path));
+            .filter(|entry| specs.cover(&entry.path));
         entries
             .map(|entry| (entry.path.clone(), entry.stage, entry.mode, entry.oid))
             .collect()
@@ -117,15 +91,35 @@ pub fn add(repo: &Repo, given: &[String]) -> Outcome<String> {
     .to_owned())
 }
 
-fn covered(specs: &[Spec], path: &[u8]) -> bool {
-    let path = path.strip_suffix(b"/").unwrap_or(path);
-    specs.iter().any(|spec| spec.covers(path))
+/// What was given and means nothing but files that a sparse checkout leaves out.
+fn only_out(index: &Index, specs: &[Spec], untracked: &[Vec<u8>]) -> Vec<String> {
+    let is_out = |spec: &&Spec| {
+        let mut tracked = index
+            .entries
+            .iter()
+            .filter(|entry| spec.covers(&entry.path))
+            .peekable();
+        !spec.path.is_empty()
+            && tracked.peek().is_some()
+            && tracked.all(|entry| entry.skip_worktree)
+            && !untracked.iter().any(|path| spec.covers(path))
+    };
+    let found = specs.iter().filter(is_out);
+    found.map(|spec| spec.given.clone()).collect()
 }
 
 /// Refuses paths that lie behind a link or in a submodule.
 fn check(repo: &Repo, index: &Index, tree: &WorkTree, spec: &Spec) -> Outcome<()> {
     let given = &spec.given;
-    if glob::is_pattern(&spec.path) && fs::symlink_metadata(repo.place(&spec.path)?).is_err() {
+    if spec.ends_in_slash
+        && !spec.is_pattern()
+        && !fs::metadata(repo.place(&spec.path)?).is_ok_and(|found| found.is_dir())
+    {
+        return Err(Failure::new(format!(
+            "pathspec '{given}' did not match any files"
+        )));
+    }
+    if spec.is_pattern() && fs::symlink_metadata(repo.place(&spec.path)?).is_err() {
         return Ok(());
     }
     if tree.is_behind_link(&spec.path)? {
@@ -166,7 +160,8 @@ fn ignored(
         if tracked || new {
             continue;
         }
-        let Ok(found) = fs::symlink_metadata(repo.place(&spec.path)?) else {
+        let found = fs::symlink_metadata(repo.place(&spec.path)?).ok();
+        let Some(found) = found.filter(|_| !spec.must_match()) else {
             return Err(Failure::new(format!(
                 "pathspec '{}' did not match any files",
                 spec.given
@@ -269,11 +264,12 @@ pub fn reset(repo: &Repo) -> Outcome<String> {
     let lock = Lock::take(&repo.index_path())?;
     let before = repo.index()?;
     let files = crate::diff::pairs::files_of(repo, Some(tree))?;
+    let work = WorkTree::new(repo, Some(&before));
     let entries = files.into_iter().map(|(path, (mode, oid))| {
         let known = before
             .get(&path)
             .filter(|known| known.mode == mode && known.oid == oid);
-        match known.filter(|known| !known.intent_to_add) {
+        match known.filter(|known| !known.intent_to_add && work.is_known(&before, known)) {
             // What was said of the entry before (skip-worktree, assume-unchanged) ends here.
             Some(known) => Entry {
                 stat: known.stat,

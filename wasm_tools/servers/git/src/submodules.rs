@@ -87,7 +87,7 @@ impl<'a> Submodules<'a> {
 
 fn read(repo: &Repo) -> HashMap<String, Passed> {
     let file = repo.place(b".gitmodules").ok();
-    let modules = file.and_then(|file| Config::load(&[file]).ok());
+    let modules = file.and_then(|file| Config::load(&[file], "").ok());
     let modules = modules.unwrap_or_default();
     let mut known = HashMap::new();
     for (key, path) in modules.entries() {

@@ -90,6 +90,10 @@ impl Search<'_> {
 
     /// Whether an unknown directory holds anything that isn't ignored.
     fn holds_any(&mut self, dir: &[u8]) -> Outcome<bool> {
+        if std::str::from_utf8(dir).is_err() {
+            // WASI doesn't let us look.
+            return Ok(true);
+        }
         self.ignore.enter(dir)?;
         let mut any = false;
         for name in names(self.repo, dir)? {
@@ -110,7 +114,9 @@ impl Search<'_> {
 }
 
 fn is_repository(repo: &Repo, dir: &[u8]) -> Outcome<bool> {
-    let place = repo.place(dir)?;
+    let Ok(place) = repo.place(dir) else {
+        return Ok(false);
+    };
     Ok(fs::symlink_metadata(format!("{place}/.git")).is_ok()
         && matches!(Repo::find(&place), Ok(Some(_))))
 }
@@ -121,7 +127,10 @@ fn names(repo: &Repo, dir: &[u8]) -> Outcome<Vec<Name>> {
     } else {
         repo.place(dir)?
     };
-    let entries = entries(&place).map_err(|error| Failure::system(&error, &place))?;
+    let entries = match repo.listing(dir) {
+        Some(listing) => listing.iter().cloned().map(Entry::from).collect(),
+        None => entries(&place).map_err(|error| Failure::system(&error, &place))?,
+    };
     let mut names = Vec::new();
     for Entry { name, kind } in entries {
         if name == b".git" || kind == Kind::Other {

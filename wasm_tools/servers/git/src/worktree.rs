@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 
+use wasmmcp::host::Listed;
+
 use crate::attributes::Attributes;
 use crate::convert::Converter;
 use crate::failure::{Failure, Outcome};
@@ -73,6 +75,9 @@ impl<'a> WorkTree<'a> {
         if self.is_behind_link(&entry.path)? {
             return Ok(State::Absent);
         }
+        if self.is_known(index, entry) {
+            return Ok(State::Same);
+        }
         let place = self.repo.place(&entry.path)?;
         let found = match fs::symlink_metadata(&place) {
             Ok(found) => found,
@@ -104,6 +109,32 @@ impl<'a> WorkTree<'a> {
             return Ok(State::Same);
         }
         Ok(State::Changed { mode, oid })
+    }
+
+    /// Whether the host says of an entry's file all that it said when the file was last found
+    /// equal to the entry.
+    pub fn is_known(&self, index: &Index, entry: &Entry) -> bool {
+        let (dir, name) = match entry.path.iter().rposition(|byte| *byte == b'/') {
+            Some(at) => (&entry.path[..at], &entry.path[at + 1..]),
+            None => (&b""[..], entry.path.as_slice()),
+        };
+        let Some(listing) = self.repo.listing(dir) else {
+            return false;
+        };
+        let found = listing.binary_search_by(|listed| listed.name.as_slice().cmp(name));
+        let Some(listed) = found.ok().map(|at| &listing[at]) else {
+            return false;
+        };
+        let same_mode = match listed.mode & Listed::KIND {
+            Listed::LINK => entry.mode == mode::LINK,
+            Listed::FILE if entry.mode == mode::LINK => !self.symlinks,
+            Listed::FILE if self.file_modes => {
+                (listed.mode & 0o100 != 0) == (entry.mode == mode::EXECUTABLE)
+            }
+            Listed::FILE => mode::is_file(entry.mode),
+            _ => false,
+        };
+        same_mode && is_untouched(index, entry, &stat_from(listed))
     }
 
     fn submodule(&self, entry: &Entry, place: &str, found: &fs::Metadata) -> Outcome<State> {
@@ -233,6 +264,20 @@ fn is_untouched(index: &Index, entry: &Entry, stat: &Stat) -> bool {
     same && known.modified.0 != 0 && known.modified < index.written
 }
 
+/// What the host says about a file, as the index keeps it.
+fn stat_from(listed: &Listed) -> Stat {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let moment = |ns: u64| ((ns / SECOND_NS) as u32, (ns % SECOND_NS) as u32);
+    Stat {
+        changed: moment(listed.changed_ns),
+        modified: moment(listed.modified_ns),
+        device: listed.device as u32,
+        inode: listed.inode as u32,
+        size: listed.size as u32,
+        ..Stat::default()
+    }
+}
+
 /// What the file system says about a file, as the index keeps it.
 #[cfg(target_os = "wasi")]
 pub fn stat_of(place: &str, found: &fs::Metadata) -> Stat {
@@ -241,6 +286,9 @@ pub fn stat_of(place: &str, found: &fs::Metadata) -> Stat {
         size: found.len() as u32,
         ..Stat::default()
     };
+    if let Ok(listed) = wasmmcp::host::look(place) {
+        return stat_from(&listed);
+    }
     let Ok(path) = std::ffi::CString::new(place) else {
         return stat;
     };

@@ -94,5 +94,6 @@ fn failure(reason: &str) -> String {
 wasmmcp::server! {
     name: "sequential-thinking",
     state: session,
+    like: javascript,
     tools: [sequentialthinking],
 }

@@ -70,9 +70,10 @@ pub fn hunks(sides: [&[u8]; SIDES], result: &[u8], style: Style) -> Vec<u8> {
     for (number, side) in sides.into_iter().enumerate() {
         compare(&mut lines, side, result, number, style.minimal);
     }
-    choose(&mut lines, style.context);
-    surround(&mut lines, style.context);
-    print(&lines, style.context)
+    let context = usize::try_from(style.context).unwrap_or(0);
+    choose(&mut lines, context);
+    surround(&mut lines, context);
+    print(&lines, context)
 }
 
 fn compare<'a>(

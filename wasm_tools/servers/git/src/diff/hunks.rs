@@ -1,24 +1,26 @@
 //! Changes as the hunks of a unified diff.
 
+use std::borrow::Cow;
+
+use crate::diff::functions::Functions;
 use crate::diff::lines::{changes, split, Change};
 
-/// How many bytes of the function's line a hunk shows.
-const FUNCTION_BYTES: usize = 80;
 /// How much of two equal ends is skipped at a time when no context is wanted.
 const TAIL_BLOCK: usize = 1024;
 
 /// How hunks are made.
 #[derive(Clone, Copy)]
 pub struct Style {
-    pub context: usize,
-    pub between: usize,
+    /// Fewer than none, as git takes it too, cuts the ranges short and no line.
+    pub context: i64,
+    pub between: i64,
     pub minimal: bool,
     /// Whether an empty line of context loses the space before it.
     pub bare_blanks: bool,
 }
 
 /// The hunks that lead from one text to another; empty where they are equal.
-pub fn unified(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
+pub fn unified(old: &[u8], new: &[u8], style: Style, functions: &Functions) -> Vec<u8> {
     let (old, new) = if style.context == 0 {
         without_tail(old, new)
     } else {
@@ -27,13 +29,17 @@ pub fn unified(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
     let script = changes(old, new, style.minimal);
     let (old, new) = (split(old), split(new));
     let mut out = Vec::new();
-    let reach = style
-        .context
-        .saturating_mul(2)
-        .saturating_add(style.between);
-    let near = |a: &Change, b: &Change| b.old - (a.old + a.old_len) <= reach;
+    let reach = style.context * 2 + style.between;
+    let near = |a: &Change, b: &Change| (b.old - (a.old + a.old_len)) as i64 <= reach;
+    // Where a hunk has no line of its own to show, it shows that of the one before.
+    let mut function = None;
     for group in script.chunk_by(near) {
-        hunk(&mut out, &old, &new, group, style);
+        hunk(&mut out, (&old, &new), group, style, |lines| {
+            if let Some(found) = lines.and_then(|lines| functions.above(lines)) {
+                function = Some(found);
+            }
+            function.clone()
+        });
     }
     out
 }
@@ -57,26 +63,33 @@ fn without_tail<'a>(old: &'a [u8], new: &'a [u8]) -> (&'a [u8], &'a [u8]) {
     (&old[..old.len() - tail], &new[..new.len() - tail])
 }
 
-fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], style: Style) {
+fn hunk<'a>(
+    out: &mut Vec<u8>,
+    (old, new): (&[&'a [u8]], &[&'a [u8]]),
+    group: &[Change],
+    style: Style,
+    function: impl FnOnce(Option<&[&'a [u8]]>) -> Option<Cow<'a, [u8]>>,
+) {
     let (Some(first), Some(last)) = (group.first(), group.last()) else {
         return;
     };
-    let context = style.context;
-    let before = context.min(first.old).min(first.new);
-    let (old_start, new_start) = (first.old - before, first.new - before);
     let (old_end, new_end) = (last.old + last.old_len, last.new + last.new_len);
-    let after = context.min(old.len() - old_end).min(new.len() - new_end);
-    let ranges = (
-        range(old_start, old_end + after - old_start),
-        range(new_start, new_end + after - new_start),
-    );
-    out.extend_from_slice(format!("@@ -{} +{} @@", ranges.0, ranges.1).as_bytes());
-    if let Some(function) = function_above(&old[..old_start]) {
+    let before = style.context.min(first.old.min(first.new) as i64);
+    let after = style
+        .context
+        .min((old.len() - old_end).min(new.len() - new_end) as i64);
+    let bounds = |start: usize, end: usize| (start as i64 - before, end as i64 + after);
+    let (old_range, new_range) = (bounds(first.old, old_end), bounds(first.new, new_end));
+    let ranges = format!("@@ -{} +{} @@", range(old_range), range(new_range));
+    out.extend_from_slice(ranges.as_bytes());
+    let above = usize::try_from(old_range.0).unwrap_or(0);
+    // A start beyond the end, as without context, is looked for nowhere.
+    if let Some(function) = function(old.get(..above)) {
         out.push(b' ');
-        out.extend_from_slice(function);
+        out.extend_from_slice(&function);
     }
     out.push(b'\n');
-    let mut at = old_start;
+    let mut at = above.min(first.old);
     for change in group {
         old[at..change.old]
             .iter()
@@ -88,16 +101,19 @@ fn hunk(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], group: &[Change], style
         let added = &new[change.new..change.new + change.new_len];
         added.iter().for_each(|text| line(out, b'+', text));
     }
-    old[at..old_end + after]
+    let rest = usize::try_from(after).unwrap_or(0);
+    old[at..old_end + rest]
         .iter()
         .for_each(|text| unchanged(out, text, style));
 }
 
-fn range(start: usize, len: usize) -> String {
-    match len {
+/// A hunk's range as git writes it; a negative length has its sign behind it.
+fn range((start, end): (i64, i64)) -> String {
+    match end - start {
         0 => format!("{start},0"),
         1 => format!("{}", start + 1),
-        _ => format!("{},{len}", start + 1),
+        len if len < 0 => format!("{},{}-", start + 1, -len),
+        len => format!("{},{len}", start + 1),
     }
 }
 
@@ -115,17 +131,6 @@ fn line(out: &mut Vec<u8>, sign: u8, text: &[u8]) {
     if !text.ends_with(b"\n") {
         out.extend_from_slice(b"\n\\ No newline at end of file\n");
     }
-}
-
-/// The nearest line above that looks like the start of a function: it begins with a letter,
-/// an underscore or a dollar sign.
-pub fn function_above<'a>(lines: &[&'a [u8]]) -> Option<&'a [u8]> {
-    let starts = |line: &&&[u8]| {
-        line.first()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || b"_$".contains(byte))
-    };
-    let line = lines.iter().rev().find(starts)?;
-    Some(line[..line.len().min(FUNCTION_BYTES)].trim_ascii_end())
 }
 
 /// Whether git takes these bytes for something that is no text.

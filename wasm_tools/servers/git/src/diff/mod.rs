@@ -2,6 +2,7 @@
 
 pub mod combined;
 pub mod compact;
+pub mod functions;
 pub mod hunks;
 pub mod lines;
 pub mod myers;

@@ -59,7 +59,12 @@ impl Side {
                 let dirty = if self.dirty.modified { "-dirty" } else { "" };
                 Ok(format!("Subproject commit {}{dirty}\n", self.oid).into_bytes())
             }
-            (_, Some(tree)) if self.in_worktree => tree.content(&self.path, self.mode),
+            (kind, Some(tree)) if self.in_worktree => {
+                if kind != mode::LINK {
+                    tree.converter().check(&self.path)?;
+                }
+                tree.content(&self.path, self.mode)
+            }
             _ => repo.odb.read_as(&self.oid, Kind::Blob),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::attributes::{Attributes, Setting};
 use crate::diff::combined;
+use crate::diff::functions::Functions;
 use crate::diff::hunks::{is_binary, unified, Style};
 use crate::diff::pairs::{Pair, Side};
 use crate::diff::quote;
@@ -33,19 +34,14 @@ pub struct FilePatch {
 impl<'a> Printer<'a> {
     /// A printer by the repository's configuration. `sides` are the letters that stand
     /// for them with diff.mnemonicPrefix.
-    pub fn new(
-        repo: &'a Repo,
-        tree: &'a WorkTree<'a>,
-        context: usize,
-        sides: (char, char),
-    ) -> Self {
+    pub fn new(repo: &'a Repo, tree: &'a WorkTree<'a>, context: i32, sides: (char, char)) -> Self {
         Printer::of(repo, (Some(tree), tree.index), context, sides)
     }
 
     fn of(
         repo: &'a Repo,
         (tree, index): (Option<&'a WorkTree<'a>>, Option<&'a Index>),
-        context: usize,
+        context: i32,
         sides: (char, char),
     ) -> Self {
         let config = &repo.config;
@@ -62,8 +58,8 @@ impl<'a> Printer<'a> {
             tree,
             attributes: Attributes::of_worktree(repo, index),
             style: Style {
-                context,
-                between: usize::try_from(between).unwrap_or(0),
+                context: i64::from(context),
+                between: between.clamp(0, i64::from(i32::MAX)),
                 minimal: config.get("diff.algorithm") == Some("minimal"),
                 bare_blanks: config.flag("diff.suppressblankempty") == Some(true),
             },
@@ -211,7 +207,8 @@ impl<'a> Printer<'a> {
             ];
             return Ok(parts.concat());
         }
-        let hunks = unified(&old, &new, self.style);
+        let functions = self.functions(&pair.old.path)?;
+        let hunks = unified(&old, &new, self.style, &functions);
         if !hunks.is_empty() {
             for (sign, label) in [("---", &labels.0), ("+++", &labels.1)] {
                 header.extend_from_slice(sign.as_bytes());
@@ -235,8 +232,19 @@ impl<'a> Printer<'a> {
         Ok(match self.attributes.of(&side.path, "diff")? {
             Setting::Unset => true,
             Setting::Set => false,
-            _ => is_binary(content),
+            Setting::Value(driver) => {
+                let told = self.repo.config.flag(&format!("diff.{driver}.binary"));
+                told.unwrap_or_else(|| is_binary(content))
+            }
+            Setting::Unspecified => is_binary(content),
         })
+    }
+
+    fn functions(&self, path: &[u8]) -> Outcome<Functions> {
+        match self.attributes.of(path, "diff")? {
+            Setting::Value(driver) => Functions::of(&self.repo.config, &driver),
+            _ => Ok(Functions::Unindented),
+        }
     }
 
     fn quoted(&self, side: usize, path: &[u8]) -> Vec<u8> {

@@ -1,5 +1,8 @@
 //! JPEG, whole or shrunk while it is decoded.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use jpeg_decoder::{Decoder, PixelFormat};
 
 use super::broken;
@@ -12,7 +15,8 @@ pub fn decode(file: &[u8], header: &Header, shrink: u32) -> Outcome<Picture> {
     if !jpeg::is_complete(file, layout.scan) {
         return Err(truncated());
     }
-    let mut decoder = Decoder::new(file);
+    let file = without(file, &layout.strays);
+    let mut decoder = Decoder::new(&*file);
     decoder.read_info().map_err(broken)?;
     let [width, height] = [header.width, header.height].map(|side| side.div_ceil(shrink));
     if shrink > 1 {
@@ -44,4 +48,19 @@ pub fn decode(file: &[u8], header: &Header, shrink: u32) -> Outcome<Picture> {
             ..Aside::default()
         },
     })
+}
+
+/// The file without some of its bytes, which are given in order.
+fn without<'a>(file: &'a [u8], strays: &[Range<usize>]) -> Cow<'a, [u8]> {
+    if strays.is_empty() {
+        return Cow::Borrowed(file);
+    }
+    let mut kept = Vec::with_capacity(file.len());
+    let mut from = 0;
+    for stray in strays {
+        kept.extend_from_slice(&file[from..stray.start]);
+        from = stray.end;
+    }
+    kept.extend_from_slice(&file[from..]);
+    Cow::Owned(kept)
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use png::{Decoder, Transformations};
+use png::{DecodeOptions, Decoder, Transformations};
 
 use super::{broken, picture, unpacked};
 use crate::fault::Outcome;
@@ -11,6 +11,9 @@ use crate::header::{truncated, Header, Mode};
 use crate::picture::{Aside, Picture, Transparency};
 
 const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+
+/// What follows the content of a chunk.
+const CHECKSUM_BYTES: usize = 4;
 
 /// What the decoder says of pixels that end early, though nothing was cut; it has no code for it.
 const TOO_SHORT: &str = "does not have enough data";
@@ -34,18 +37,22 @@ pub fn decode(file: Vec<u8>, header: &Header) -> Outcome<Picture> {
             )
         }
     };
-    let mut decoder = Decoder::new(Cursor::new(essence(file)?));
+    let (file, is_cut) = essence(file);
+    let mut options = DecodeOptions::default();
+    // Others look at the checksum of the pixels, but at none of their chunks.
+    options.set_ignore_crc(true);
+    options.set_ignore_adler32(false);
+    let mut decoder = Decoder::new_with_options(Cursor::new(file), options);
     decoder.set_transformations(Transformations::IDENTITY);
-    // Others don't look at checksums here either.
-    decoder.ignore_checksums(true);
     let mut reader = decoder.read_info().map_err(broken)?;
     let length = reader
         .output_buffer_size()
         .ok_or_else(|| broken("too large"))?;
     let mut raw = vec![0; length];
     match reader.next_frame(&mut raw) {
-        // Rows that were never written are black.
         Err(error) if !error.to_string().contains(TOO_SHORT) => return Err(broken(error)),
+        Err(_) if is_cut => return Err(truncated()),
+        // Rows that were never written are black.
         _ => {}
     }
     let (colour, depth) = reader.output_color_type();
@@ -80,9 +87,11 @@ fn find<'a>(file: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
     }
 }
 
-/// The file with nothing but the chunks that make the picture and its profile: what is wrong
-/// elsewhere, such as a missing end, is no reason to refuse it.
-fn essence(mut file: Vec<u8>) -> Outcome<Vec<u8>> {
+/// The file with nothing but the chunks that make the picture and its profile, and whether it
+/// ends within the pixels: what is wrong elsewhere, such as a missing end, is no reason to
+/// refuse it.
+fn essence(mut file: Vec<u8>) -> (Vec<u8>, bool) {
+    let mut is_cut = false;
     let (mut at, mut kept, mut in_data) = (SIGNATURE.len(), SIGNATURE.len(), false);
     while let Ok(chunk) = chunk(&file, at) {
         let data = chunk.name == *b"IDAT";
@@ -90,10 +99,15 @@ fn essence(mut file: Vec<u8>) -> Outcome<Vec<u8>> {
             break;
         }
         in_data = data;
-        if data && chunk.end() > file.len() {
-            return Err(truncated());
-        }
-        let next = chunk.next();
+        let next = if data && chunk.end() > file.len() {
+            // All pixels may be there nevertheless.
+            is_cut = true;
+            let length = file.len().saturating_sub(chunk.start) as u32;
+            file[at..at + 4].copy_from_slice(&length.to_be_bytes());
+            file.len() + CHECKSUM_BYTES
+        } else {
+            chunk.next()
+        };
         if data || matches!(&chunk.name, b"IHDR" | b"PLTE" | b"iCCP") {
             let (from, to) = (at, next.min(file.len()));
             file.copy_within(from..to, kept);
@@ -107,7 +121,7 @@ fn essence(mut file: Vec<u8>) -> Outcome<Vec<u8>> {
     }
     file.truncate(kept);
     file.extend(END);
-    Ok(file)
+    (file, is_cut)
 }
 
 /// A byte per sample, but for 16-bit grey.

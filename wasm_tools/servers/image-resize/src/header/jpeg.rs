@@ -1,5 +1,7 @@
 //! JPEG (ITU-T T.81, annex B).
 
+use std::ops::Range;
+
 use super::{bytes, Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
@@ -9,6 +11,8 @@ pub struct Layout {
     pub comment: Option<Vec<u8>>,
     /// Where the first scan begins.
     pub scan: usize,
+    /// What stands between the segments before it and is none of them.
+    pub strays: Vec<Range<usize>>,
 }
 
 pub fn read(head: &[u8]) -> Outcome<Header> {
@@ -17,11 +21,16 @@ pub fn read(head: &[u8]) -> Outcome<Header> {
 
 pub fn layout(head: &[u8]) -> Outcome<Layout> {
     let (mut found, mut comment, mut several) = (None, None, false);
+    let mut strays: Vec<Range<usize>> = Vec::new();
     let mut at = 2usize;
     loop {
         let [prefix, marker] = bytes(head, at)?;
-        if prefix != 0xff {
-            return Err(Fault::new("the JPEG file has no marker where one must be"));
+        if prefix != 0xff || marker == 0 {
+            // Passed over by everyone who reads such files.
+            let length = if prefix == 0xff { 2 } else { 1 };
+            strays.push(at..at + length);
+            at += length;
+            continue;
         }
         if marker == 0xff {
             // Padding.
@@ -45,6 +54,7 @@ pub fn layout(head: &[u8]) -> Outcome<Layout> {
                     header,
                     comment,
                     scan: at,
+                    strays,
                 });
             }
             0xd9 => return Err(Fault::new("the JPEG file has no pixels")),
