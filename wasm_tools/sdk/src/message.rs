@@ -25,28 +25,36 @@ pub enum Unread {
 }
 
 /// Reads a message. With `halves` it may have halves of surrogate pairs among its escapes,
-/// which are read as U+FFFD; else such a text is no JSON.
+/// which are read as U+FFFD, but for its id, which must come back as it was; else such a text
+/// is no JSON.
 ///
 /// # Errors
 /// It is no JSON object, or too large.
 pub fn read(mut message: Vec<u8>, halves: bool) -> Result<Map, Unread> {
-    if halves {
-        replace_halves(&mut message);
-    }
+    let replaced = halves && replace_halves(&mut message);
     let outline = Outline::of(&message);
     if message.len() >= SMALL_BYTES && !fits(&outline, &message) {
         return Err(Unread::TooLarge);
     }
     match outline.parse(message) {
+        Ok(Value::Object(object)) if replaced && is_garbled(object.get("id")) => {
+            Err(Unread::NoJson("the id has half of a surrogate pair".into()))
+        }
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Unread::NoObject),
         Err(why) => Err(Unread::NoJson(why)),
     }
 }
 
-/// Writes `\ufffd` over each escape that is half of a surrogate pair.
-fn replace_halves(text: &mut [u8]) {
-    let mut at = 0;
+fn is_garbled(id: Option<&Value>) -> bool {
+    let text = id.and_then(Value::as_str);
+    text.is_some_and(|text| text.contains('\u{fffd}'))
+}
+
+/// Writes `\ufffd` over each escape that is half of a surrogate pair, and tells whether there
+/// were any.
+fn replace_halves(text: &mut [u8]) -> bool {
+    let (mut at, mut found) = (0, false);
     while let Some(slash) = text[at..].iter().position(|byte| *byte == b'\\') {
         at += slash;
         let unit = |at: usize| -> Option<u32> {
@@ -57,11 +65,13 @@ fn replace_halves(text: &mut [u8]) {
             Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => at += 12,
             Some(0xd800..=0xdfff) => {
                 text[at..at + 6].copy_from_slice(b"\\ufffd");
+                found = true;
                 at += 6;
             }
             _ => at = text.len().min(at + 2),
         }
     }
+    found
 }
 
 /// Whether there is memory to parse the message: tried out, since running out of
@@ -92,6 +102,8 @@ mod tests {
             assert_eq!(read(true).unwrap()["a"], wanted, "{text}");
             assert_eq!(read(false).is_err(), wanted.contains('\u{fffd}'), "{text}");
         }
+        assert!(read(br#"{"id":"\ud800"}"#.to_vec(), true).is_err());
+        assert!(read(br#"{"id":"\ufffd"}"#.to_vec(), true).is_ok());
         assert!(read(br#"{"a":"\ud8"}"#.to_vec(), true).is_err());
         assert!(read(b"\\".to_vec(), true).is_err());
     }
