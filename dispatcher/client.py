@@ -21,6 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dispatcher.errors import ConfigError, SanderlingError
+from dispatcher.programs import DISPATCHER
 from dispatcher.state import find
 
 CONNECT_S: Final = 5.0
@@ -177,7 +178,7 @@ def embedded(where: Where) -> Iterator[DispatcherClient]:
     """Start `sanderling up` on a state directory and ports of its own, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="sanderling-") as scratch:
         command = "up" if where.agents or where.embed else "dispatcher"
-        line = [sys.executable, "-m", "dispatcher", command, "--state", scratch, "--port", "0"]
+        line = [*DISPATCHER, command, "--state", scratch, "--port", "0"]
         line += ["--grpc-port", "0", "--parent-pid", str(os.getpid()), *where.embed]
         process = subprocess.Popen(
             line,

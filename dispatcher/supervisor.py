@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Final
 
 from dispatcher.config import AgentConfig
 from dispatcher.errors import ConfigError
+from dispatcher.programs import EDGE_AGENT
 
 STOP_S: Final = 2.0  # from SIGTERM to SIGKILL
 _REAP_S: Final = 0.5
@@ -181,7 +181,7 @@ def command(
     agent: AgentConfig, dispatcher: str, cache: Path, config: Path | None = None
 ) -> list[str]:
     """The command line of one agent."""
-    line = [sys.executable, "-m", "edge_agent", "run", "--name", agent.name]
+    line = [*EDGE_AGENT, "run", "--name", agent.name]
     line += ["--dispatcher", dispatcher, "--tier", agent.tier, "--site", agent.site]
     for mount in agent.mounts:
         directory = Path(mount.directory).absolute()

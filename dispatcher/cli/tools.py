@@ -23,6 +23,7 @@ from dispatcher.cli.common import (
     told_to_wait,
 )
 from dispatcher.errors import ConfigError, SanderlingError
+from dispatcher.programs import EDGE_AGENT
 from dispatcher.state import default_directory
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _inspect(wasm: bytes, source: str) -> dict[str, Any]:
         file = Path(directory) / "module.wasm"
         file.write_bytes(wasm)
         # Its path is ours, and not the directory that holds what a stranger sent.
-        command = [sys.executable, "-P", "-m", "edge_agent", "inspect", str(file)]
+        command = [*EDGE_AGENT, "inspect", str(file)]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=_INSPECT_S, check=False

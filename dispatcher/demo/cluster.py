@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import SanderlingError
+from dispatcher.programs import DISPATCHER
 
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
@@ -117,9 +117,7 @@ async def running_cluster(
     config.write_text(CONFIG.format(**asdict(directories), website=website))
     stderr = (scratch / "up.log").open("wb")
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "dispatcher",
+        *DISPATCHER,
         "up",
         *("--config", str(config), "--state", str(scratch / "state"), "--port", "0"),
         stdout=asyncio.subprocess.PIPE,

@@ -14,7 +14,7 @@ from mcp import Client
 
 from wasm_tools import servers
 
-SANDERLING = (sys.executable, "-m", "dispatcher")
+SANDERLING = (sys.executable, "-P", "-m", "dispatcher")
 READY_S = 60
 STOP_S = 15  # the contract says 5; the rest is for a machine that is busy with other tests
 BUILT_IN = sum(len(server.tools) for server in servers())

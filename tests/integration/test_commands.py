@@ -142,6 +142,16 @@ def test_where_none_runs_one_is_started_and_stopped(tmp_path, folder):
     assert not any(tmp_path.iterdir())
 
 
+def test_what_lies_in_the_working_directory_is_no_library(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    for name in ("json", "asyncio", "grpc", "wasmtime", "dispatcher", "edge_agent"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
+    monkeypatch.chdir(tmp_path)
+    done = command("call", "get_current_time", "--args", NOW, "--state", tmp_path / "state")
+    assert done.returncode == 0, done.stderr
+    assert not ran.exists()
+
+
 def test_listing_tools_needs_no_agent(tmp_path):
     done = command("tools", "--json", "--state", tmp_path, "--verbose")
     assert len(json.loads(done.stdout)) == BUILT_IN
