@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import wasmtime
 
+from edge_agent.engine import machine
 from edge_agent.engine.abi import Kind, check_module
 from edge_agent.engine.compiled import Compiled, read_about, unnamed_file, write_about
 from edge_agent.engine.limits import MIB
@@ -93,7 +94,7 @@ def _compile(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, byte
 
 def _module(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind, bytearray]:
     try:
-        module = wasmtime.Module(_core_engine(space), wasm)
+        module = wasmtime.Module(_core_engine(space, machine.has_simd()), wasm)
     except wasmtime.WasmtimeError as error:
         raise ModuleRejected(f"not valid WebAssembly: {cause(error)}") from None
     kind = Kind.REACTOR if own else check_module(module)
@@ -103,7 +104,7 @@ def _module(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind, bytearray]:
 def _component(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, bytearray]:
     from wasmtime.component import Component
 
-    engine = _component_engine(space)
+    engine = _component_engine(space, machine.has_simd())
     try:
         memories = memories_of(wasm)
         component = Component(engine, wasm)
@@ -115,12 +116,12 @@ def _component(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, by
 
 # The compiled code of an engine without pooling fits one with it, byte for byte.
 @cache
-def _core_engine(space: Space) -> wasmtime.Engine:
+def _core_engine(space: Space, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - told apart by it
     return wasmtime.Engine(make_core_config(space))
 
 
 @cache
-def _component_engine(space: Space) -> wasmtime.Engine:
+def _component_engine(space: Space, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - as above
     return wasmtime.Engine(make_component_config(space))
 
 

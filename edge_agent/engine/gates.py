@@ -180,9 +180,6 @@ class Gate:
         return self._disk_full
 
 
-Refuse = Callable[[Gate, Running], int]
-
-
 class Gates:
     """Puts an engine's gated functions into its linker, and makes the gates behind them.
 
@@ -211,15 +208,16 @@ class Gates:
         ]
 
     def _function(self, name: str) -> Unchecked:
-        refuse = {
-            "path_open": self._refuse_file,
-            "fd_write": _refuse_write,
-            "fd_pwrite": _refuse_write,
-        }.get(name)
+        # These keep what keeps them no longer than its engine does.
+        weak = weakref.ref(self)
 
         def answer(caller: int, cells: Any, count: int) -> int:
             try:
-                return self._answer(name, refuse, caller, cells, count)
+                gates = weak()
+                if gates is None:
+                    cells[0].i32 = _FAILED
+                    return 0
+                return gates.answer(name, caller, cells, count)
             except Exception as error:  # noqa: BLE001 - the engine must not meet one
                 log_unexpected(_log, f"WASI's {name}", error)
                 cells[0].i32 = _FAILED
@@ -227,13 +225,14 @@ class Gates:
 
         return answer
 
-    def _answer(self, name: str, refuse: Refuse | None, caller: int, cells: Any, count: int) -> int:
+    def answer(self, name: str, caller: int, cells: Any, count: int) -> int:
+        """Answer a call of a gated function by the guest of this thread; the address of a trap, or 0."""
         running = current()
         if running is None or running.guest is None:
             cells[0].i32 = _FAILED
             return 0
         gate = running.guest.gate or self._make(caller, running.guest, running)
-        refused = refuse(gate, running) if refuse is not None else 0
+        refused = self._refuse(name, gate, running)
         if refused:
             cells[0].i32 = refused
         else:
@@ -260,8 +259,13 @@ class Gates:
         """Return how many bytes all guests wrote to files, since this was made."""
         return self._written
 
-    def _refuse_file(self, gate: Gate, running: Running) -> int:
-        return 0 if gate.may_open(running.limits, self._descriptors) else _TOO_MANY_FILES
+    def _refuse(self, name: str, gate: Gate, running: Running) -> int:
+        """Return the error that a function is refused with, or 0."""
+        if name == "path_open":
+            return 0 if gate.may_open(running.limits, self._descriptors) else _TOO_MANY_FILES
+        if name in _WRITE:
+            return _NO_SPACE if gate.disk_is_full(running.mounts) else 0
+        return 0
 
     def prepare(self) -> wasmtime.Module:
         """Return the module of all gates, which is loaded, or compiled, for the first."""
@@ -282,10 +286,6 @@ class Gates:
     def held(self) -> int:
         """Return how many files all guests have open."""
         return sum(gate.held for gate in tuple(self._gates))
-
-
-def _refuse_write(gate: Gate, running: Running) -> int:
-    return _NO_SPACE if gate.disk_is_full(running.mounts) else 0
 
 
 def nearly_full(mount: Mount) -> bool:

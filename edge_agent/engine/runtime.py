@@ -7,10 +7,12 @@ import logging
 import platform
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import wasmtime
 
@@ -49,6 +51,8 @@ from edge_agent.errors import (
 if TYPE_CHECKING:
     from edge_agent.engine.components import Components, LoadedComponent
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _ALLOCATION_FAILED: Final = b"memory allocation of"
 _U32: Final = 0xFFFF_FFFF
 _log = logging.getLogger(__name__)
@@ -88,17 +92,19 @@ class WasmEngine:
             self.wasmtime_engine,
             linker,
             cache,
-            self.components,
+            _weakly(self.components),
             self._compile,
         )
         raise_limit()
         self.descriptors = Descriptors()
-        self.gates = Gates(self.wasmtime_engine, linker, self.modules.own, self.descriptors)
+        self.gates = Gates(
+            self.wasmtime_engine, linker, _weakly(self.modules.own), self.descriptors
+        )
         self._component_files = ComponentFiles(
             self.descriptors, self.gates.held, self.gates.written
         )
         self._apart = Apart()
-        self.watchdog = Watchdog(self._interrupt)
+        self.watchdog = Watchdog(_weakly(self._interrupt))
         self.sessions = Sessions()
 
     def components(self) -> Components:
@@ -223,6 +229,23 @@ class WasmEngine:
         self.descriptors.close()
         if self._components is not None:
             self._components.close()
+
+
+def _weakly(method: Callable[P, T]) -> Callable[P, T]:
+    """Return a way to a method that does not keep its engine.
+
+    An engine holds terabytes of address space and thousands of mappings, of which a process has
+    some 65,000: it must go with its last user, and not when cycles are looked for.
+    """
+    weak = weakref.WeakMethod(method)
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        found = weak()
+        if found is None:
+            raise ReferenceError("the engine was let go")
+        return found(*args, **kwargs)
+
+    return call
 
 
 def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:

@@ -1,12 +1,14 @@
 """The engine: fresh instances, the cache on disk, mounts, host functions."""
 
 import errno
+import gc
 import json
 import os
 import shutil
 import stat
 import threading
 import time
+import weakref
 from functools import partial
 
 import pytest
@@ -20,7 +22,9 @@ from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed, ConfigError, ModuleUnavailable
 from edge_agent.mounts import Mount
 from tests.edge_agent import modules
+from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import asking_host, echo, saying
+from tests.edge_agent_foreign import components
 
 
 def never():
@@ -567,3 +571,24 @@ def test_vanished_mount_is_named_by_its_path_only(send, tmp_path):
     with pytest.raises(CallFailed, match="mount /data") as caught:
         send(saying("x"), mounts=(Mount("/data", str(tmp_path / "gone")),))
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind", [None, saying("x"), components.saying()], ids=["none", "core", "component"]
+)
+def test_an_engine_goes_with_its_last_user(tmp_path, kind):
+    """It holds thousands of mappings, of which a process may have some 65,000."""
+    gc.collect()
+    gc.disable()
+    try:
+        engine = WasmEngine(tmp_path, 1, compiles_apart=False)
+        if kind is not None:
+            loaded, _ = engine.modules.get(kind.digest, lambda: kind.wasm)
+            engine.send(loaded, MESSAGE, Running())
+            del loaded
+        inner = weakref.ref(engine.wasmtime_engine)
+        engine.close()
+        del engine
+        assert inner() is None
+    finally:
+        gc.enable()

@@ -131,6 +131,7 @@ def test_other_isas_always_have_vectors(monkeypatch, name):
 
 
 def test_without_vectors_a_module_that_needs_them_is_refused(monkeypatch):
+    monkeypatch.setattr(machine, "has_simd", lambda: False)
     monkeypatch.setattr(settings, "has_simd", lambda: False)
     engine = WasmEngine(None, concurrency=1, compiles_apart=False)
     with pytest.raises(ModuleRejected, match="SIMD"):

@@ -147,7 +147,7 @@ def test_an_embedded_dispatcher_is_told_what_it_needs_and_stopped(fake_up, tmp_p
     with connected(where) as client:
         pid = int(client.url.split("/")[2])
         line = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        assert line[3:5] == ["up", "--state"]
+        assert line[1:6] == ["-P", "-m", "dispatcher", "up", "--state"]
         assert line[-3:-1] == ["--mount", "/logs=."]
         assert f"--parent-pid\0{os.getpid()}" in "\0".join(line)
     with pytest.raises(ProcessLookupError):
