@@ -150,6 +150,7 @@ fn joined(text: &str, sentences: &[Sentence], chosen: &[usize], style: Style) ->
             out.push_str(match style {
                 Style::Bullet => "\n",
                 Style::Detailed if other_paragraph => "\n\n",
+                _ if other_paragraph && !ends_in_wide_mark(before.of(text)) => " ",
                 _ if runs_on(before.of(text), sentence.of(text)) => "",
                 _ => " ",
             });
@@ -163,13 +164,18 @@ fn joined(text: &str, sentences: &[Sentence], chosen: &[usize], style: Style) ->
     out
 }
 
+/// Whether a sentence ends as those of scripts without spaces do; a heading of theirs does not.
+fn ends_in_wide_mark(sentence: &str) -> bool {
+    sentence.chars().next_back().is_some_and(is_wide_mark)
+}
+
+fn is_wide_mark(c: char) -> bool {
+    ('\u{3000}'..='\u{303f}').contains(&c) || ('\u{ff01}'..='\u{ff65}').contains(&c)
+}
+
 /// Whether two sentences stand together without a space, as in scripts that have none.
 fn runs_on(before: &str, after: &str) -> bool {
-    let wide = |c: char| {
-        words::is_solo(c)
-            || ('\u{3000}'..='\u{303f}').contains(&c)
-            || ('\u{ff01}'..='\u{ff65}').contains(&c)
-    };
+    let wide = |c: char| words::is_solo(c) || is_wide_mark(c);
     before.chars().next_back().is_some_and(wide) && after.chars().next().is_some_and(wide)
 }
 
@@ -236,5 +242,12 @@ mod tests {
             let made = summary(&cjk, 20, style);
             assert!(words::count(&made) <= 20 && made.contains("東京"), "{made}");
         }
+    }
+
+    #[test]
+    fn a_heading_without_a_mark_stays_apart_from_the_next_paragraph() {
+        let text = "dam dam dam dam dam dam dam. dam dam dam dam dam dam dam dam. 漢字\n\n\
+            漢字 dam dam.";
+        assert_eq!(summary(text, 6, Style::Concise), "漢字 漢字 dam dam.");
     }
 }
