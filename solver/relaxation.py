@@ -120,7 +120,8 @@ class Relaxation:
     def ask_for_columns(self) -> int:
         """Take in each call's pairs that cost least at these prices; how many are new.
 
-        No more than there are calls: those that save most. Where the columns of a call cost no more than any of its pairs, that is none.
+        No more than there are calls: those that save most. Where the columns of a call cost no
+        more than any of its pairs, that is none.
         """
         has = self.pairs.least(np.where(self._column, self._charged, math.inf))
         least = self.pairs.least(self._charged)

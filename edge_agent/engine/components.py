@@ -7,9 +7,6 @@ of components take for granted. Limits, mounts and stopping are those of all mod
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import logging
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,15 +47,14 @@ from edge_agent.engine.component_outgoing import (
 )
 from edge_agent.engine.component_streams import Pipes, Reader
 from edge_agent.engine.conversation import Conversation, Output
+from edge_agent.engine.kept import Kept
 from edge_agent.engine.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.running import Running
 from edge_agent.engine.settings import make_component_config
 from edge_agent.engine.space import Space
 from edge_agent.engine.watchdog import Watchdog
-from edge_agent.engine.words import one_line
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
-_log = logging.getLogger(__name__)
 _OWN: Final = "-own-component"
 
 
@@ -78,11 +74,16 @@ class Components:
 
     def __init__(self, cache: ModuleCache | None, compile_module: Compile, space: Space) -> None:
         guard_components()
-        self.engine = wasmtime.Engine(make_component_config(space))
+        self.engine = engine = wasmtime.Engine(make_component_config(space))
         self._cache = cache
-        self._compile = compile_module
+        self._kept = Kept(
+            "component",
+            cache,
+            lambda path: Component.deserialize_file(engine, path),
+            compile_module,
+        )
         self._reader = Reader()
-        self._helper = self._own(HELPER)
+        self._helper = self._kept.own(HELPER, _OWN)
         self._body_helper: Component | None = None
         self._plain = Linker(self.engine)
         self._plain.add_wasip2()
@@ -93,7 +94,7 @@ class Components:
 
     def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
         """Return a component that was compiled before, or None."""
-        compiled = self._code(digest + CODE)
+        compiled = self._kept.find(digest + CODE)
         return None if compiled is None else self._link(digest, compiled, plan)
 
     def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
@@ -107,35 +108,7 @@ class Components:
             raise ModuleRejected("not a component")
         if self._cache is not None:
             keep_plan(self._cache, digest, plan)
-        return self._link(digest, self._kept(digest + CODE, compiled), plan)
-
-    def _own(self, text: str) -> Component:
-        """Return a component of the agent's own, given as WebAssembly text."""
-        key = hashlib.sha256(text.encode()).hexdigest() + _OWN
-        found = self._code(key)
-        return self._kept(key, self._compile(text.encode(), own=True)) if found is None else found
-
-    def _kept(self, key: str, compiled: Compiled) -> Component:
-        """Keep the code and load it."""
-        with contextlib.closing(compiled):
-            if self._cache is not None:
-                self._cache.store_file(key, compiled.code)
-                found = self._code(key)
-                if found is not None:  # mapped, so that what no call needs takes no memory
-                    return found
-            return Component.deserialize_file(self.engine, compiled.path)
-
-    def _code(self, key: str) -> Component | None:
-        path = self._cache.find(key) if self._cache is not None else None
-        if path is None or self._cache is None:
-            return None
-        try:
-            return Component.deserialize_file(self.engine, path)
-        except wasmtime.WasmtimeError as error:
-            # As after a change of the processor under a kept disk.
-            _log.warning("component %s: compiled anew: %s", key[:12], one_line(error))
-            self._cache.discard(key)
-            return None
+        return self._link(digest, self._kept.keep(digest + CODE, compiled), plan)
 
     def _link(self, digest: str, compiled: Component, plan: Plan) -> LoadedComponent:
         instance = compiled.get_export_index(plan.entry)
@@ -221,7 +194,7 @@ class Components:
 
     def _helper_of_bodies(self) -> Component:
         if self._body_helper is None:
-            self._body_helper = self._own(BODY_HELPER)
+            self._body_helper = self._kept.own(BODY_HELPER, _OWN)
         return self._body_helper
 
     def _instantiate(

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -17,8 +17,8 @@ import wasmtime
 
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.cache import ModuleCache
-from edge_agent.engine.compiled import Compiled
 from edge_agent.engine.compiler import Compile
+from edge_agent.engine.kept import Kept
 from edge_agent.engine.limits import MIB
 from edge_agent.engine.plan import CODE, plan_on_disk
 from edge_agent.engine.running import Running
@@ -81,7 +81,12 @@ class ModuleStore:
         compile_module: Compile,
         capacity: int = LOADED_MODULES,
     ) -> None:
-        self._engine = engine
+        self._kept = Kept(
+            "module",
+            cache,
+            lambda path: wasmtime.Module.deserialize_file(engine, path),
+            compile_module,
+        )
         self._linker = linker
         self.cache = cache
         self._components = components
@@ -162,9 +167,7 @@ class ModuleStore:
 
     def own(self, text: str) -> wasmtime.Module:
         """Return a module of the agent's own, given as WebAssembly text, which needs no ABI."""
-        key = hashlib.sha256(text.encode()).hexdigest() + _OWN
-        found = self._from_disk(key)
-        return self._kept(key, self._compile(text.encode(), own=True)) if found is None else found
+        return self._kept.own(text, _OWN)
 
     def _load(
         self, digest: str, loading: _Loading, way: Callable[[str], LoadedModule | None]
@@ -191,7 +194,7 @@ class ModuleStore:
 
     def _on_disk(self, digest: str) -> LoadedModule | None:
         for kind in Kind:
-            found = self._from_disk(digest + kind.value)
+            found = self._kept.find(digest + kind.value)
             if found is not None:
                 return self._linked(digest, found, kind)
         # A plan tells without the engine of components, which costs to make.
@@ -219,32 +222,10 @@ class ModuleStore:
             compiled = self._compile(wasm)
             if not isinstance(compiled.about, Kind):
                 return self._components().take(digest, compiled)
-            module = self._kept(digest + compiled.about.value, compiled)
+            module = self._kept.keep(digest + compiled.about.value, compiled)
         except ModuleRejected as error:
             raise self._rejections.add(digest, str(error)) from None
         return self._linked(digest, module, compiled.about)
-
-    def _kept(self, key: str, compiled: Compiled) -> wasmtime.Module:
-        """Keep the code and load it."""
-        with closing(compiled):
-            if self.cache:
-                self.cache.store_file(key, compiled.code)
-                found = self._from_disk(key)
-                if found is not None:  # mapped, so that what no call needs takes no memory
-                    return found
-            return wasmtime.Module.deserialize_file(self._engine, compiled.path)
-
-    def _from_disk(self, key: str) -> wasmtime.Module | None:
-        path = self.cache.find(key) if self.cache else None
-        if path is None or self.cache is None:
-            return None
-        try:
-            return wasmtime.Module.deserialize_file(self._engine, path)
-        except wasmtime.WasmtimeError as error:
-            # As after a change of the processor under a kept disk.
-            _log.warning("module %s: compiled anew: %s", key[:12], one_line(error))
-            self.cache.discard(key)
-            return None
 
 
 class _Rejections:
