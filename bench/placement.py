@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from solver import CallSpec, Node, NodeTable, Placed, Profile, place_one
-from solver.board import Resources
-from solver.costs import cost_ms
-from solver.cp_sat import Contention, least_cost
+from solver.instance.batch_arrays import Resources
+from solver.instance.costs import cost_ms
+from solver.sum.assign_model import Contention, least_cost
 
 SIZES = (10, 100, 1000)
 

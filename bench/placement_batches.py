@@ -14,9 +14,9 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from solver import CallSpec, NodeTable, Placed, Profile, place_batch
-from solver.assign import assign
-from solver.board import Resources
-from solver.local_search import total_ms
+from solver.instance.batch_arrays import Resources
+from solver.sum.assign import assign
+from solver.sum.local_search import total_ms
 
 ROOM = 5.0
 # kind, calls, nodes, time limit in seconds

@@ -7,8 +7,8 @@ import pytest
 from bench.placement import SIZES, by_cp_sat, exact, median_us, world
 from bench.placement_batches import batch, chain, plain
 from solver import Placed, place_batch
-from solver.assign import assign
-from solver.local_search import total_ms
+from solver.sum.assign import assign
+from solver.sum.local_search import total_ms
 
 
 @pytest.mark.parametrize("nodes", SIZES)

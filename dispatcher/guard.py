@@ -15,8 +15,8 @@ from typing import Final
 from dispatcher import schedulers
 from solver import CallSpec, NodeTable, Placed, Refused, place_one
 from solver.baselines import Scheduler
-from solver.costs import cost_ms, parts_of
-from solver.filters import CAPACITY, FILTERS, verdicts
+from solver.instance.costs import cost_ms, parts_of
+from solver.instance.filters import CAPACITY, FILTERS, verdicts
 
 log = logging.getLogger("sanderling.scheduler")
 

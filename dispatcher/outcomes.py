@@ -17,7 +17,7 @@ from dispatcher.requests import PlacementRecord
 from dispatcher.scheduler import Task
 from protos.edge.v1 import edge_pb2
 from solver import Placed
-from solver.filters import CAPACITY
+from solver.instance.filters import CAPACITY
 
 #: Bounds of what a caller is told to wait before it tries again.
 WAIT_MS: Final = (200.0, 30_000.0)

@@ -57,7 +57,7 @@ class Prices:
 class Spending:
     """What one tool spends on the nodes of a table: arrays that learn in place, as profiles do.
 
-    It is a :class:`solver.callspec.Spending`.
+    It is a :class:`solver.instance.call_spec.Spending`.
     """
 
     def __init__(self, table: NodeTable, prices: Prices) -> None:

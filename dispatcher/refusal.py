@@ -13,7 +13,7 @@ from dispatcher.errors import CallRefused
 from dispatcher.guard import Guard
 from dispatcher.registry import Registry
 from solver import CallSpec, NodeTable, Placed, Verdict
-from solver.filters import verdicts
+from solver.instance.filters import verdicts
 
 PARTS: Final = ("queue", "start", "exec", "transfer", "surcharge")
 SAME_MS: Final = 5e-4  # nearer than this is the same

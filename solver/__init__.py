@@ -50,18 +50,18 @@ one line.
 """
 
 from solver.batch import place_batch
-from solver.callspec import CallSpec, Profile
-from solver.conflict import conflict
-from solver.costs import Parts
+from solver.conflicts.conflict import conflict
+from solver.conflicts.mends import mends
 from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
-from solver.explain import Explanation, Verdict
-from solver.filters import REASONS
-from solver.mend_batch import mends
+from solver.explain.explain import Explanation, Verdict
+from solver.instance.call_spec import CallSpec, Profile
+from solver.instance.costs import Parts
+from solver.instance.filters import REASONS
+from solver.instance.node_table import NodeTable
 from solver.place import place
 from solver.problem import Answer, Call, Label, Link, Node, Placement, Problem, Unplaced
 from solver.schema import parse_problem
 from solver.single import Placed, Refused, place_one
-from solver.table import NodeTable
 
 __all__ = [
     "REASONS",

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from solver.conflicts.mends import mends
 from solver.errors import SolverError
-from solver.mend_batch import mends
 from solver.place import place
 from solver.problem import Answer, Problem
 from solver.schema import parse_problem

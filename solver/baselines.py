@@ -16,11 +16,11 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from solver.callspec import CallSpec
-from solver.costs import cost_ms, parts_of, transfer_ms
+from solver.instance.call_spec import CallSpec
+from solver.instance.costs import cost_ms, parts_of, transfer_ms
+from solver.instance.node_table import Floats, NodeTable
+from solver.instance.units import Ints
 from solver.single import Placed, Refused, place_one
-from solver.table import Floats, NodeTable
-from solver.units import Ints
 
 ALPHA: Final = 0.5
 BETA: Final = 0.5
@@ -131,7 +131,7 @@ def cp_sat() -> Scheduler:
     """The cheapest node, found by the CP-SAT model that batches use: exact, and slower."""
 
     def choose(table: NodeTable, call: CallSpec, able: Ints) -> int:
-        from solver.cp_sat import Contention, least_cost  # loads ortools
+        from solver.sum.assign_model import Contention, least_cost  # loads ortools
 
         cost = cost_ms(table, call)[None, able]
         alone = np.zeros(1, np.int64), np.zeros(len(able), np.int64)

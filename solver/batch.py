@@ -6,14 +6,14 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from solver.assign import assign
-from solver.board import Board
-from solver.callspec import CallSpec
-from solver.costs import parts_of
-from solver.order import Order
+from solver.instance.batch_arrays import Board
+from solver.instance.call_spec import CallSpec
+from solver.instance.costs import parts_of
+from solver.instance.node_table import NodeTable
+from solver.instance.order import Order
 from solver.single import Placed, Refused, place_one
-from solver.table import NodeTable
-from solver.tied import place_tied
+from solver.sum.assign import assign
+from solver.sum.chains import place_tied
 
 
 def place_batch(

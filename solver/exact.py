@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from solver.callspec import CallSpec
-from solver.costs import cost_ms
-from solver.table import Floats, NodeTable
+from solver.instance.call_spec import CallSpec
+from solver.instance.costs import cost_ms
+from solver.instance.node_table import Floats, NodeTable
 
 
 def cheapest(table: NodeTable, call: CallSpec) -> tuple[int, float] | None:

@@ -6,16 +6,16 @@ import time
 
 import numpy as np
 
-from solver.assign import Outcome
-from solver.board import Board
-from solver.callspec import CallSpec
-from solver.order import Order, inherited_labels
+from solver.explain.refusals import refusals
+from solver.instance.batch_arrays import Board
+from solver.instance.call_spec import CallSpec
+from solver.instance.node_table import Floats, NodeTable
+from solver.instance.order import Order, inherited_labels
+from solver.instance.units import Ints
 from solver.problem import Answer, Placement, Problem, Status, Unplaced
-from solver.refusals import refusals
-from solver.ruled import Rules, sum_within
-from solver.ruled_makespan import makespan_within
-from solver.table import Floats, NodeTable
-from solver.units import Ints
+from solver.ruled.makespan import makespan_within
+from solver.ruled.sum import Rules, sum_within
+from solver.sum.assign import Outcome
 
 
 def place(problem: Problem) -> Answer:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.callspec import CallSpec
-from solver.costs import Parts, parts_of
 from solver.exact import cheapest
-from solver.explain import Explanation, explain
-from solver.filters import CAPACITY, REASONS, count_reasons, first_reasons
-from solver.table import NodeTable
+from solver.explain.explain import Explanation, explain
+from solver.instance.call_spec import CallSpec
+from solver.instance.costs import Parts, parts_of
+from solver.instance.filters import CAPACITY, REASONS, count_reasons, first_reasons
+from solver.instance.node_table import NodeTable
 
 
 @dataclass(frozen=True, slots=True)

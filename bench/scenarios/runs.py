@@ -9,7 +9,7 @@ from typing import Final
 from bench.scenarios.chains import READINGS, SCENARIOS, SLOTS, Reading, problem_of
 from solver import Call, CallSpec, Label, NodeTable, Placed, Problem, place
 from solver.baselines import SCHEDULERS, Scheduler
-from solver.order import Order, inherited_labels
+from solver.instance.order import Order, inherited_labels
 
 Where = dict[str, str]  # call -> node
 

@@ -12,7 +12,7 @@ from bench.simulate.world import KINDS, world_of
 from dispatcher.schedulers import BUILT_IN
 from solver import Placed
 from solver.baselines import SCHEDULERS
-from solver.costs import Parts
+from solver.instance.costs import Parts
 
 IDLE = ("--nodes", "40", "--calls", "100", "--rate", "20")
 SMALL = ("--nodes", "60", "--calls", "300", "--rate", "400")

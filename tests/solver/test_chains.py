@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver import Call, Label, antichain, cp_tied, parse_problem, place, trees
-from solver.order import Order, inherited_labels
+from solver import Call, Label, parse_problem, place
+from solver.instance import antichain
+from solver.instance.order import Order, inherited_labels
+from solver.sum import chain_trees, chains_model
 from tests.solver.strategies import examples, problems
 from tests.solver.test_sum import check
 
@@ -23,8 +25,8 @@ def test_every_answer_is_the_best_one(problem):
 def test_nor_does_it_matter_how_much_is_tried_or_known_at_first(problem):
     """One node at a time as a source, no antichain but the widest in the first model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trees, "_BLOCK", 1)
-        patch.setattr(cp_tied, "_FEW", 0)
+        patch.setattr(chain_trees, "_BLOCK", 1)
+        patch.setattr(chains_model, "_FEW", 0)
         check(problem)
 
 

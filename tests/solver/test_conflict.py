@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver import ProblemError, conflict, cp_tied, parse_problem, place
+from solver import ProblemError, conflict, parse_problem, place
+from solver.sum import chains_model
 from tests.solver import oracle
 from tests.solver.strategies import AMPLE_S, examples, problems, ruled
 
@@ -163,7 +164,7 @@ def test_no_reason_can_be_spared_in_a_schedule(problem):
 @given(problems(3, 4, tied=True))
 def test_antichains_are_learned_where_there_are_many(problem):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cp_tied, "_FEW", 0)
+        patch.setattr(chains_model, "_FEW", 0)
         check(problem)
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver.board import Resources
-from solver.bounds import bounded
-from solver.covers import Crowd, covers
-from solver.cp_sat import Contention, least_cost
-from solver.local_search import greedy, total_ms
-from solver.tighten import Tightening
+from solver.instance.batch_arrays import Resources
+from solver.sum.assign_model import Contention, least_cost
+from solver.sum.bounds import bounded
+from solver.sum.covers import Crowd, covers
+from solver.sum.local_search import greedy, total_ms
+from solver.sum.tighten import Tightening
 from tests.solver.strategies import examples
 
 

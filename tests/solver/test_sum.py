@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 
 from solver import CallSpec, NodeTable, Placed, parse_problem, place, place_one
-from solver.assign import assign
-from solver.board import Resources
-from solver.bounds import bounded, can_better
-from solver.costs import cost_ms
-from solver.cp_sat import Contention, least_cost
-from solver.local_search import greedy, total_ms
-from solver.most import most_placed
+from solver.instance.batch_arrays import Resources
+from solver.instance.costs import cost_ms
+from solver.sum.assign import assign
+from solver.sum.assign_model import Contention, least_cost
+from solver.sum.bounds import bounded, can_better
+from solver.sum.local_search import greedy, total_ms
+from solver.sum.most_calls import most_placed
 from tests.solver import oracle
 from tests.solver.strategies import AMPLE_S, examples, problems
 

@@ -11,7 +11,7 @@ from dispatcher.errors import CallRefused, ConfigError
 from dispatcher.guard import Guard, guarded
 from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused
 from solver.baselines import SCHEDULERS, Pick
-from solver.costs import Parts
+from solver.instance.costs import Parts
 
 PACKAGE = """
 from solver.baselines import Pick

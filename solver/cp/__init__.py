@@ -1,0 +1,1 @@
+"""What every CP-SAT model here is built with: variables, rows, objectives."""

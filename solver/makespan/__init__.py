@@ -1,0 +1,1 @@
+"""Placements whose last output is back soonest."""

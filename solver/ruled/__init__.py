@@ -1,0 +1,1 @@
+"""Batches under rules that tie calls together: spread, anti-affinity, budgets, deadlines."""
