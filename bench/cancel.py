@@ -29,11 +29,11 @@ import wasmtime
 from bench.command import parser, show
 from bench.end_to_end import VERSION, started
 from edge_agent.backends.base import ToolCall
-from edge_agent.backends.question import Answer, Question
-from edge_agent.backends.servers import Servers
+from edge_agent.backends.client_request import Answer, Question
+from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.settings import ServerTable
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled
 

@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.command import Columns, parser, show
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code.modules import LoadedModule
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
-from edge_agent.engine.modules import LoadedModule
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
 from tests.wasm_tools_vectors.reference_logs import parse_logs

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.mcp_process import Call
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code.modules import LoadedModule
 from edge_agent.engine.limits import DEFAULT_LIMITS
-from edge_agent.engine.modules import LoadedModule
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
 from edge_agent.mounts import Mount

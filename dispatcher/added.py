@@ -26,7 +26,7 @@ from dispatcher.artifacts import Artifact
 from dispatcher.entries import ServerEntry
 from dispatcher.errors import ConfigError, RequestError
 
-#: What an agent takes at most; see ``edge_agent.engine.modules``.
+#: What an agent takes at most; see ``edge_agent.engine.code.modules``.
 LARGEST_MODULE_BYTES: Final = 64 * 1024 * 1024
 SERVER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DIRECTORY: Final = "tools"

@@ -23,7 +23,7 @@ HEARTBEAT_MS: Final = 1000
 STALE_BEATS: Final = 3.5  # heartbeats missed before nothing more is placed on a node
 DEAD_BEATS: Final = 8.0  # and before its stream is given up
 # How long a call waits for its agent to come back: a busy board takes seconds to start one, and
-# one that was cut off tries again at least once a second (`edge_agent.link.backoff_s`).
+# one that was cut off tries again at least once a second (`edge_agent.attachment.attachment.backoff_s`).
 RECONNECT_S: Final = 5.0
 _NOBODY: Final = b'{"error":{"code":-32603,"message":"nobody waits for this call any more"}}'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.backends.question import Answer, Question
+from edge_agent.backends.client_request import Answer, Question
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
 from edge_agent.engine.sessions import SessionNote
 

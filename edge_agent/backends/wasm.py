@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
 from edge_agent.egress import Egress, Rule, parse_rule
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallRefused, ConfigError, ModuleUnavailable
 from edge_agent.jsonrpc import make_call, read_result

@@ -33,8 +33,8 @@ def capabilities(
     """Measure this board and print the report as JSON."""
     import json
 
-    from edge_agent.board import Board
-    from edge_agent.capabilities import describe
+    from edge_agent.board.capabilities import describe
+    from edge_agent.board.sensors import Board
     from edge_agent.engine.runtime import WasmEngine
 
     engine = WasmEngine(None, concurrency=1)

@@ -12,9 +12,9 @@ from edge_agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from edge_agent.egress import CallEgress, Egress
+    from edge_agent.engine.call_state import Running
+    from edge_agent.engine.code.modules import LoadedModule
     from edge_agent.engine.limits import Limits
-    from edge_agent.engine.modules import LoadedModule
-    from edge_agent.engine.running import Running
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
 
@@ -55,7 +55,7 @@ def check_egress(_: click.Context, __: click.Parameter, values: tuple[str, ...])
 
 def _keep_env(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
     """Check the variables and keep them with the command, which has arguments enough."""
-    from edge_agent.environment import parse_variables
+    from edge_agent.config.environment import parse_variables
 
     try:
         context.meta[_ENV] = parse_variables(values)
@@ -167,7 +167,7 @@ def variables() -> dict[str, str]:
 
 def running_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> Running:
     """Return what a call runs under, with the variables of ``--env``."""
-    from edge_agent.engine.running import Running
+    from edge_agent.engine.call_state import Running
 
     return Running(limits, mounts, egress, variables())
 
@@ -182,8 +182,8 @@ def load_module(
     """
     import hashlib
 
+    from edge_agent.config.directories import cache_directory
     from edge_agent.engine.runtime import WasmEngine
-    from edge_agent.state import cache_directory
 
     try:
         wasm = module.read_bytes()

@@ -25,7 +25,7 @@ def inspect_module(module: Path, state: Path | None) -> int:
     """
     import json
 
-    from edge_agent.inspect import inspect
+    from edge_agent.cli.module_report import inspect
 
     engine, _ = load_module(module, state, concurrency=1)
     try:

@@ -54,7 +54,7 @@ def run(
     Flags win over the environment, and that over the file. Prints one line of
     JSON on stdout once attached; logs go to stderr.
     """
-    from edge_agent.config import load_config
+    from edge_agent.config.agent_config import load_config
     from edge_agent.logs import set_up_logging
 
     set_up_logging(verbose=verbose)

@@ -22,7 +22,7 @@ from edge_agent.cli.common import (
 from edge_agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_agent.answerer import Answerer
+    from edge_agent.serving.answerer import Answerer
 
 _SERVE_TOKEN: Final = "SANDERLING_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -61,9 +61,9 @@ def serve(
     """
     import signal
 
-    from edge_agent.answerer import Answerer, declares_state
-    from edge_agent.capabilities import cores
-    from edge_agent.serve import StdioServer
+    from edge_agent.board.capabilities import cores
+    from edge_agent.serving.answerer import Answerer, declares_state
+    from edge_agent.serving.stdio import StdioServer
 
     slots = max(2, cores())
     table, limits = parse_mounts(mounts), limits_of(wall_ms, memory_mib)
@@ -93,8 +93,8 @@ def _serve_http(answerer: Answerer, address: str, token: str, slots: int) -> Non
     import asyncio
     import json
 
-    from edge_agent.web.access import Access, parse_address
-    from edge_agent.web.server import HttpServer
+    from edge_agent.serving.web.access import Access, parse_address
+    from edge_agent.serving.web.server import HttpServer
 
     host, port = parse_address(address)
     server = HttpServer(answerer, Access(host, token), slots)

@@ -22,20 +22,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.egress.audit import Audit, Entry, auditable
-from edge_agent.egress.charset import decode
-from edge_agent.egress.connect import Clock, Resolver, connect, secure, system_resolver
 from edge_agent.egress.limits import EgressLimits
 from edge_agent.egress.refusal import DENIED, Refused
 from edge_agent.egress.request import ACCEPT_ENCODING, Request, parse_request, redirected
 from edge_agent.egress.rules import Rule, check_target
 from edge_agent.egress.secrets import Secrets
 from edge_agent.egress.target import Target
+from edge_agent.egress.transport.charset import decode
+from edge_agent.egress.transport.connect import Clock, Resolver, connect, secure, system_resolver
 
 if TYPE_CHECKING:
     import ssl
 
-    from edge_agent.egress.exchange import Answer
-    from edge_agent.engine.running import Running
+    from edge_agent.egress.transport.exchange import Answer
+    from edge_agent.engine.call_state import Running
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _NOT_FOR_MODULES: Final = frozenset(
@@ -174,7 +174,7 @@ class CallEgress:
 
     def _exchange(self, request: Request, clock: Clock, seen: Seen) -> Answer:
         # Half of what it imports is needed by nothing else on an agent.
-        from edge_agent.egress.exchange import exchange
+        from edge_agent.egress.transport.exchange import exchange
 
         egress, target = self.egress, request.target
         sock, seen.address = connect(

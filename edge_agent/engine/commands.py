@@ -7,11 +7,11 @@ from typing import Final
 
 import wasmtime
 
-from edge_agent.engine import native
 from edge_agent.engine.answer import Answer
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.running import Running
-from edge_agent.engine.watchdog import Watchdog
+from edge_agent.engine.guest import native
+from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed
 
 # A server that has answered may tidy up; one that goes on for ever is not waited for.

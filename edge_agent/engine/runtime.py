@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import wasmtime
 
-from edge_agent.engine import native
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.answer import Answer
-from edge_agent.engine.apart import Apart
-from edge_agent.engine.cache import DEFAULT_CACHE_BYTES, ModuleCache
+from edge_agent.engine.call_state import CANCELLED, TIMED_OUT, Running, on_this_thread
+from edge_agent.engine.code.address_space import ON_DEMAND, Space, find_space
+from edge_agent.engine.code.cache import DEFAULT_CACHE_BYTES, ModuleCache
+from edge_agent.engine.code.compiler import Compile, compile_apart, compile_here
+from edge_agent.engine.code.error_text import cause, one_line
+from edge_agent.engine.code.modules import CoreModule, LoadedModule, ModuleStore
+from edge_agent.engine.code.settings import STACK_BYTES, make_core_config
+from edge_agent.engine.code.target import compiled_for
 from edge_agent.engine.commands import converse
-from edge_agent.engine.compiler import Compile, compile_apart, compile_here
-from edge_agent.engine.component_files import ComponentFiles
-from edge_agent.engine.descriptors import Descriptors, raise_limit
-from edge_agent.engine.gates import Gates
-from edge_agent.engine.host import define_host
+from edge_agent.engine.component.files import ComponentFiles
+from edge_agent.engine.component.own_thread import Apart
+from edge_agent.engine.guest import native
+from edge_agent.engine.guest.file_quota import Gates
+from edge_agent.engine.guest.host import define_host
+from edge_agent.engine.guest.polling import define_polling
 from edge_agent.engine.limits import MIB
-from edge_agent.engine.machine import compiled_for
-from edge_agent.engine.modules import CoreModule, LoadedModule, ModuleStore
-from edge_agent.engine.polling import define_polling
-from edge_agent.engine.running import CANCELLED, TIMED_OUT, Running, on_this_thread
 from edge_agent.engine.sessions import MOST_SESSIONS, Sessions
-from edge_agent.engine.settings import STACK_BYTES, make_core_config
-from edge_agent.engine.space import ON_DEMAND, Space, find_space
-from edge_agent.engine.watchdog import Watchdog
-from edge_agent.engine.words import cause, one_line
+from edge_agent.engine.watch.descriptors import Descriptors, raise_limit
+from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -49,7 +49,7 @@ from edge_agent.errors import (
 )
 
 if TYPE_CHECKING:
-    from edge_agent.engine.components import Components, LoadedComponent
+    from edge_agent.engine.component.runner import Components, LoadedComponent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class WasmEngine:
 
     def components(self) -> Components:
         """What runs components, made when the first one comes."""
-        from edge_agent.engine.components import Components
+        from edge_agent.engine.component.runner import Components
 
         with self._components_lock:
             if self._components is None:

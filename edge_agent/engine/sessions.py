@@ -21,8 +21,8 @@ from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, CallTimeout
 
 if TYPE_CHECKING:
-    from edge_agent.engine.native import Guest
-    from edge_agent.engine.running import Running
+    from edge_agent.engine.call_state import Running
+    from edge_agent.engine.guest.native import Guest
 
 #: Instances kept at once. Each holds a place in the engine's pool of memories.
 MOST_SESSIONS: Final = 64

@@ -107,7 +107,9 @@ class House:
 
     def keepers(self):
         agents = {process.pid for process in self.processes.values()}
-        return [pid for pid in self._with("edge_agent.backends.keeper") if _parent(pid) in agents]
+        return [
+            pid for pid in self._with("edge_agent.backends.launch.keeper") if _parent(pid) in agents
+        ]
 
     def left(self):
         """Every process that belongs to this house."""

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from edge_agent.engine import compiler
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import compiler
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
 

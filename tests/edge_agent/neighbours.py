@@ -6,8 +6,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import MIB
-from edge_agent.engine.running import Running
 from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import saying
 

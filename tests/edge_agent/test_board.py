@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.board import (
+from edge_agent.attachment.heartbeat import Pulse, Told
+from edge_agent.board.sensors import (
     BATTERY_LOW,
     HOT,
     ON_BATTERY,
@@ -17,9 +18,8 @@ from edge_agent.board import (
     moved_share,
     steady,
 )
-from edge_agent.desk import Load
-from edge_agent.probe import Speed
-from edge_agent.pulse import Pulse, Told
+from edge_agent.board.speed import Speed
+from edge_agent.calls.queue import Load
 
 PI = "devices/platform/soc/soc:firmware/get_throttled"
 

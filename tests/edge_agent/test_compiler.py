@@ -5,11 +5,11 @@ from contextlib import closing
 import pytest
 import wasmtime
 
-from edge_agent.engine import compiler
 from edge_agent.engine.abi import Kind
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import compiler
+from edge_agent.engine.code.address_space import ON_DEMAND, find_space
 from edge_agent.engine.runtime import WasmEngine
-from edge_agent.engine.space import ON_DEMAND, find_space
 from edge_agent.errors import ModuleRejected
 from tests.edge_agent.modules import saying
 

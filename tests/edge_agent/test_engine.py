@@ -13,11 +13,12 @@ from functools import partial
 
 import pytest
 
-from edge_agent.engine import files, runtime
-from edge_agent.engine.cache import ModuleCache
-from edge_agent.engine.compiler import compile_here
-from edge_agent.engine.modules import LOADED_MODULES
-from edge_agent.engine.running import Running
+from edge_agent.engine import runtime
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code.cache import ModuleCache
+from edge_agent.engine.code.compiler import compile_here
+from edge_agent.engine.code.modules import LOADED_MODULES
+from edge_agent.engine.guest import files
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed, ConfigError, ModuleUnavailable
 from edge_agent.mounts import Mount
@@ -175,7 +176,7 @@ def test_a_prepared_module_waits_on_disk(engine):
 
 def test_where_the_disk_is_full_a_prepared_module_stays_in_memory(engine, monkeypatch):
     module = saying("hello")
-    monkeypatch.setattr("edge_agent.engine.cache._write_durably", fail_for_want_of_room)
+    monkeypatch.setattr("edge_agent.engine.code.cache._write_durably", fail_for_want_of_room)
     engine.modules.prepare(module.digest, lambda: module.wasm)
     assert engine.modules.ready() == engine.modules.loaded() == [module.digest]
     loaded, cold = engine.modules.get(module.digest, never)
@@ -298,7 +299,7 @@ def test_two_agents_of_one_machine_compile_a_module_once(tmp_path):
 
 
 def test_a_process_that_keeps_the_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("edge_agent.engine.cache._PATIENCE_S", 0.1)
+    monkeypatch.setattr("edge_agent.engine.code.cache._PATIENCE_S", 0.1)
     module = saying("hello")
     engine = WasmEngine(tmp_path / "cache", 1)
     with engine.modules.cache.alone(module.digest):
@@ -362,7 +363,7 @@ def test_where_nothing_can_be_kept_an_agent_runs_without(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edge_agent.engine.cache.tempfile.mkstemp", full)
+    monkeypatch.setattr("edge_agent.engine.code.cache.tempfile.mkstemp", full)
     cache = ModuleCache(tmp_path / "cache", "engine")
     cache.store("a" * 64, b"compiled")
     assert cache.find("a" * 64) is None
@@ -398,7 +399,7 @@ def test_full_disk_costs_only_the_cache(engine, send, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edge_agent.engine.cache._write_durably", full)
+    monkeypatch.setattr("edge_agent.engine.code.cache._write_durably", full)
     assert b"hello" in send(saying("hello")).data
 
 

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from edge_agent import agent
-from edge_agent.config import load_config
+from edge_agent.attachment.outbox import Outbox
+from edge_agent.calls.ledger import Outcome
+from edge_agent.config.agent_config import load_config
 from edge_agent.errors import ConfigError, TokenRefused
-from edge_agent.outbox import Outbox
-from edge_agent.records import Outcome
 from protos.edge.v1 import edge_pb2
 from tests.edge_agent import modules
 from tests.edge_agent.fake_dispatcher import TOKEN, FakeDispatcher

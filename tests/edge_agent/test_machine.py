@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import wasm_tools
-from edge_agent.engine import machine, settings
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import settings, target
+from edge_agent.engine.code.address_space import GIB, ON_DEMAND, Space, find_space, fits
 from edge_agent.engine.runtime import WasmEngine
-from edge_agent.engine.space import GIB, ON_DEMAND, Space, find_space, fits
 from edge_agent.errors import ModuleRejected
 from tests.edge_agent import modules
 
@@ -29,14 +29,14 @@ def board(monkeypatch, tmp_path):
     def pretend(isa, uarch="sifive,u74-mc", hwcap="imafdc"):
         file = tmp_path / "cpuinfo"
         file.write_text(CPUINFO.format(isa=isa, uarch=uarch))
-        monkeypatch.setattr(machine, "_CPUINFO", file)
-        monkeypatch.setattr(machine.platform, "machine", lambda: "riscv64")
+        monkeypatch.setattr(target, "_CPUINFO", file)
+        monkeypatch.setattr(target.platform, "machine", lambda: "riscv64")
         bits = sum(1 << ord(letter) - ord("a") for letter in hwcap)
-        monkeypatch.setattr(machine, "_hwcap", lambda: bits)
-        machine.riscv_extensions.cache_clear()
+        monkeypatch.setattr(target, "_hwcap", lambda: bits)
+        target.riscv_extensions.cache_clear()
 
     yield pretend
-    machine.riscv_extensions.cache_clear()
+    target.riscv_extensions.cache_clear()
 
 
 # ---- address space ----------------------------------------------------------------
@@ -109,29 +109,29 @@ def test_what_fits_is_tried_out():
 )
 def test_riscv_has_simd_with_the_vector_extension_only(board, isa, simd):
     board(isa)
-    assert machine.isa() == "riscv64"
-    assert machine.has_simd() == simd
+    assert target.isa() == "riscv64"
+    assert target.has_simd() == simd
 
 
 def test_the_kernel_may_tell_of_vectors_to_the_process_alone(board):
     board("", hwcap="imafdcv")
-    assert machine.has_simd()
+    assert target.has_simd()
 
 
 def test_vectors_of_the_draft_are_not_those_of_the_standard(board):
     board("rv64imafdcv", uarch="thead,c910")
-    assert not machine.has_simd()
+    assert not target.has_simd()
 
 
 @pytest.mark.parametrize("name", ["x86_64", "AMD64", "aarch64", "arm64"])
 def test_other_isas_always_have_vectors(monkeypatch, name):
-    monkeypatch.setattr(machine.platform, "machine", lambda: name)
-    assert machine.has_simd()
-    assert machine.compiled_for() == ""
+    monkeypatch.setattr(target.platform, "machine", lambda: name)
+    assert target.has_simd()
+    assert target.compiled_for() == ""
 
 
 def test_without_vectors_a_module_that_needs_them_is_refused(monkeypatch):
-    monkeypatch.setattr(machine, "has_simd", lambda: False)
+    monkeypatch.setattr(target, "has_simd", lambda: False)
     monkeypatch.setattr(settings, "has_simd", lambda: False)
     engine = WasmEngine(None, concurrency=1, compiles_apart=False)
     with pytest.raises(ModuleRejected, match="SIMD"):

@@ -1,4 +1,4 @@
-"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/native.py, beside.py,
+"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/guest/native.py, beside.py,
 component_calls.py)."""
 
 import ctypes
@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 from wasmtime import _bindings, _ffi
 
-from edge_agent.engine import beside, native
+from edge_agent.engine.guest import native, side_instances
 
 POINTER, INT, SIZE, BOOL = "pointer", "i64", "size", "bool"
 
@@ -50,7 +50,7 @@ SIGNATURES = {
     ),
     "wasmtime_instance_new": (*(POINTER, POINTER, POINTER, POINTER, SIZE, POINTER, POINTER),),
 }
-USES = (*native.USES, *beside.USES)
+USES = (*native.USES, *side_instances.USES)
 KINDS = {ctypes.c_bool: BOOL, ctypes.c_int64: INT, ctypes.c_uint64: "u64", ctypes.c_void_p: POINTER}
 
 
@@ -102,10 +102,10 @@ def test_errors_and_traps_can_be_made_from_pointers():
 
 
 def test_what_stands_between_a_component_and_the_host_is_there():
-    """edge_agent/engine/component_calls.py puts functions of its own in these places."""
+    """edge_agent/engine/component/host_calls.py puts functions of its own in these places."""
     from wasmtime.component import _linker, _types
 
-    from edge_agent.engine.component_calls import guard_components
+    from edge_agent.engine.component.host_calls import guard_components
 
     guard_components()
     for name in ("FUNCTIONS", "catch_exceptions", "func_impl"):

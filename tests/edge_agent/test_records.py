@@ -1,6 +1,6 @@
 """What an agent remembers of the calls that it ran."""
 
-from edge_agent.records import ACKED_COUNT, KNOWN_IDS, LARGEST_COUNT, Outcome, Records
+from edge_agent.calls.ledger import ACKED_COUNT, KNOWN_IDS, LARGEST_COUNT, Outcome, Records
 from protos.edge.v1 import edge_pb2
 
 

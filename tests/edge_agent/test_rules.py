@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from dispatcher.links import RECONNECT_S
 from edge_agent import errors
-from edge_agent.config import load_config
+from edge_agent.attachment.attachment import backoff_s, pause_s
+from edge_agent.calls.messages import STATUS_OF, status_of
+from edge_agent.calls.policy import Label, Policy, check_data, check_label
+from edge_agent.config.agent_config import load_config
 from edge_agent.engine.limits import (
     DEFAULT_LIMITS,
     MIB,
@@ -21,10 +24,7 @@ from edge_agent.engine.limits import (
 )
 from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
 from edge_agent.jsonrpc import make_call, read_result
-from edge_agent.link import backoff_s, pause_s
 from edge_agent.mounts import Mount, normalise, parse_mount, uncovered
-from edge_agent.policy import Label, Policy, check_data, check_label
-from edge_agent.wire import STATUS_OF, status_of
 from protos.edge.v1 import edge_pb2
 
 # ---- mounts -------------------------------------------------------------------------

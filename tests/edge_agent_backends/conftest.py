@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from edge_agent.backends.base import ToolCall
-from edge_agent.backends.servers import Servers
+from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import Limits
 from edge_agent.tables import read

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.backends import container
-from edge_agent.backends.servers import Servers
+from edge_agent.backends.launch import container
+from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.mounts import Mount
 from edge_agent.tables import read

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.backends import lines, served
+from edge_agent.backends.mcp_client import stdio
+from edge_agent.backends.servers import server
 from edge_agent.errors import (
     BadAnswer,
     CallTimeout,
@@ -66,7 +67,7 @@ def test_a_server_that_hangs_at_start_is_given_up_and_ended(agent, tmp_path):
 
 
 def test_a_server_that_reads_nothing_holds_no_call(agent, monkeypatch):
-    monkeypatch.setattr(served, "SIGN_OF_LIFE_S", 0.2)
+    monkeypatch.setattr(server, "SIGN_OF_LIFE_S", 0.2)
     one = agent(rude("deaf"))
     with pytest.raises(CallTimeout):
         one.call("rude", "echo", {"text": "x" * 5_000_000}, wall_ms=300)
@@ -96,7 +97,7 @@ def test_a_flood_of_junk_ends_the_server(agent):
 
 
 def test_an_endless_line_ends_the_server(agent, monkeypatch):
-    monkeypatch.setattr(lines, "LINE_BYTES", 3_000_000)
+    monkeypatch.setattr(stdio, "LINE_BYTES", 3_000_000)
     one = agent(rude())
     with pytest.raises(ServerDied, match="a line of more than 3000000 bytes"):
         one.call("rude", arguments={"what": "flood line"})
@@ -129,9 +130,9 @@ def test_a_server_that_cannot_be_asked_is_reported(agent):
 def test_what_a_server_left_behind_ends_with_it(agent):
     one = agent(workshop())
     hidden = int(one.text("workshop", "leave_a_child"))
-    server = one.call("workshop", "whoami")[1]["structuredContent"]["pid"]
+    pid = one.call("workshop", "whoami")[1]["structuredContent"]["pid"]
     assert is_alive(hidden)
-    kill(server, signal.SIGKILL)
+    kill(pid, signal.SIGKILL)
     assert wait_for(lambda: not is_alive(hidden))
 
 

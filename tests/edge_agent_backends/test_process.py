@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from edge_agent.backends import served
+from edge_agent.backends.servers import server
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import CallCancelled, CallTimeout, ModuleUnavailable
 from tests.edge_agent_backends.conftest import Told, is_alive, rude, wait_for, workshop
@@ -142,7 +142,7 @@ def test_a_call_that_is_cancelled_while_its_server_starts_ends_at_once(agent):
 
 
 def test_a_server_that_is_stuck_after_its_time_is_replaced(agent, monkeypatch):
-    monkeypatch.setattr(served, "SIGN_OF_LIFE_S", 0.2)
+    monkeypatch.setattr(server, "SIGN_OF_LIFE_S", 0.2)
     one = agent(rude())
     pid = int(one.text("rude"))
     with pytest.raises(CallTimeout, match="wall time of 200 ms"):

@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from edge_agent.backends import ask
-from edge_agent.backends.question import Question
+from edge_agent.backends.client_request import Question
+from edge_agent.backends.mcp_client import request as asked
+from edge_agent.calls.client_requests import Inquiries
+from edge_agent.calls.policy import Label, askable
 from edge_agent.errors import CallCancelled, CallTimeout, ServerDied
-from edge_agent.inquiries import Inquiries
-from edge_agent.policy import Label, askable
 from protos.edge.v1 import edge_pb2
 from tests.edge_agent_backends.conftest import PROGRAMS, Told, asking, is_alive, wait_for
 from tests.edge_agent_backends.test_remote import free_port, served
@@ -99,7 +99,7 @@ def test_time_with_an_open_question_does_not_count(one):
 
 
 def test_but_not_for_ever(one, monkeypatch):
-    monkeypatch.setattr(ask, "ANSWER_S", 0.5)
+    monkeypatch.setattr(asked, "ANSWER_S", 0.5)
     one.text("asking", "ping_me", backend=one.backend)
     call = delete(one, backend=one.backend, wall_ms=500)
     question = call.question()

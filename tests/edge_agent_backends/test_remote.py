@@ -306,7 +306,7 @@ def test_what_is_no_answer(agent, scripted, monkeypatch):
     scripted.script["tools/call"] = (502, {}, b"bad gateway")
     with pytest.raises(ServerDied, match="answered 502"):
         one.call("far", backend="remote")
-    monkeypatch.setattr("edge_agent.backends.streams.BODY_BYTES", 1000)
+    monkeypatch.setattr("edge_agent.backends.mcp_client.http.BODY_BYTES", 1000)
     scripted.script["tools/call"] = (200, {}, b" " * 100_000)
     with pytest.raises(OutputTooLarge):
         one.call("far", backend="remote")

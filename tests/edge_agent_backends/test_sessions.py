@@ -8,7 +8,7 @@ import sys
 import pytest
 from mcp import Client
 
-from edge_agent.backends import fleet
+from edge_agent.backends.servers import session_servers
 from edge_agent.errors import CallRefused
 from tests.edge_agent_backends.conftest import (
     PROGRAMS,
@@ -68,7 +68,7 @@ def test_a_session_that_is_idle_ends_and_is_told(agent):
 
 
 def test_the_longest_idle_makes_room(agent, monkeypatch):
-    monkeypatch.setattr(fleet, "MOST_SESSIONS", 2)
+    monkeypatch.setattr(session_servers, "MOST_SESSIONS", 2)
     one = agent(rude(state="session"))
     first, _ = ask(one, "a")
     ask(one, "b")
@@ -79,7 +79,7 @@ def test_the_longest_idle_makes_room(agent, monkeypatch):
 
 
 def test_where_all_sessions_run_calls_one_more_is_refused(agent, monkeypatch):
-    monkeypatch.setattr(fleet, "MOST_SESSIONS", 1)
+    monkeypatch.setattr(session_servers, "MOST_SESSIONS", 1)
     one = agent(asking(state="session"))
     call = delete(one, session="a")
     question = call.question()

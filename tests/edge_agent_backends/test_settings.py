@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_agent.config import load_config
+from edge_agent.config.agent_config import load_config
 from edge_agent.errors import ConfigError
 
 GIVEN = {"dispatcher": "127.0.0.1:1", "token": "t", "name": "pi4"}

@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from edge_agent.engine import machine
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import target
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed, ModuleRejected
 from tests.edge_agent import modules
@@ -77,8 +77,8 @@ def vectors():
 def main():
     begun = time.monotonic()
     report = {
-        "isa": machine.isa(),
-        "simd": machine.has_simd(),
+        "isa": target.isa(),
+        "simd": target.has_simd(),
         "pooled": engine.space.pooled,
         "reservation_gib": engine.space.reservation_bytes >> 30,
         "saying": "hello" in send(modules.saying("hello")),

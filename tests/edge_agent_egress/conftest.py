@@ -3,8 +3,8 @@ import json
 import pytest
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secrets, parse_rule
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from tests.edge_agent_egress.site import Site
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from edge_agent.backends.base import ModuleRef, ToolCall
 from edge_agent.backends.wasm import WasmBackend
-from edge_agent.desk import Desk, Rules
+from edge_agent.calls.messages import tool_call
+from edge_agent.calls.queue import Desk, Rules
 from edge_agent.egress import Audit, Egress, parse_rule
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallRefused
-from edge_agent.wire import tool_call
 from protos.edge.v1 import edge_pb2
 
 

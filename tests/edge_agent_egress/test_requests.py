@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from edge_agent.egress import Egress, EgressLimits, Secret, parse_rule
+from edge_agent.engine.call_state import CANCELLED, Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import CANCELLED, Running
 from tests.edge_agent_egress.site import page_of, redirect
 
 

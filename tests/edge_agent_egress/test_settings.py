@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from edge_agent.config import load_config
+from edge_agent.config.agent_config import load_config
 from edge_agent.egress import Egress, parse_rule
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ConfigError
 from tests.edge_agent import modules

@@ -9,9 +9,9 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.conversation import Conversation
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import (
     BadAnswer,

@@ -8,10 +8,10 @@ import pytest
 import wasmtime
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secret, Secrets, parse_rule
-from edge_agent.engine import component_outgoing
-from edge_agent.engine.component_outgoing import Bodies
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.component import outgoing
+from edge_agent.engine.component.outgoing import Bodies
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.errors import BadAnswer, ModuleTrapped
 from edge_agent.jsonrpc import make_call, read_result
 from edge_agent.mounts import Mount
@@ -100,7 +100,7 @@ def test_a_body_reaches_the_other_side_whole(ask, site):
 
 def test_what_a_killed_agent_left_of_answers_is_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    component_outgoing._sweep.cache_clear()
+    outgoing._sweep.cache_clear()
     kept = [tmp_path / f"sanderling-http-{os.getpid()}-a", tmp_path / "sanderling-http-else"]
     left = tmp_path / f"sanderling-http-{2**22 + 1}-b"  # no process has such a number
     for path in (*kept, left):

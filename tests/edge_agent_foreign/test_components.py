@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.engine import apart, component_files
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code.sections import memories_of
+from edge_agent.engine.component import files, own_thread
 from edge_agent.engine.limits import MIB, Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
-from edge_agent.engine.shapes import memories_of
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -106,7 +106,7 @@ def test_a_component_is_compiled_once_and_kept(tmp_path):
 def test_an_agent_without_components_makes_no_engine_for_them():
     code = (
         "import sys; from edge_agent.engine.runtime import WasmEngine; WasmEngine(None, 1)\n"
-        "print('wasmtime.component' in sys.modules, 'edge_agent.engine.components' in sys.modules)"
+        "print('wasmtime.component' in sys.modules, 'edge_agent.engine.component.runner' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == "False"
@@ -225,7 +225,7 @@ def test_a_component_beside_one_that_opens_files_goes_on(engine, send, tmp_path)
 
 
 def test_a_component_ends_where_its_disk_is_nearly_full(send, tmp_path, monkeypatch):
-    monkeypatch.setattr(component_files, "nearly_full", lambda _: True)
+    monkeypatch.setattr(files, "nearly_full", lambda _: True)
     looping = components.running("(loop $l (br $l)) (i32.const 0)")
     with pytest.raises(LimitExceeded, match="disk behind /m is nearly full"):
         send(looping, mounts=[make_mount("/m", tmp_path)])
@@ -312,7 +312,7 @@ def test_a_cancelled_call_does_not_wait_for_its_component_to_wake(engine, send):
 
 
 def test_only_so_many_sleeping_components_are_left_behind(engine, monkeypatch):
-    monkeypatch.setattr(apart, "MOST_LEFT", 0)
+    monkeypatch.setattr(own_thread, "MOST_LEFT", 0)
     module = components.sleeping(3600)
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     running = Running(Limits(wall_ms=1000))

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from edge_agent.engine import compiler
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import compiler
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled, ModuleRejected, ModuleTrapped
 from tests.edge_agent.engines import MESSAGE

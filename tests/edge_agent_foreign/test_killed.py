@@ -12,8 +12,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from edge_agent.engine import cache
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code import cache
 from edge_agent.engine.runtime import WasmEngine
 from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import saying
@@ -57,7 +57,9 @@ def loading(tmp_path):
 def compilers_of(process):
     with suppress(psutil.NoSuchProcess):
         found = psutil.Process(process.pid).children(recursive=True)
-        return [one for one in found if "edge_agent.engine.compiler" in " ".join(one.cmdline())]
+        return [
+            one for one in found if "edge_agent.engine.code.compiler" in " ".join(one.cmdline())
+        ]
     return []
 
 

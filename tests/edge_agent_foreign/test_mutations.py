@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import MIB, Limits
-from edge_agent.engine.running import Running
 from edge_agent.errors import EdgeAgentError
 from edge_agent.mounts import make_mount
 from tests.edge_agent import hostile_files, modules

@@ -250,7 +250,7 @@ def test_it_ends_on_sigterm(state):
 
 def test_the_agent_serves_http_without_a_web_framework(state):
     code = (
-        "import sys, edge_agent.web.server\n"
+        "import sys, edge_agent.serving.web.server\n"
         "print([n for n in ('uvicorn', 'starlette', 'mcp', 'httptools') if n in sys.modules])"
     )
     done = subprocess.run(

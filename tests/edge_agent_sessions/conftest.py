@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from tests.edge_agent import engines
 from tests.edge_agent.modules import RESULT, module, packed
 

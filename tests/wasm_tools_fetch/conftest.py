@@ -5,8 +5,8 @@ import pytest
 
 import wasm_tools
 from edge_agent.egress import Egress, EgressLimits, parse_rule
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from tests.wasm_tools_fetch.site import serving
 

@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed
 from edge_agent.mounts import Mount

@@ -14,7 +14,7 @@ from mcp import Client
 import wasm_tools
 from edge_agent.backends.base import ModuleRef, ToolCall
 from edge_agent.backends.wasm import WasmBackend
-from edge_agent.config import load_config
+from edge_agent.config.agent_config import load_config
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallTimeout, ConfigError

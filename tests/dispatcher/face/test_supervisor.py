@@ -160,7 +160,7 @@ async def test_labels_reach_the_agent(tmp_path):
     agent = AgentConfig(name="a", labels={"room": 'kit"chen', "ü": "\\"})
     supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
     path = supervisor._settings(agent)
-    config = pytest.importorskip("edge_agent.config")
+    config = pytest.importorskip("edge_agent.config.agent_config")
     flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
     assert config.load_config(path, flags, {}).labels == agent.labels
 
@@ -176,7 +176,7 @@ async def test_variables_of_modules_reach_the_agent(tmp_path):
     [agent] = load(tmp_path / "up.toml").agents
     supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
     path = supervisor._settings(agent)
-    config = pytest.importorskip("edge_agent.config")
+    config = pytest.importorskip("edge_agent.config.agent_config")
     flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
     assert config.load_config(path, flags, {}).env == agent.env
     assert agent.env["summarize"]["SUMMARIZE_ENDPOINT"].endswith(":81/v1/chat/completions")
@@ -191,7 +191,7 @@ async def test_limits_reach_the_agent(tmp_path):
     )
     [agent] = load(tmp_path / "up.toml").agents
     path = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)._settings(agent)
-    config = pytest.importorskip("edge_agent.config")
+    config = pytest.importorskip("edge_agent.config.agent_config")
     flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
     limits = config.load_config(path, flags, {}).limits
     assert (limits.wall_ms, limits.disk_bytes, limits.open_files) == (900, 2 * 1024 * 1024, 7)
@@ -214,7 +214,7 @@ async def test_egress_reaches_the_agent(tmp_path):
     [agent] = load(tmp_path / "up.toml").agents
     supervisor = Supervisor([], dispatcher="", token="", state=tmp_path, say=print)
     path = supervisor._settings(agent)
-    config = pytest.importorskip("edge_agent.config")
+    config = pytest.importorskip("edge_agent.config.agent_config")
     flags = {"name": "a", "dispatcher": "127.0.0.1:5", "token": "t"}
     egress = config.load_config(path, flags, {"KEY": "from a variable"}).egress
     assert [str(rule) for rule in egress.rules] == [

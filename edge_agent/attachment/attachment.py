@@ -1,0 +1,332 @@
+"""The agent's side of the wire: stay attached, take calls, give results.
+
+Each worker thread reads the stream in its turn and runs the call that it read,
+while the next reads on. So no call is handed from thread to thread on its way,
+which would cost more than a short call itself. There is one worker more than
+slots, so that somebody always listens.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import grpc
+
+from edge_agent import __version__
+from edge_agent.attachment.connection import Connection
+from edge_agent.attachment.fetcher import ArtifactFetcher
+from edge_agent.attachment.heartbeat import Pulse, Told
+from edge_agent.attachment.prefetch import Prefetcher
+from edge_agent.backends.base import ModuleRef
+from edge_agent.board.capabilities import Capabilities
+from edge_agent.calls.ledger import Outcome
+from edge_agent.calls.messages import capabilities_message, module_ref
+from edge_agent.calls.queue import Desk, Send, Ticket
+from edge_agent.errors import ConnectionLost
+from protos.edge.v1 import edge_pb2
+
+DRAIN_S: Final = 3.0
+DRAIN_ASKED_S: Final = 30.0
+_FLUSH_S: Final = 0.5
+_LEAST_HEARTBEAT_S: Final = 0.05
+_STEADY_S: Final = 1.0
+_SOON_S: Final = 1.0  # the longest pause for as long as a dispatcher may still wait for us,
+_AWAITED_S: Final = 10.0  # which is well within this, counted from when the stream broke
+_log = logging.getLogger(__name__)
+
+
+def backoff_s(
+    first_s: float = 0.2, most_s: float = 10.0, rand: Callable[[], float] = random.random
+) -> Iterator[float]:
+    """Yield pauses that double up to a cap, each anywhere from 0 to that ("full jitter").
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    ceiling_s = first_s
+    while True:
+        yield max(0.01, rand() * ceiling_s)
+        ceiling_s = min(most_s, ceiling_s * 2)
+
+
+def pause_s(
+    pauses: Iterator[float], since_s: float, rand: Callable[[], float] = random.random
+) -> float:
+    """Return how long to wait before the next try, ``since_s`` after a stream was lost.
+
+    The dispatcher waits for some seconds for the calls that it gave us, so try often at first,
+    however often the stream broke before.
+    """
+    usual_s = next(pauses)
+    return min(usual_s, rand() * _SOON_S) if since_s < _AWAITED_S else usual_s
+
+
+class Link:
+    """Keeps one agent attached to one dispatcher until it is told to stop.
+
+    ``make_desk`` gets the function by which the desk sends; ``make_pulse``
+    makes what tells the load, and ``prefetch`` makes one more module ready.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        node: str,
+        report: Capabilities,
+        make_desk: Callable[[Send], Desk],
+        make_pulse: Callable[[Desk], Pulse],
+        prefetch: Callable[[ModuleRef], None],
+    ) -> None:
+        self._address = address
+        self._token = token
+        self._node = node
+        self.report = report
+        self._news = threading.Event()  # set while the dispatcher does not know the report
+        self._instance = f"{random.getrandbits(64):016x}"
+        self._connection: Connection | None = None
+        self._changed = threading.Condition()
+        self._over = False
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._drain_s = DRAIN_S
+        self._drain_reason: str | None = None
+        self._prefetch = prefetch
+        self._prefetcher = Prefetcher(self._load_ahead)
+        self.fetcher = ArtifactFetcher(self._channel, token)
+        self._spares = 0  # workers in the place of those whose calls wait for their clients
+        self.desk = make_desk(self.send)
+        self.desk.spare = self._start_spare
+        self._pulse = make_pulse(self.desk)
+
+    # ---- what others call -------------------------------------------------------
+
+    def send(self, message: edge_pb2.AttachRequest | Outcome) -> None:
+        """Send on the present stream. Without one a result waits for the next."""
+        connection = self._connection
+        if connection is None:
+            return
+        if isinstance(message, Outcome):
+            connection.outbox.put_outcome(message)
+        else:
+            connection.outbox.put(message)
+
+    def describe(self, report: Capabilities) -> None:
+        """Tell the dispatcher what this board is from now on."""
+        self.report = report
+        self._news.set()
+        self.desk.load_changed.set()
+
+    def stop(self, reason: str, within_s: float = DRAIN_S) -> None:
+        """Take no more calls, finish what runs within ``within_s``, and end :meth:`run`."""
+        self._drain_reason = self._drain_reason or reason
+        self._drain_s = min(self._drain_s, within_s) if self._stopping.is_set() else within_s
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Stay attached until stopped; ``on_ready`` is called after the first welcome.
+
+        Raises:
+            TokenRefused, ConfigError: the dispatcher will never take this agent.
+        """
+        self._start_threads()
+        try:
+            self._stay_attached(on_ready)
+            self._drain()
+        finally:
+            self._end_threads()
+
+    def _stay_attached(self, on_ready: Callable[[], None]) -> None:
+        pauses = backoff_s()
+        first = True
+        lost_s = -math.inf
+        while not self._stopping.is_set():
+            try:
+                told = Told()
+                connection = Connection(self._address, self._token, self._register(told), told)
+            except ConnectionLost as error:
+                wait_s = pause_s(pauses, time.monotonic() - lost_s)
+                _log.warning("%s; trying again in %.1f s", error, wait_s)
+                self._wake.wait(wait_s)
+                continue
+            self._attach(connection)
+            if first:
+                on_ready()
+                first = False
+            self._wait_for_end(connection)
+            if time.monotonic() - connection.opened_s > _STEADY_S:
+                pauses = backoff_s()
+            if not self._stopping.is_set():
+                self._detach(connection)
+                lost_s = time.monotonic()
+                _log.warning("%s", connection.error)
+                self._wake.wait(pause_s(pauses, 0.0))
+
+    # ---- the connection -----------------------------------------------------------
+
+    def _attach(self, connection: Connection) -> None:
+        _log.info("attached to %s as %s", self._address, self._node)
+        again = self.desk.new_stream()
+        with self._changed:
+            self._connection = connection
+            self._changed.notify_all()
+        for outcome in again:
+            self.send(outcome)
+        self.desk.inquiries.again()
+        self.desk.load_changed.set()  # beat at this dispatcher's rate from now on
+        for module in connection.welcome.modules:
+            self._prefetcher.want(module_ref(module))
+
+    def _detach(self, connection: Connection) -> None:
+        with self._changed:
+            self._connection = None
+        connection.close()
+        if connection.error is not None and not isinstance(connection.error, ConnectionLost):
+            raise connection.error
+
+    def _wait_for_end(self, connection: Connection) -> None:
+        """Wait until the stream ends or the agent should stop."""
+        while not connection.ended.wait(0.5) and not self._stopping.is_set():
+            pass
+
+    def _load_ahead(self, module: ModuleRef) -> None:
+        self._prefetch(module)
+        self.desk.load_changed.set()
+
+    def _channel(self) -> grpc.Channel | None:
+        connection = self._connection
+        return None if connection is None else connection.channel
+
+    def _register(self, told: Told) -> edge_pb2.Register:
+        return edge_pb2.Register(
+            node=self._node,
+            instance=self._instance,
+            agent_version=__version__,
+            capabilities=capabilities_message(self.report),
+            load=self._pulse.beat(self.report.memory_mib, told),
+        )
+
+    # ---- the threads ----------------------------------------------------------------
+
+    def _start_threads(self) -> None:
+        for number in range(self.report.slots + 1):
+            self._start_thread(self._work, f"worker-{number}")
+        self._start_thread(self._beat, "heartbeat")
+        self._prefetcher.start()
+
+    def _end_threads(self) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self.desk.load_changed.set()
+        self._prefetcher.stop()
+
+    def _start_thread(self, target: Callable[[], None], name: str) -> None:
+        threading.Thread(target=target, name=name, daemon=True).start()
+
+    def _start_spare(self, ticket: Ticket | None) -> None:
+        with self._changed:
+            self._spares += 1
+        self._start_thread(lambda: self._work(ticket), "worker-spare")
+
+    def _is_surplus(self) -> bool:
+        """Whether there is a worker too many now; whoever asks is to end."""
+        with self._changed:
+            surplus = self._spares > self.desk.parked
+            self._spares -= surplus
+        return surplus
+
+    def _work(self, ticket: Ticket | None = None) -> None:
+        """Read in turn and run what was read."""
+        while ticket is not None:
+            ticket = self.desk.run(ticket)
+        while (connection := self._await_connection()) is not None:
+            ticket = None
+            with connection.reading:
+                while ticket is None and not connection.ended.is_set():
+                    message = connection.receive()
+                    if message is not None:
+                        ticket = self._handle(message)
+            while ticket is not None:
+                ticket = self.desk.run(ticket)
+            if self._is_surplus():
+                return
+
+    def _await_connection(self) -> Connection | None:
+        """Wait for a stream to read from; None: the agent has ended."""
+        with self._changed:
+            while not self._over:
+                if self._connection is not None and not self._connection.ended.is_set():
+                    return self._connection
+                self._changed.wait()
+        return None
+
+    def _handle(self, message: edge_pb2.AttachResponse) -> Ticket | None:
+        """Take one message; return a ticket when a call should run now."""
+        match message.WhichOneof("message"):
+            case "call":
+                return self.desk.offer(message.call)
+            case "chunk":
+                return self.desk.add_chunk(message.chunk)
+            case "cancel":
+                self.desk.cancel(message.cancel.call_id, message.cancel.reason)
+            case "answer":
+                self.desk.inquiries.answer(message.answer)
+            case "ack":
+                self.desk.acknowledge(message.ack.call_ids)
+            case "prefetch":
+                for module in message.prefetch.modules:
+                    self._prefetcher.want(module_ref(module))
+            case "drain":
+                self.stop(message.drain.reason or "the dispatcher asked for it", DRAIN_ASKED_S)
+            case "ping":
+                self.send(edge_pb2.AttachRequest(pong=message.ping))
+            case _:
+                _log.debug("a message of a newer dispatcher is passed over")
+        return None
+
+    def _beat(self) -> None:
+        """Send the load as often as the dispatcher wants, and when it changes much."""
+        while not self._over:
+            connection = self._connection
+            every_s = connection.welcome.heartbeat_ms / 1000 if connection else 1.0
+            self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
+            self.desk.load_changed.clear()
+            if connection is not None and not connection.ended.is_set():
+                speed = self._pulse.look()
+                if speed is not None:
+                    self.describe(replace(self.report, speed=speed))
+                beat = self._pulse.beat(self.report.memory_mib, connection.told)
+                if self._news.is_set():
+                    self._news.clear()
+                    beat.changed.CopyFrom(capabilities_message(self.report))
+                connection.outbox.put(edge_pb2.AttachRequest(heartbeat=beat))
+            time.sleep(_LEAST_HEARTBEAT_S)
+
+    # ---- the end -----------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Finish what runs, give the results over, and close."""
+        reason = self._drain_reason or "the agent stops"
+        _log.info("draining: %s", reason)
+        self.desk.drain(reason)
+        self.send(edge_pb2.AttachRequest(draining=edge_pb2.Draining(reason=reason)))
+        connection = self._connection
+        ends_s = time.monotonic() + self._drain_s
+        while time.monotonic() < ends_s and not self.desk.idle.wait(0.05):
+            # A second, shorter order may have come meanwhile.
+            ends_s = min(ends_s, time.monotonic() + self._drain_s)
+        self.desk.cancel_all(reason)
+        self.desk.idle.wait(_FLUSH_S)
+        if connection is not None and not connection.ended.is_set():
+            self.desk.acknowledged.wait(_FLUSH_S)
+            connection.outbox.close()
+            connection.ended.wait(_FLUSH_S)
+            connection.close()

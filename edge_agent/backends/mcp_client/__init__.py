@@ -1,0 +1,1 @@
+"""Speaking MCP to a server, over its stdio or over HTTP."""

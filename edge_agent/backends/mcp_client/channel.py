@@ -1,0 +1,336 @@
+"""The client's side of MCP, as far as a proxy needs it: requests out, answers and news back.
+
+A :class:`Client` knows the protocol and nothing of how messages travel; its channel does
+(:mod:`edge_agent.backends.mcp_client.stdio`, :mod:`edge_agent.backends.mcp_client.http`). It speaks the handshake
+era (``initialize``, 2024-11-05 to 2025-11-25) and, to servers that know no handshake, the
+stateless one (``server/discover``, 2026-07-28).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from edge_agent import __version__
+from edge_agent.backends.client_request import CAPABILITY_OF, OFFERED
+from edge_agent.backends.mcp_client.request import Ask, Listener
+from edge_agent.backends.mcp_client.server_requests import Asking
+from edge_agent.errors import (
+    BadAnswer,
+    CallCancelled,
+    CallFailed,
+    CallTimeout,
+    NotSent,
+    RpcError,
+    ServerDied,
+)
+
+HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+STATELESS_ERA: Final = "2026-07-28"
+METHOD_NOT_FOUND: Final = -32601
+_META: Final = "io.modelcontextprotocol/"
+_OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
+_log = logging.getLogger(__name__)
+
+
+class Channel(Protocol):
+    """How messages get to one server. What comes back goes to :meth:`Client.received`."""
+
+    def send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+        """Send one message, that of ``ask`` if it wants an answer.
+
+        Raises:
+            NotSent: the server is gone, and has not seen it.
+            CallFailed: it was sent, and nothing will come of it.
+        """
+
+    def abandon(self, ask: Ask) -> None:
+        """Nobody waits for a request any more."""
+
+    def agreed(self, version: str) -> None:
+        """The protocol version that both sides speak from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a server said of itself when it was met."""
+
+    name: str = ""
+    version: str = ""
+    capabilities: Mapping[str, Any] | None = None
+
+    def offers(self, capability: str) -> bool:
+        """Whether it has tools, resources, prompts, completions or logging."""
+        return isinstance((self.capabilities or {}).get(capability), dict)
+
+
+class Client:
+    """Speaks MCP with one server. Thread-safe.
+
+    ``changed`` is told the method of ``list_changed`` notifications.
+    """
+
+    def __init__(self, name: str, changed: Callable[[str], None] | None = None) -> None:
+        self.name = name
+        self.info = ServerInfo()
+        self.stateless = False
+        self._channel: Channel | None = None
+        self._changed = changed
+        self._asking = Asking(name, self._send, self._timed_out)
+        self._numbers = itertools.count(1)
+        self._asks: dict[int, Ask] = {}
+        self.gone: str | None = None  # why, once the server is
+
+    # ---- meeting
+
+    def meet(self, channel: Channel, until_s: float) -> ServerInfo:
+        """Shake hands with the server behind a channel.
+
+        Raises:
+            CallFailed: it does not answer, or not as an MCP server does.
+        """
+        self._channel = channel
+        try:
+            self.info = self._initialize(channel, until_s)
+        except RpcError as refused:
+            try:
+                self.info = self._discover(channel, until_s)
+            except RpcError:
+                raise BadAnswer(f"{self.name}: refused the handshake: {refused}") from None
+        return self.info
+
+    def _initialize(self, channel: Channel, until_s: float) -> ServerInfo:
+        params = {
+            "protocolVersion": HANDSHAKE_ERAS[0],
+            "capabilities": OFFERED,
+            "clientInfo": _OURSELVES,
+        }
+        result = self.request("initialize", _raw(params), until_s)
+        version = result.get("protocolVersion")
+        if version not in HANDSHAKE_ERAS:
+            raise BadAnswer(f"{self.name}: speaks protocol {version!r}, which is not known here")
+        channel.agreed(str(version))
+        self.notify("notifications/initialized", {}, until_s)
+        return _info(result, result.get("serverInfo"))
+
+    def _discover(self, channel: Channel, until_s: float) -> ServerInfo:
+        self.stateless = True
+        channel.agreed(STATELESS_ERA)
+        result = self.request("server/discover", {}, until_s)
+        if STATELESS_ERA not in (result.get("supportedVersions") or ()):
+            raise BadAnswer(f"{self.name}: speaks no protocol that is known here")
+        meta = result.get("_meta")
+        return _info(result, (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo"))
+
+    # ---- asking
+
+    def ask(
+        self,
+        method: str,
+        params: Mapping[str, bytes],
+        listener: Listener | None = None,
+        meta: Mapping[str, Any] | None = None,
+        *,
+        wants_progress: bool = False,
+        client: Mapping[str, Any] | None = None,
+    ) -> Ask:
+        """Make a request ready. ``params`` maps each key to its value as JSON.
+
+        ``client`` is what the MCP client can be asked, for servers that are told per request.
+        """
+        number = next(self._numbers)
+        extra = dict(meta or {})
+        if wants_progress:
+            extra["progressToken"] = number
+        if self.stateless:
+            extra[f"{_META}protocolVersion"] = STATELESS_ERA
+            extra[f"{_META}clientInfo"] = _OURSELVES
+            extra[f"{_META}clientCapabilities"] = dict(client or {})
+        members = {**params, **({"_meta": _json(extra)} if extra else {})}
+        return Ask(number, _message(method, members, number), listener)
+
+    def run(self, ask: Ask, until_s: float) -> dict[str, Any]:
+        """Send a request and wait for its result.
+
+        Raises:
+            RpcError: the server says no.
+            NotSent, ServerDied, CallTimeout, CallCancelled, CallFailed: there is no answer.
+        """
+        ask.until_s = until_s
+        self._asks[ask.number] = ask
+        try:
+            if self.gone is not None:
+                raise NotSent(f"{self.name}: {self.gone}")
+            if not ask.settled:
+                self._send(ask.message, until_s, ask)
+            if not ask.wait(until_s):
+                self._timed_out(ask)
+        finally:
+            self._asks.pop(ask.number, None)
+            self._asking.over(ask)
+        if ask.error is not None:
+            raise ask.error
+        return ask.result or {}
+
+    def request(self, method: str, params: Mapping[str, bytes], until_s: float) -> dict[str, Any]:
+        """Ask and wait; raises as :meth:`run` does."""
+        return self.run(self.ask(method, params), until_s)
+
+    def cancel(self, ask: Ask, reason: str) -> None:
+        """End a request, whether it was sent or not. Any thread."""
+        if ask.settle(error=CallCancelled(reason)) and ask.number in self._asks:
+            self._give_up(ask, reason)
+
+    def notify(self, method: str, params: Mapping[str, Any], until_s: float) -> None:
+        """Send a notification."""
+        self._send(_message(method, _raw(params)), until_s)
+
+    def _timed_out(self, ask: Ask) -> None:
+        if ask.settle(error=CallTimeout("no answer in time")):
+            self._give_up(ask, "timed out")
+
+    def _give_up(self, ask: Ask, reason: str) -> None:
+        """Tell the server that nobody waits for an answer."""
+        if self._channel is None:
+            return
+        try:
+            self.notify(
+                "notifications/cancelled",
+                {"requestId": ask.number, "reason": reason},
+                time.monotonic() + 1.0,
+            )
+        except CallFailed as error:
+            _log.debug("%s: could not be told of a cancelled request: %s", self.name, error)
+        self._channel.abandon(ask)
+
+    def _send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+        if self._channel is None:
+            raise NotSent(f"{self.name}: is not there")
+        self._channel.send(message, until_s, ask)
+
+    # ---- hearing
+
+    def received(self, message: Any, ask: Ask | None = None) -> None:
+        """Take in a parsed message; ``ask`` is the request on whose stream it came."""
+        if not isinstance(message, dict):
+            return
+        method = message.get("method")
+        if not isinstance(method, str):
+            self._answered(message)
+            return
+        found = message.get("params")
+        params = found if isinstance(found, dict) else {}
+        if "id" not in message:
+            self._told(method, params, ask)
+        elif method in CAPABILITY_OF:
+            self._asking.asked(method, message["id"], params, list(self._asks.values()), ask)
+        else:
+            self._asked(method, message["id"])
+
+    def lost(self, reason: str) -> None:
+        """The server is gone: nothing more will be answered."""
+        self.gone = self.gone or reason
+        for ask in list(self._asks.values()):
+            ask.settle(error=ServerDied(f"{self.name}: {reason}"))
+
+    def failed(self, number: int, error: CallFailed) -> None:
+        """The answer to a request came, and cannot be used."""
+        ask = self._asks.get(number)
+        if ask is not None:
+            ask.settle(error=error)
+
+    def busy(self) -> bool:
+        """Whether requests wait for answers."""
+        return bool(self._asks)
+
+    def _answered(self, message: Mapping[str, Any]) -> None:
+        number = message.get("id")
+        ask = self._asks.get(number) if isinstance(number, int) else None
+        if ask is None:
+            return  # to a request that was given up
+        error, result = message.get("error"), message.get("result")
+        if isinstance(error, dict):
+            ask.settle(error=RpcError(error))
+        elif isinstance(result, dict):
+            ask.settle(result)
+        else:
+            ask.settle(error=BadAnswer(f"{self.name}: its answer has neither result nor error"))
+
+    def _asked(self, method: str, number: Any) -> None:
+        """The server asks something: a sign of life it gets, the rest is not to be had here."""
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
+        if method == "ping":
+            answer["result"] = {}
+        else:
+            answer["error"] = {"code": METHOD_NOT_FOUND, "message": f"{method}: not offered here"}
+        try:
+            self._send(_json(answer), time.monotonic() + 1.0)
+        except CallFailed as error:
+            _log.debug("%s: could not be answered: %s", self.name, error)
+
+    def _told(self, method: str, params: Mapping[str, Any], ask: Ask | None) -> None:
+        if method == "notifications/progress":
+            token = params.get("progressToken")
+            found = self._asks.get(token) if isinstance(token, int) else None
+            if found is not None and found.listener is not None:
+                _tell_progress(found.listener, params)
+        elif method == "notifications/message":
+            self._log_line(params, ask)
+        elif method == "notifications/cancelled":
+            self._asking.withdrawn(params.get("requestId"))
+        elif method.endswith("/list_changed") and self._changed is not None:
+            self._changed(method)
+
+    def _log_line(self, params: Mapping[str, Any], ask: Ask | None) -> None:
+        """Give a log line to the call that it belongs to.
+
+        Over lines nothing says which that is, so it is given to a call only when no other runs:
+        a line may hold what another caller must not read.
+        """
+        running = list(self._asks.values())
+        if ask is None and len(running) == 1:
+            ask = running[0]
+        level, data = str(params.get("level", "info")), params.get("data")
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        if ask is not None and ask.listener is not None:
+            ask.listener.log(level, str(params.get("logger") or self.name), text)
+        else:
+            _log.debug("%s: %s: %.500s", self.name, level, text)
+
+
+def _tell_progress(listener: Listener, params: Mapping[str, Any]) -> None:
+    done, total = params.get("progress"), params.get("total")
+    if isinstance(done, int | float):
+        whole = float(total) if isinstance(total, int | float) else None
+        listener.progress(float(done), whole, str(params.get("message") or ""))
+
+
+def _info(result: Mapping[str, Any], server: Any) -> ServerInfo:
+    said = server if isinstance(server, dict) else {}
+    capabilities = result.get("capabilities")
+    return ServerInfo(
+        name=str(said.get("name", "")),
+        version=str(said.get("version", "")),
+        capabilities=capabilities if isinstance(capabilities, dict) else {},
+    )
+
+
+def _message(method: str, params: Mapping[str, bytes], number: int | None = None) -> bytes:
+    head = b'{"jsonrpc":"2.0",' + (b"" if number is None else b'"id":%d,' % number)
+    members = b",".join(_json(key) + b":" + value for key, value in params.items())
+    message = head + b'"method":' + _json(method) + b',"params":{' + members + b"}}"
+    # White space between values may hold line ends, which end a message on a pipe.
+    return message.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in message else message
+
+
+def _raw(params: Mapping[str, Any]) -> dict[str, bytes]:
+    return {key: _json(value) for key, value in params.items()}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

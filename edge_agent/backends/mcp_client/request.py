@@ -1,0 +1,113 @@
+"""One request to a proxied server, and its clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Final, Protocol
+
+from edge_agent.backends.client_request import ANSWER_S, Answer, Question
+from edge_agent.errors import CallFailed
+
+_PAUSED_LOOK_S: Final = 0.25
+
+
+class Listener(Protocol):
+    """Where news of a request go. Called from any thread."""
+
+    def progress(self, progress: float, total: float | None, message: str) -> None:
+        """Tell how far the request is."""
+
+    def log(self, level: str, logger: str, message: str) -> None:
+        """Pass on a log line."""
+
+    def ask(self, question: Question) -> Answer | None:
+        """Pass on a question of the server; the answer, where that is known at once."""
+
+
+class Ask:
+    """One request, from before it is sent until it is answered. Thread-safe.
+
+    Its clock stands still while its client is asked something, but for at most ``ANSWER_S`` a
+    time: people are slow, and their time is not the tool's.
+    """
+
+    __slots__ = (
+        "_changed",
+        "_paused_at_s",
+        "_paused_s",
+        "_pauses",
+        "_watched",
+        "error",
+        "listener",
+        "message",
+        "number",
+        "result",
+        "settled",
+        "until_s",
+    )
+
+    def __init__(self, number: int, message: bytes, listener: Listener | None) -> None:
+        self.number = number
+        self.message = message
+        self.listener = listener
+        self.result: dict[str, Any] | None = None
+        self.error: CallFailed | None = None
+        self.settled = False
+        self.until_s = 0.0  # of time.monotonic, before pauses
+        self._changed = threading.Condition()
+        self._pauses = 0
+        self._paused_at_s = 0.0
+        self._paused_s = 0.0
+        self._watched = False
+
+    def settle(self, result: dict[str, Any] | None = None, error: CallFailed | None = None) -> bool:
+        """Give it its end; False if it has one already."""
+        with self._changed:
+            if self.settled:
+                return False
+            self.result, self.error = result, error
+            self.settled = True
+            self._changed.notify_all()
+            return True
+
+    def wait(self, until_s: float) -> bool:
+        """Wait for its end, until a moment of ``time.monotonic`` and the length of its pauses."""
+        with self._changed:
+            while not self.settled:
+                left_s = self._left_s(until_s)
+                if left_s <= 0:
+                    return False
+                self._changed.wait(max(left_s, _PAUSED_LOOK_S) if self._pauses else left_s)
+            return True
+
+    def left_s(self, until_s: float) -> float:
+        """The seconds that it still has; while it pauses, as many as it may then have."""
+        with self._changed:
+            return self._left_s(until_s) + (ANSWER_S if self._pauses else 0.0)
+
+    def pause(self) -> None:
+        """A question of it is open."""
+        with self._changed:
+            self._pauses += 1
+            if self._pauses == 1:
+                self._paused_at_s = time.monotonic()
+
+    def resume(self) -> None:
+        """A question of it is answered."""
+        with self._changed:
+            self._pauses -= 1
+            if self._pauses == 0:
+                self._paused_s += min(time.monotonic() - self._paused_at_s, ANSWER_S)
+            self._changed.notify_all()
+
+    def watch(self) -> bool:
+        """Whether nobody watches its clock yet; from now on the caller does."""
+        with self._changed:
+            watched, self._watched = self._watched, True
+            return not watched and not self.settled
+
+    def _left_s(self, until_s: float) -> float:
+        now_s = time.monotonic()
+        open_s = min(now_s - self._paused_at_s, ANSWER_S) if self._pauses else 0.0
+        return until_s + self._paused_s + open_s - now_s

@@ -1,0 +1,225 @@
+"""A process that speaks MCP in lines: its pipes, its last words, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from edge_agent.backends.launch.keeper_client import Child, Command, Keeper
+from edge_agent.backends.mcp_client.channel import Client
+from edge_agent.backends.mcp_client.request import Ask
+from edge_agent.engine.limits import MIB
+from edge_agent.errors import CallTimeout, NotSent, OutputTooLarge
+from edge_agent.jsonrpc import parse_foreign
+
+LINE_BYTES: Final = 65 * MIB  # a little more than the largest answer that an agent takes
+JUNK_BYTES: Final = MIB  # that is no MCP, before a server is given up
+STDERR_BYTES: Final = 8 * 1024
+END_S: Final = 1.0  # from the end of its input to SIGTERM
+_READ_BYTES: Final = 256 * 1024
+_POLL_MS: Final = 200
+_WORDS: Final = 300
+_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
+_log = logging.getLogger(__name__)
+
+
+class LineChannel:
+    """Runs one command, and carries the messages of a :class:`Client` to it and back.
+
+    ``over`` is called once, from the reading thread, when the process has ended.
+
+    Raises:
+        ModuleUnavailable: it cannot be started.
+    """
+
+    def __init__(
+        self, keeper: Keeper, command: Command, client: Client, over: Callable[[], None]
+    ) -> None:
+        self._keeper = keeper
+        self._client = client
+        self._over = over
+        self._writing = threading.Lock()
+        self._closing = threading.Event()
+        self._broken = ""
+        self._junk = 0
+        self._words = bytearray()
+        self._line = bytearray()
+        self.child: Child = keeper.start(command)
+        for fd in (self.child.stdin, self.child.stdout, self.child.stderr):
+            os.set_blocking(fd, False)
+        self._reader = threading.Thread(
+            target=self._read, name=f"server {client.name}", daemon=True
+        )
+        self._reader.start()
+
+    # ---- towards the server
+
+    def send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+        """Write one line; see :class:`edge_agent.backends.mcp_client.channel.Channel`."""
+        if not self._writing.acquire(timeout=max(0.0, until_s - time.monotonic())):
+            raise CallTimeout(f"{self._client.name}: does not read what is sent to it")
+        try:
+            self._write(memoryview(message + b"\n"), until_s, ask)
+        finally:
+            self._writing.release()
+
+    def _write(self, rest: memoryview, until_s: float, ask: Ask | None) -> None:
+        whole = len(rest)
+        poll = select.poll()
+        while rest:
+            if self.child.stdin < 0 or self._closing.is_set():
+                raise NotSent(f"{self._client.name}: has ended")
+            try:
+                rest = rest[os.write(self.child.stdin, rest) :]
+            except BlockingIOError:
+                given_up = time.monotonic() > until_s or (ask is not None and ask.settled)
+                if given_up and len(rest) < whole:
+                    self.break_off("did not read a message to its end")
+                if given_up:
+                    raise CallTimeout(f"{self._client.name}: does not read its input") from None
+                poll.register(self.child.stdin, select.POLLOUT)
+                poll.poll(_POLL_MS)
+            except OSError:
+                self._await_reason()
+                raise NotSent(f"{self._client.name}: {self._client.gone or 'has ended'}") from None
+
+    def _await_reason(self) -> None:
+        """Let the reader find out why it has ended."""
+        until_s = time.monotonic() + END_S
+        while (
+            self._client.gone is None
+            and threading.current_thread() is not self._reader
+            and time.monotonic() < until_s
+        ):
+            time.sleep(0.01)
+
+    def abandon(self, ask: Ask) -> None:
+        """Do nothing: the pipe goes on."""
+
+    def agreed(self, version: str) -> None:
+        """Do nothing: lines are the same in every version."""
+
+    # ---- its end
+
+    def break_off(self, reason: str) -> None:
+        """Kill it; ``reason`` is what its callers are told."""
+        self._broken = self._broken or reason
+        self._closing.set()
+        self._keeper.end(self.child, now=True)
+        self._client.lost(self._reason())
+
+    def close_input(self) -> None:
+        """End its input, which asks a stdio server to end."""
+        self._closing.set()
+        with self._writing:
+            fd, self.child.stdin = self.child.stdin, -1
+            if fd >= 0:
+                os.close(fd)
+
+    def end(self) -> None:
+        """End it: its input first, then SIGTERM, then SIGKILL. Returns when it has ended."""
+        self.close_input()
+        if not self.child.ended.wait(END_S):
+            self._keeper.end(self.child)
+            self.child.ended.wait(END_S * 5)
+        self._reader.join(END_S)
+
+    # ---- from the server
+
+    def _read(self) -> None:
+        """Read both streams until the process has ended."""
+        child = self.child
+        poll = select.poll()
+        poll.register(child.stdout, select.POLLIN)
+        poll.register(child.stderr, select.POLLIN)
+        open_fds = {child.stdout, child.stderr}
+        while open_fds:
+            ended = child.ended.is_set()
+            ready = poll.poll(0 if ended else _POLL_MS)
+            for fd, _ in ready:
+                if not self._take(fd):
+                    poll.unregister(fd)
+                    open_fds.discard(fd)
+                    if fd == child.stdout:
+                        self._keeper.end(child)  # it can answer nothing more
+            if ended and not ready:
+                break
+        child.ended.wait(END_S * 5)
+        self._client.lost(self._reason())
+        self.close_input()
+        os.close(child.stdout)
+        os.close(child.stderr)
+        self._over()
+
+    def _take(self, fd: int) -> bool:
+        """Read what is there; False at the end of the stream."""
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if fd == self.child.stderr:
+            self._words += data
+            del self._words[:-STDERR_BYTES]
+        elif not self._broken:
+            self._add(data)
+        return bool(data)
+
+    def _add(self, data: bytes) -> None:
+        *ended, rest = data.split(b"\n")
+        for part in ended:
+            line = bytes(self._line) + part
+            self._line.clear()
+            self._heard(line)
+        self._line += rest
+        if len(self._line) > LINE_BYTES:
+            self._line.clear()
+            self.break_off(f"wrote a line of more than {LINE_BYTES} bytes")
+
+    def _heard(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            message = parse_foreign(line)
+        except OutputTooLarge as error:
+            found = _ID.search(line[:256]) or _ID.search(line[-256:])
+            if found:
+                self._client.failed(int(found[1]), error)
+            return
+        except ValueError:
+            message = None
+        if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+            self._junk = 0
+            self._client.received(message)
+            return
+        # Programs that print to their output by mistake are many; most do it once.
+        self._junk += len(line)
+        _log.debug("%s: wrote what is no message: %.200r", self._client.name, line)
+        if self._junk > JUNK_BYTES:
+            self.break_off("writes what is no MCP to its output")
+
+    def _reason(self) -> str:
+        """Why it ended, with its last words."""
+        reason = self._broken or _how_it_ended(self.child)
+        words = " ".join(self._words.decode(errors="replace").split())[-_WORDS:]
+        return f"{reason} (its last words: {words})" if words else reason
+
+
+def _how_it_ended(child: Child) -> str:
+    code = child.code
+    if code is None:
+        return "closed its output"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"

@@ -1,0 +1,255 @@
+"""One call of a proxied server."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from edge_agent.backends.base import Reporter, ToolCall, ToolResult
+from edge_agent.backends.client_request import (
+    INTERNAL_ERROR,
+    OPEN_AT_ONCE,
+    QUESTION_BYTES,
+    Answer,
+    Question,
+    capabilities,
+    error_answer,
+    refusal,
+)
+from edge_agent.backends.mcp_client.multi_round import Rounds
+from edge_agent.backends.mcp_client.request import Ask
+from edge_agent.backends.servers.server import Live, Served
+from edge_agent.backends.servers.session_servers import Fleet
+from edge_agent.errors import (
+    BadAnswer,
+    CallCancelled,
+    CallTimeout,
+    ModuleUnavailable,
+    NotSent,
+    OutputTooLarge,
+    RpcError,
+    ServerDied,
+)
+from edge_agent.jsonrpc import error_result, parse
+
+TOOLS_CALL: Final = "tools/call"
+NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
+NEWS_AT_ONCE: Final = 100.0
+_TRIES: Final = 3
+
+
+class ServerJob:
+    """Sends one request to a server that runs, or is started for it."""
+
+    def __init__(self, served: Served, call: ToolCall, fleet: Fleet | None = None) -> None:
+        self._served = served
+        self._fleet = fleet
+        self._call = call
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._asked: tuple[Live, Ask] | None = None
+        self._rounds: Rounds | None = None
+        may = capabilities(call.client)
+        self._client: dict[str, Any] = {
+            kind: may[kind] for kind in served.table.asks if kind in may
+        }
+
+    def run(self, reporter: Reporter) -> ToolResult:
+        """Run the call; see :class:`edge_agent.backends.base.Job`.
+
+        Raises:
+            ModuleError: the server cannot be started; nothing was asked of it.
+            CallFailed: it was asked, and there is no result.
+        """
+        fleet, session = self._fleet, self._call.session
+        if fleet is None:
+            return self._run(reporter)
+        if not session:
+            return self._run_alone(fleet, reporter)
+        self._served = fleet.take(session)
+        try:
+            result = self._run(reporter)
+            note = fleet.note(session, self._served, cold=result.cold)
+            return replace(result, session=note)
+        finally:
+            fleet.give_back(session)
+
+    def _run_alone(self, fleet: Fleet, reporter: Reporter) -> ToolResult:
+        """Run the call of no session: nothing is kept of its server."""
+        self._served = fleet.single()
+        try:
+            return self._run(reporter)
+        finally:
+            fleet.end(self._served)
+
+    def _run(self, reporter: Reporter) -> ToolResult:
+        begun = time.perf_counter()
+        cold = False
+        for _ in range(_TRIES):
+            live, started = self._served.take(lambda: self._cancelled)
+            cold = cold or started
+            ready = time.perf_counter()
+            try:
+                answer = self._converse(live, _Filtered(reporter, self._client))
+                live.proven = True
+            except NotSent:
+                self._served.lost(live)  # it ended while nobody asked anything of it
+                continue
+            finally:
+                self._served.give_back(live)
+            return ToolResult(
+                result=self._checked(answer),
+                start_ms=(ready - begun) * 1000,
+                exec_ms=(time.perf_counter() - ready) * 1000,
+                cold=cold,
+            )
+        raise ModuleUnavailable(f"{self._served.name}: ends as soon as it is started")
+
+    def cancel(self) -> None:
+        """End the call, whether it already runs or not."""
+        with self._lock:
+            self._cancelled = True
+            asked, rounds = self._asked, self._rounds
+        if rounds is not None:
+            rounds.cancel()
+        if asked is None:
+            self._served.nudge()
+            return
+        live, ask = asked
+        live.client.cancel(ask, "cancelled by the caller")
+        self._served.doubt(live)
+
+    def _converse(self, live: Live, reporter: _Filtered) -> dict[str, Any]:
+        """The server's last word, after whatever it asks of the client."""
+        until_s = time.monotonic() + self._call.limits.wall_ms / 1000
+        if not live.client.stateless:
+            return self._ask(live, reporter, until_s)
+        rounds = Rounds(self._served.name, reporter)
+        with self._lock:
+            self._rounds = rounds
+        return rounds.run(lambda added: self._ask(live, reporter, until_s + rounds.waited_s, added))
+
+    def _ask(
+        self,
+        live: Live,
+        reporter: _Filtered,
+        until_s: float,
+        added: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """The result object, or ``{"error": ...}`` where the server said no."""
+        call = self._call
+        params, meta = _params(call)
+        ask = live.client.ask(
+            call.method or TOOLS_CALL,
+            {**params, **added},
+            reporter,
+            meta,
+            wants_progress=call.wants_progress,
+            client=self._client,
+        )
+        with self._lock:
+            if self._cancelled:
+                raise CallCancelled("cancelled before it was sent")
+            self._asked = (live, ask)
+        try:
+            return live.client.run(ask, until_s)
+        except RpcError as error:
+            return {"error": error.error}
+        except CallTimeout:
+            self._served.doubt(live)
+            raise CallTimeout(
+                f"stopped after its wall time of {call.limits.wall_ms} ms; "
+                "raise limits.wall_ms in the policy if it needs longer"
+            ) from None
+        except ServerDied as error:
+            raise ServerDied(f"{error}; the call may have done its work") from None
+        finally:
+            with self._lock:
+                self._asked = None
+
+    def _checked(self, answer: dict[str, Any]) -> bytes:
+        """The answer as the wire wants it, within its limit."""
+        error = answer.get("error")
+        if self._call.method not in {"", TOOLS_CALL}:
+            refused = isinstance(error, dict) and len(answer) == 1
+            made = _dump(answer if refused else {"result": answer})
+        elif isinstance(error, dict) and "content" not in answer:
+            made = error_result(str(error.get("message") or "the server gave no reason"))
+        elif isinstance(answer.get("content"), list) or isinstance(answer.get("resultType"), str):
+            made = _dump(answer)
+        else:
+            raise BadAnswer(f"{self._served.name}: its answer has no content list")
+        most = self._call.limits.output_bytes
+        if len(made) > most:
+            raise OutputTooLarge(
+                f"answer of {len(made)} bytes is over the limit of {most}; "
+                "ask for less, or raise limits.output_mib in the policy"
+            )
+        return made
+
+
+class _Filtered:
+    """Passes on news, but no flood of them: what comes too fast is dropped.
+
+    And questions, as far as the client of the call can be asked, ``OPEN_AT_ONCE`` at a time.
+    """
+
+    def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
+        self._reporter = reporter
+        self._client = client
+        self._questions: list[Question] = []
+        self._left = NEWS_AT_ONCE
+        self._at = time.monotonic()
+
+    def ask(self, question: Question) -> Answer | None:
+        """Pass on a question; the answer, where that is known at once."""
+        refused = refusal(question.method, parse(question.params), self._client)
+        if refused is not None:
+            return refused
+        if len(question.params) > QUESTION_BYTES:
+            size = len(question.params)
+            return _too_much(question, f"{size} bytes are over the limit of {QUESTION_BYTES}")
+        self._questions = [one for one in self._questions if one.open]
+        if len(self._questions) >= OPEN_AT_ONCE:
+            return _too_much(question, f"{OPEN_AT_ONCE} questions of the call are open already")
+        self._questions.append(question)
+        return self._reporter.ask(question)
+
+    def progress(self, progress: float, total: float | None, message: str) -> None:
+        """Tell how far the call is."""
+        if self._may():
+            self._reporter.progress(progress, total, message)
+
+    def log(self, level: str, logger: str, message: str) -> None:
+        """Pass on a log line."""
+        if self._may():
+            self._reporter.log(level, logger, message)
+
+    def _may(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._at) * NEWS_PER_S, NEWS_AT_ONCE)
+        self._at = now
+        self._left -= 1.0 if self._left >= 1.0 else 0.0
+        return self._left >= 1.0
+
+
+def _too_much(question: Question, why: str) -> Answer:
+    return error_answer(INTERNAL_ERROR, f"{question.method}: {why}")
+
+
+def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:
+    """The request's params by key, each as JSON, and its ``_meta``."""
+    meta = parse(call.meta) if call.meta else {}
+    if call.method in {"", TOOLS_CALL}:
+        return {"name": _dump(call.tool), "arguments": call.arguments or b"{}"}, meta
+    params = parse(call.arguments)
+    return {key: _dump(value) for key, value in params.items() if key != "_meta"}, meta
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -1,0 +1,311 @@
+"""One configured server while the agent lives: started on demand, kept warm, started again.
+
+Calls take a :class:`Live` server and give it back. The server is opened on a thread of its own, so
+that a caller may leave while it starts. When it dies it is opened again by the next call, after a
+pause that doubles with each death that came soon after a start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge_agent.backends.mcp_client.channel import Channel, Client
+from edge_agent.backends.servers.catalogue import Catalogue, survey
+from edge_agent.backends.settings import ServerTable
+from edge_agent.errors import (
+    CallCancelled,
+    CallFailed,
+    CallTimeout,
+    EdgeAgentError,
+    ModuleUnavailable,
+    RpcError,
+)
+from edge_agent.logs import log_unexpected
+
+STEADY_S: Final = 10.0  # a server that lived for so long did not die of its start
+PAUSES_S: Final = (0.2, 30.0)
+PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
+SIGN_OF_LIFE_S: Final = 3.0
+_log = logging.getLogger(__name__)
+
+
+class Ending(Channel, Protocol):
+    """A channel whose server can be ended."""
+
+    def end(self) -> None:
+        """End it in order, within a few seconds."""
+
+    def close_input(self) -> None:
+        """Begin to end it, without waiting."""
+
+    def break_off(self, reason: str) -> None:
+        """End it now."""
+
+
+Open = Callable[[Client, Callable[[], None]], Ending]
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """A server that runs."""
+
+    client: Client
+    channel: Ending
+    opened_s: float
+    used_s: float
+    users: int = 0
+    surveyed: bool = False
+    proven: bool = False  # it has answered a call
+    doubted: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Opening:
+    over: bool = False
+    error: EdgeAgentError | None = None
+
+
+class Served:
+    """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend."""
+
+    def __init__(self, table: ServerTable, opener: Open, wake: Callable[[], None]) -> None:
+        self.table = table
+        self.name = table.name
+        self.catalogue: Catalogue | None = None
+        self.fault = ""  # why it could not be asked for its catalogue
+        self.ended = ""  # why it last ended
+        self._opener = opener
+        self._wake = wake
+        self._changed = threading.Condition()
+        self._live: Live | None = None
+        self._opening: _Opening | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self._last_fault = ""
+        self._closed = False
+
+    @property
+    def live(self) -> Live | None:
+        """What runs now."""
+        return self._live
+
+    @property
+    def running(self) -> bool:
+        """Whether it can answer at once."""
+        return self._live is not None
+
+    # ---- for calls
+
+    def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[Live, bool]:
+        """Return the running server, and whether it had to be started for this.
+
+        Raises:
+            ModuleUnavailable: it cannot be started.
+            CallCancelled: ``cancelled`` became true meanwhile; see :meth:`nudge`.
+        """
+        cold = False
+        with self._changed:
+            while True:
+                if cancelled():
+                    raise CallCancelled("cancelled while its server started")
+                if self._closed:
+                    raise ModuleUnavailable(f"{self.name}: the agent stops")
+                live = self._live
+                if live is not None and live.client.gone is None:
+                    live.users += 1
+                    return live, cold
+                if live is not None:
+                    self._drop(live)
+                cold = True
+                opening = self._opening or self._begin()
+                if opening is None:
+                    self._changed.wait(max(0.01, self._retry_at - time.monotonic()))
+                    continue
+                while not opening.over and not cancelled():
+                    self._changed.wait()
+                if opening.error is not None:
+                    raise opening.error
+
+    def give_back(self, live: Live) -> None:
+        """The call is over."""
+        with self._changed:
+            live.users -= 1
+            live.used_s = time.monotonic()
+        self._wake()
+
+    def lost(self, live: Live) -> None:
+        """It took no message: the next call opens it anew, whenever its end is noticed."""
+        with self._changed:
+            if self._live is not live:
+                return
+            self._drop(live)
+        if live.client.gone is None:
+            live.channel.break_off("took no message, and was ended")
+
+    def nudge(self) -> None:
+        """Let those who wait look whether they were cancelled."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def doubt(self, live: Live) -> None:
+        """A call was given up: see whether the server still answers, and end it if not."""
+        with self._changed:
+            if live.doubted or self._live is not live:
+                return
+            live.doubted = True
+        threading.Thread(target=self._look_after, args=(live,), name="doubt", daemon=True).start()
+
+    def _look_after(self, live: Live) -> None:
+        try:
+            live.client.request("ping", {}, time.monotonic() + SIGN_OF_LIFE_S)
+        except RpcError:
+            pass  # it answers, if only to say that it knows no ping
+        except CallTimeout:
+            live.channel.break_off("did not answer any more, and was ended")
+        except CallFailed as error:
+            _log.debug("%s: %s", self.name, error)
+        live.doubted = False
+
+    # ---- opening
+
+    def _begin(self) -> _Opening | None:
+        """Start to open it, or return None while it is too early; the lock is held."""
+        pause_s = self._retry_at - time.monotonic()
+        if pause_s > PATIENCE_S:
+            raise ModuleUnavailable(
+                f"{self.name}: is not started again for {pause_s:.0f} s: {self._last_fault}"
+            )
+        if pause_s > 0:
+            return None
+        self._opening = opening = _Opening()
+        threading.Thread(
+            target=self._open, args=(opening,), name=f"open {self.name}", daemon=True
+        ).start()
+        return opening
+
+    def _open(self, opening: _Opening) -> None:
+        client = Client(self.name, self._list_changed)
+        channel: Ending | None = None
+        try:
+            channel = self._opener(client, lambda: self._ended(client))
+            client.meet(channel, time.monotonic() + self.table.start_s)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            self._open_failed(opening, error, channel)
+            return
+        now = time.monotonic()
+        with self._changed:
+            if client.gone is None and not self._closed:
+                self._live = Live(client, channel, now, now)
+                self._opening, opening.over = None, True
+                self._changed.notify_all()
+        if not opening.over:
+            reason = client.gone or "the agent stops"
+            self._open_failed(opening, ModuleUnavailable(reason), channel)
+        self._wake()
+
+    def _open_failed(self, opening: _Opening, error: Exception, channel: Ending | None) -> None:
+        if isinstance(error, CallTimeout):
+            reason = f"did not answer its first message within {self.table.start_s:g} s"
+        elif isinstance(error, EdgeAgentError):
+            reason = str(error).removeprefix(f"{self.name}: ")
+        else:
+            log_unexpected(_log, f"opening {self.name}", error)
+            reason = f"cannot be opened: {error!r}"
+        with self._changed:
+            self._failed(reason)
+            self._opening, opening.over = None, True
+            opening.error = ModuleUnavailable(f"{self.name}: {reason}")
+            self._changed.notify_all()
+        if channel is not None:
+            channel.break_off(reason)
+
+    def _failed(self, reason: str) -> None:
+        """It died of its start, or soon after; the lock is held."""
+        first, most = PAUSES_S
+        self._last_fault = reason
+        self._retry_at = time.monotonic() + min(first * 2**self._failures, most)
+        self._failures = min(self._failures + 1, 16)
+        _log.warning("server %s: %s", self.name, reason)
+
+    def _ended(self, client: Client) -> None:
+        """The server has ended, whoever wanted it."""
+        with self._changed:
+            if self._live is not None and self._live.client is client:
+                self._drop(self._live)  # else it was told to, or never came up
+
+    def _drop(self, live: Live) -> None:
+        """Know that it has died; the lock is held."""
+        self._live = None
+        self.ended = live.client.gone or "it ended"
+        if live.proven:
+            self._failures = 0  # no fault of its start
+        if time.monotonic() - live.opened_s < STEADY_S:
+            self._failed(live.client.gone or "ended")
+        else:
+            _log.warning("server %s: %s", self.name, live.client.gone)
+        self._changed.notify_all()
+
+    # ---- for the janitor
+
+    def tend(self, now_s: float) -> float | None:
+        """End it when it was idle for long enough; the seconds until there is something to do."""
+        with self._changed:
+            live = self._live
+            if live is None or live.users:
+                return None
+            left_s = live.used_s + self.table.idle_s - now_s
+            if left_s > 0:
+                return left_s
+            self._live = None
+            self.ended = f"no call came for {self.table.idle_s:g} s"
+            self._failures = 0
+        live.channel.end()
+        return None
+
+    def survey(self) -> bool:
+        """Ask for its catalogue, unless that is known; whether something has changed.
+
+        Starts it if need be.
+        """
+        before = (self.catalogue, self.fault)
+        try:
+            live, _ = self.take()
+            try:
+                if not live.surveyed or self.catalogue is None:
+                    live.surveyed = True
+                    self.catalogue = survey(
+                        live.client, lambda: time.monotonic() + self.table.start_s
+                    )
+                self.fault = ""
+            finally:
+                self.give_back(live)
+        except EdgeAgentError as error:
+            self.fault = str(error)
+        return before != (self.catalogue, self.fault)
+
+    def wants_survey(self) -> bool:
+        """Whether it runs, and may offer what is not known yet."""
+        live = self._live
+        return live is not None and not live.surveyed
+
+    def close(self) -> Ending | None:
+        """Start nothing more; return what runs, its input ended."""
+        with self._changed:
+            self._closed = True
+            live, self._live = self._live, None
+            self._changed.notify_all()
+        if live is not None:
+            live.channel.close_input()
+            return live.channel
+        return None
+
+    def _list_changed(self, _: str) -> None:
+        live = self._live
+        if live is not None:
+            live.surveyed = False
+            self._wake()

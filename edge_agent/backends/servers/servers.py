@@ -1,0 +1,245 @@
+"""All servers that one agent proxies: their backends, their catalogues, their end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.backends.base import ToolCall
+from edge_agent.backends.launch.container import Bundles, missing
+from edge_agent.backends.launch.keeper_client import Keeper
+from edge_agent.backends.launch.process import command_of
+from edge_agent.backends.mcp_client.channel import Client
+from edge_agent.backends.mcp_client.stdio import LineChannel
+from edge_agent.backends.servers.catalogue import Catalogues
+from edge_agent.backends.servers.job import ServerJob
+from edge_agent.backends.servers.server import Ending, Open, Served
+from edge_agent.backends.servers.session_servers import Fleet
+from edge_agent.backends.settings import ServerTable
+from edge_agent.errors import ModuleUnavailable
+from edge_agent.logs import log_unexpected
+from edge_agent.mounts import Mount
+
+SURVEY_AGAIN_S: Final = (5.0, 300.0)
+_SURVEYS_AT_ONCE: Final = 4
+_CLOSE_S: Final = 0.4
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """A server as the dispatcher is told of it; see edge.v1.Server."""
+
+    name: str
+    backend: str
+    version: str = ""
+    catalogue: bytes = b""
+    pending: bool = False
+    error: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Plan:
+    """When a server is asked for its catalogue: at ``at_s``, None for when it runs anyway."""
+
+    served: Served
+    at_s: float | None = None
+    pause_s: float = SURVEY_AGAIN_S[0]
+    under_way: bool = False
+
+    def due(self, now_s: float) -> bool:
+        """Whether to ask now."""
+        if self.under_way:
+            return False
+        return self.served.wants_survey() or (self.at_s is not None and self.at_s <= now_s)
+
+    def asked(self, now_s: float) -> None:
+        """It was asked: if it is still not known, again later and later."""
+        self.at_s = None
+        if self.served.catalogue is None:
+            self.at_s = now_s + self.pause_s
+            self.pause_s = min(self.pause_s * 2, SURVEY_AGAIN_S[1])
+
+
+class ServerBackend:
+    """The servers of one backend; see :class:`edge_agent.backends.base.Backend`."""
+
+    def __init__(self, name: str, served: Sequence[Served], fleets: Mapping[str, Fleet]) -> None:
+        self.name = name
+        self._served = {one.name: one for one in served}
+        self._fleets = fleets
+
+    def prepare(self, call: ToolCall) -> ServerJob:
+        """Return the job of a call, without starting it.
+
+        Raises:
+            ModuleUnavailable: there is no such server here.
+        """
+        served = self._served.get(call.server)
+        if served is None:
+            raise ModuleUnavailable(f"{call.server}: this node has no such {self.name} server")
+        # What is no tool call, such as reading a resource, belongs to no session.
+        fleet = None if call.method else self._fleets.get(call.server)
+        return ServerJob(served, call, fleet)
+
+    def warm(self) -> list[str]:
+        """Return ``BACKEND/SERVER`` of each that runs."""
+        return [f"{self.name}/{name}" for name, one in self._served.items() if one.running]
+
+    def close(self) -> None:
+        """Do nothing: :class:`Servers` ends them together."""
+
+
+class Servers:
+    """Opens, tends and closes servers. ``told`` is called when a catalogue has changed."""
+
+    def __init__(
+        self,
+        tables: Sequence[ServerTable],
+        state: Path,
+        told: Callable[[], None],
+        mounts: Sequence[Mount] = (),
+    ) -> None:
+        tables = [table for table in tables if _can_run(table)]
+        self._keeper = Keeper()
+        self._bundles = Bundles()
+        self._mounts = tuple(mounts)
+        self._told = told
+        self._catalogues = Catalogues(state / "servers")
+        self._wake = threading.Event()
+        self._over = threading.Event()
+        self._served = [Served(one, self._opener(one), self._wake.set) for one in tables]
+        self._fleets = {
+            one.table.digest: Fleet(one.name, self._maker(one.table))
+            for one in self._served
+            if one.table.state
+        }
+        self._asking = threading.BoundedSemaphore(_SURVEYS_AT_ONCE)
+        self._plans = [_Plan(served) for served in self._served]
+        for plan in self._plans:
+            plan.served.catalogue = self._catalogues.find(plan.served.table.digest)
+            if plan.served.catalogue is None:
+                plan.at_s = 0.0
+        self.backends: dict[str, ServerBackend] = {
+            name: self._backend(name) for name in sorted({str(one.backend) for one in tables})
+        }
+
+    def _backend(self, name: str) -> ServerBackend:
+        served = [one for one in self._served if one.table.backend == name]
+        fleets = {one.name: self._fleets[one.table.digest] for one in served if one.table.state}
+        return ServerBackend(name, served, fleets)
+
+    def _maker(self, table: ServerTable) -> Callable[[], Served]:
+        return lambda: Served(table, self._opener(table), self._wake.set)
+
+    def _all(self) -> list[Served]:
+        """Every server, those of sessions with them."""
+        return [*self._served, *(one for fleet in self._fleets.values() for one in fleet.all())]
+
+    def start(self) -> None:
+        """Ask the servers that are not known yet, and tend all of them from now on."""
+        if self._served:
+            threading.Thread(target=self._tend, name="servers", daemon=True).start()
+
+    def reports(self) -> tuple[ServerReport, ...]:
+        """What is known of each server now."""
+        return tuple(
+            ServerReport(
+                name=one.name,
+                backend=one.table.backend,
+                version=one.catalogue.version if one.catalogue else "",
+                catalogue=_told(one),
+                pending=one.catalogue is None and not one.fault,
+                error=one.fault,
+            )
+            for one in self._served
+        )
+
+    def warm(self) -> list[str]:
+        """Return ``BACKEND/SERVER`` of each that runs."""
+        return [token for backend in self.backends.values() for token in backend.warm()]
+
+    def held_mib(self) -> int:
+        """The memory of what is kept for sessions."""
+        return sum(fleet.held_mib() for fleet in self._fleets.values())
+
+    def close(self) -> None:
+        """End every server: those that heed the end of their input first."""
+        self._over.set()
+        self._wake.set()
+        ending = [one for one in (served.close() for served in self._all()) if one is not None]
+        until_s = time.monotonic() + _CLOSE_S
+        for channel in ending:
+            if isinstance(channel, LineChannel):
+                channel.child.ended.wait(max(0.0, until_s - time.monotonic()))
+            else:
+                channel.end()
+        self._keeper.close()
+        self._bundles.close()
+
+    def _opener(self, table: ServerTable) -> Open:
+        def process(client: Client, over: Callable[[], None]) -> Ending:
+            return LineChannel(self._keeper, command_of(table), client, over)
+
+        def container(client: Client, over: Callable[[], None]) -> Ending:
+            command = self._bundles.command_of(table, self._mounts)
+            return LineChannel(self._keeper, command, client, over)
+
+        def remote(client: Client, over: Callable[[], None]) -> Ending:
+            from edge_agent.backends.mcp_client.http import StreamChannel
+
+            return StreamChannel(table, client, over)
+
+        return {"process": process, "container": container, "remote": remote}[table.backend]
+
+    def _tend(self) -> None:
+        """Survey what is due and end what is idle, until the agent stops."""
+        while not self._over.is_set():
+            now = time.monotonic()
+            waits = [left for one in self._all() if (left := one.tend(now)) is not None]
+            for plan in self._plans:
+                if plan.due(now):
+                    plan.under_way = True
+                    threading.Thread(
+                        target=self._survey, args=(plan,), name="survey", daemon=True
+                    ).start()
+                elif not plan.under_way and plan.at_s is not None:
+                    waits.append(plan.at_s - now)
+            self._wake.wait(max(0.02, min(waits)) if waits else None)
+            self._wake.clear()
+
+    def _survey(self, plan: _Plan) -> None:
+        served = plan.served
+        changed = False
+        try:
+            with self._asking:
+                changed = served.survey()
+        except Exception as error:  # noqa: BLE001 - it must be asked again
+            log_unexpected(_log, f"asking {served.name}", error)
+        plan.asked(time.monotonic())
+        plan.under_way = False
+        if changed:
+            if served.catalogue is not None and not served.fault:
+                self._catalogues.keep(served.table.digest, served.catalogue)
+            self._told()
+        self._wake.set()
+
+
+def _told(served: Served) -> bytes:
+    catalogue = served.catalogue
+    if catalogue is None:
+        return b""
+    return (catalogue.of_sessions() if served.table.state else catalogue).to_json()
+
+
+def _can_run(table: ServerTable) -> bool:
+    """Whether this machine has what a server needs; a container without a runtime is left out."""
+    lacking = missing(table) if table.backend == "container" else ""
+    if lacking:
+        _log.warning("server %s is left out: %s", table.name, lacking)
+    return not lacking

@@ -1,0 +1,1 @@
+"""What the board is and how it fares: sensors, capabilities, speed, memory."""

@@ -1,0 +1,1 @@
+"""The calls of one agent: queued, checked against its limits, run, remembered, answered."""

@@ -1,0 +1,1 @@
+"""HTTP over sockets that connect to the address that was checked."""

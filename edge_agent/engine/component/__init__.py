@@ -1,0 +1,1 @@
+"""Components, and what WASI gives them."""

@@ -1,0 +1,239 @@
+"""Runs components: `wasi:cli/run` with MCP over stdin and stdout, or a handler of HTTP.
+
+Components get an engine of their own, made when the first one comes: without the
+pool of memories, whose places are measured for core modules, and with what compilers
+of components take for granted. Limits, mounts and stopping are those of all modules.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import wasmtime
+from wasmtime.component import Component, ExportIndex, Func, Linker
+
+from edge_agent.engine.answer import Answer
+from edge_agent.engine.call_state import Running
+from edge_agent.engine.code.address_space import Space
+from edge_agent.engine.code.cache import ModuleCache
+from edge_agent.engine.code.compiled import Compiled
+from edge_agent.engine.code.compiler import Compile
+from edge_agent.engine.code.loader import Kept
+from edge_agent.engine.code.plan import CODE, Plan, interface_of, is_engines, keep_plan
+from edge_agent.engine.code.settings import make_component_config
+from edge_agent.engine.commands import FAREWELL_S
+from edge_agent.engine.component.host_calls import guard_components
+from edge_agent.engine.component.http import (
+    PATHS,
+    Exchange,
+    HttpSink,
+    Resources,
+    WrongPath,
+    define_others,
+)
+from edge_agent.engine.component.outgoing import HELPER as BODY_HELPER
+from edge_agent.engine.component.outgoing import PREOPENS, Bodies, define_directories
+from edge_agent.engine.component.streams import Pipes, Reader
+from edge_agent.engine.component.wasi import (
+    CLOCK,
+    HELPER,
+    STDOUT,
+    Scene,
+    define_clock,
+    define_log,
+    scene,
+    set_scene,
+)
+from edge_agent.engine.conversation import Conversation, Output
+from edge_agent.engine.guest import native
+from edge_agent.engine.watch.watchdog import Watchdog
+from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
+
+_OWN: Final = "-own-component"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedComponent:
+    """A compiled component with what its imports resolve to."""
+
+    digest: str
+    plan: Plan
+    compiled: Component
+    linker: Linker
+    entry: ExportIndex
+
+
+class Components:
+    """Loads components and runs each message in a fresh instance of one."""
+
+    def __init__(self, cache: ModuleCache | None, compile_module: Compile, space: Space) -> None:
+        guard_components()
+        self.engine = engine = wasmtime.Engine(make_component_config(space))
+        self._cache = cache
+        self._kept = Kept(
+            "component",
+            cache,
+            lambda path: Component.deserialize_file(engine, path),
+            compile_module,
+        )
+        self._reader = Reader()
+        self._helper = self._kept.own(HELPER, _OWN)
+        self._body_helper: Component | None = None
+        self._plain = Linker(self.engine)
+        self._plain.add_wasip2()
+
+    def close(self) -> None:
+        """Let go of what it holds beside the engine."""
+        self._reader.close()
+
+    def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
+        """Return a component that was compiled before, or None."""
+        compiled = self._kept.find(digest + CODE)
+        return None if compiled is None else self._link(digest, compiled, plan)
+
+    def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
+        """Keep and load what was compiled.
+
+        Raises:
+            ModuleRejected: it is no component.
+        """
+        plan = compiled.about
+        if not isinstance(plan, Plan):
+            raise ModuleRejected("not a component")
+        if self._cache is not None:
+            keep_plan(self._cache, digest, plan)
+        return self._link(digest, self._kept.keep(digest + CODE, compiled), plan)
+
+    def _link(self, digest: str, compiled: Component, plan: Plan) -> LoadedComponent:
+        instance = compiled.get_export_index(plan.entry)
+        entry = compiled.get_export_index(plan.function, instance)
+        if entry is None:  # the compiler saw it, so the cache was tampered with
+            raise ModuleRejected(f"no function {plan.function!r} in {plan.entry}")
+        linker = Linker(self.engine)
+        linker.allow_shadowing = True
+        linker.add_wasip2()
+        for name, exports in plan.imports.items():
+            interface = interface_of(name)
+            if interface == CLOCK:
+                define_clock(linker, name)
+            elif interface == PREOPENS and plan.sends:
+                define_directories(linker, name)
+            elif interface == STDOUT and plan.is_http:
+                define_log(linker, name)
+            elif not is_engines(name):
+                define_others(linker, name, exports)
+        return LoadedComponent(digest, plan, compiled, linker, entry)
+
+    def send(
+        self, loaded: LoadedComponent, message: bytes, running: Running, watchdog: Watchdog
+    ) -> Answer:
+        """Give one message to a fresh instance and return its answer.
+
+        Raises:
+            CallFailed: it ended without an answer.
+            wasmtime.WasmtimeError: as the engine says.
+        """
+        conversation = Conversation(message, handshake=not loaded.plan.is_http)
+        if not conversation.expects_answer:
+            return Answer(b"", 0, 0.0, 0.0)
+        if not loaded.plan.is_http:
+            return self._converse(loaded, conversation, running, watchdog)
+        for path in PATHS:
+            try:
+                return self._converse(loaded, conversation, running, watchdog, path)
+            except WrongPath:
+                continue
+        raise BadAnswer(f"the component serves MCP at none of {', '.join(PATHS)}")
+
+    def _converse(
+        self,
+        loaded: LoadedComponent,
+        conversation: Conversation,
+        running: Running,
+        watchdog: Watchdog,
+        path: str = "",
+    ) -> Answer:
+        begun = time.perf_counter()
+
+        def done() -> None:
+            watchdog.hasten(running, FAREWELL_S)
+
+        limit = running.limits.output_bytes
+        sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
+        shape = native.Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
+        guest = native.Guest(self.engine, running, shape)
+        bodies = Bodies() if loaded.plan.sends else None
+        pipes = Pipes(sink.feed, running.take_stderr, self._reader)
+        try:
+            store, function = self._instantiate(
+                guest, loaded, conversation.input, running, bodies, pipes
+            )
+            ready = time.perf_counter()
+            if isinstance(sink, HttpSink):
+                exchange = scene().http = Exchange(conversation, sink, path)
+                data = exchange.run(store, function, pipes)
+            else:
+                scene().http = Resources()
+                data = _run(store, function, sink, pipes)
+            took = time.perf_counter()
+        finally:
+            pipes.drain()  # its last words
+            set_scene(None)
+            pipes.close()
+            guest.close()
+            if bodies is not None:
+                bodies.close()
+        stderr = running.stderr.decode(errors="replace")
+        return Answer(data, 0, (ready - begun) * 1000, (took - ready) * 1000, stderr)
+
+    def _helper_of_bodies(self) -> Component:
+        if self._body_helper is None:
+            self._body_helper = self._kept.own(BODY_HELPER, _OWN)
+        return self._body_helper
+
+    def _instantiate(
+        self,
+        guest: native.Guest,
+        loaded: LoadedComponent,
+        data: bytes,
+        running: Running,
+        bodies: Bodies | None,
+        pipes: Pipes,
+    ) -> tuple[Any, Func]:
+        """Make an instance; return its store and the function that runs it."""
+        try:
+            mounts = [*running.mounts, *([bodies.mount] if bodies is not None else [])]
+            streams = native.Streams(data, files=(pipes.output.path, pipes.error.path))
+            guest.set_wasi(mounts, streams, running.env)
+            pipes.begin()
+        except OSError as error:
+            raise CallFailed(f"{error}; create it or change the agent's mounts") from None
+        store: Any = guest.storelike()
+        helper = self._plain.instantiate(store, self._helper)
+        played = Scene(running, helper, bodies=bodies, pipes=pipes)
+        if bodies is not None:
+            played.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
+        set_scene(played)
+        instance = loaded.linker.instantiate(store, loaded.compiled)
+        function = instance.get_func(store, loaded.entry)
+        if function is None:
+            raise BadAnswer("the component's export is no function")
+        return store, function
+
+
+def _run(store: Any, function: Func, output: Output, pipes: Pipes) -> bytes:
+    ended: wasmtime.WasmtimeError | wasmtime.Trap | None = None
+    try:
+        function(store)
+    except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+        ended = error
+    pipes.drain()
+    data = output.result()
+    if data is not None:
+        return data
+    is_exit = isinstance(ended, wasmtime.ExitTrap) and ended.code == 0
+    if ended is not None and not is_exit:
+        raise ended
+    raise BadAnswer("the module ended without an answer to the message")

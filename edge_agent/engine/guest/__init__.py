@@ -1,0 +1,1 @@
+"""Core modules, and what the host gives them."""

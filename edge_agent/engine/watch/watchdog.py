@@ -1,0 +1,113 @@
+"""Stops calls at their deadline or on request.
+
+The engine's epoch is moved only when some call must end: every guest then
+reaches a checkpoint, and the callback there ends the stopped ones and lets the
+others go on. So nothing ticks while calls are well, and a cancelled call ends
+within a fraction of a millisecond.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from edge_agent.engine.call_state import CANCELLED, TIMED_OUT, Running
+from edge_agent.engine.watch.fifo import wake_openers
+
+# How long the watchdog sleeps when it watches nothing. A new call with a later
+# deadline than the planned waking need not wake it, which keeps the thread out
+# of the way of short calls.
+IDLE_S: Final = 5.0
+# A guest that was stopped between two checkpoints is told again.
+RETRY_S: Final = 0.05
+# One that was told so often hangs in the host.
+_STUCK_RETRIES: Final = 10
+
+
+class Watchdog:
+    """One thread that wakes at the earliest deadline of the calls it watches."""
+
+    def __init__(self, interrupt: Callable[[], None]) -> None:
+        self._interrupt = interrupt
+        self._changed = threading.Condition(threading.Lock())
+        self._watched: set[Running] = set()
+        self._wakes_at = 0.0
+        self._retries = 0
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def watch(self, running: Running) -> None:
+        """Start to watch a call."""
+        running.interrupt = self._interrupt
+        with self._changed:
+            self._watched.add(running)
+            if self._thread is None and not self._closed:
+                self._wakes_at = running.deadline
+                self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
+                self._thread.start()
+            elif running.stopped is not None or running.deadline < self._wakes_at:
+                self._changed.notify()
+
+    def release(self, running: Running) -> None:
+        """Stop watching a call that has ended."""
+        with self._changed:
+            self._watched.discard(running)
+
+    def cancel(self, running: Running, reason: str = CANCELLED) -> None:
+        """End a call now, whether it already runs or not."""
+        if running.stop(reason):
+            self._interrupt()
+
+    def hasten(self, running: Running, seconds: float) -> None:
+        """Leave a call no more than ``seconds`` from now."""
+        with self._changed:
+            running.deadline = min(running.deadline, time.monotonic() + seconds)
+            self._changed.notify()
+
+    def cancel_all(self, reason: str = CANCELLED) -> None:
+        """End every call that runs now."""
+        with self._changed:
+            watched = list(self._watched)
+        for running in watched:
+            running.stop(reason)
+        self._interrupt()
+
+    def close(self) -> None:
+        """Stop the thread; calls that still run lose their deadline."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=1)
+
+    def _loop(self) -> None:
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                lingers = any(running.stopped is not None for running in self._watched)
+                self._retries = self._retries + 1 if lingers else 0
+                if self._stop_overdue(now):
+                    self._interrupt()
+                if self._retries and self._retries % _STUCK_RETRIES == 0:
+                    threading.Thread(target=wake_openers, name="stuck", daemon=True).start()
+                self._wakes_at = self._next_waking(now)
+                self._changed.wait(max(0.0, self._wakes_at - time.monotonic()))
+
+    def _stop_overdue(self, now: float) -> bool:
+        overdue = False
+        for running in self._watched:
+            if running.stopped is not None:
+                overdue = True
+            elif running.deadline <= now:
+                running.stop(TIMED_OUT)
+                overdue = True
+        return overdue
+
+    def _next_waking(self, now: float) -> float:
+        waking = now + IDLE_S
+        for running in self._watched:
+            waking = min(waking, now + RETRY_S if running.stopped else running.deadline)
+        return waking

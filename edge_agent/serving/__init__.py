@@ -1,0 +1,1 @@
+"""Modules as ordinary MCP servers, over stdio or HTTP, without a dispatcher."""
