@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.client import DispatcherClient
+from dispatcher.cli.client import DispatcherClient
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120

@@ -11,25 +11,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from dispatcher.access import is_loopback
-from dispatcher.account import Account
-from dispatcher.added import AddedTools, Offer
-from dispatcher.artifacts import Artifact, Artifacts
-from dispatcher.batching import Batches
-from dispatcher.calls import Calls
+from dispatcher.agents.pool import Links, module_of
+from dispatcher.agents.service import Service
+from dispatcher.agents.token import load_token
+from dispatcher.call import Requirements
+from dispatcher.calls.accounting import Account
+from dispatcher.calls.lifecycle import Calls
 from dispatcher.config import Config
-from dispatcher.entries import ServerEntry
 from dispatcher.errors import ConfigError, RequestError
-from dispatcher.links import Links, module_of
-from dispatcher.policy import parse_requirements
-from dispatcher.profiles import Profiles
-from dispatcher.registry import Registry
-from dispatcher.requests import Requirements
-from dispatcher.scheduler import Scheduler
-from dispatcher.service import Service
+from dispatcher.placement.batching import Batches
+from dispatcher.placement.profiles import Profiles
+from dispatcher.placement.scheduler import Scheduler
+from dispatcher.policy.constraints import parse_requirements
+from dispatcher.registry.added_servers import AddedTools, Offer
+from dispatcher.registry.artifacts import Artifact, Artifacts
+from dispatcher.registry.registry import Registry
+from dispatcher.registry.tools import ServerEntry
+from dispatcher.serving.access import is_loopback
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
-from dispatcher.tokens import load_token
 from protos.edge.v1 import edge_pb2
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
@@ -122,7 +122,7 @@ class App:
             raise TimeoutError(f"not connected within {timeout_s:g} s: {missing}") from None
 
     def parse_requirements(self, obj: object) -> Requirements:
-        """A caller's requirements; see :func:`dispatcher.policy.parse_requirements`."""
+        """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
     def add_server(self, offer: Offer) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dispatcher.requests import PlacementRecord
+    from dispatcher.call import PlacementRecord
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -11,7 +11,7 @@ from bench.simulate.arrivals import poisson
 from bench.simulate.engine import Settings, Simulation
 from bench.simulate.report import report
 from bench.simulate.world import world_of
-from dispatcher.schedulers import BUILT_IN
+from dispatcher.config.schedulers import BUILT_IN
 
 HEADING: Final = "## Simulated: 200 nodes, 4,000 calls"
 NODES: Final = 200

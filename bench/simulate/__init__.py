@@ -1,5 +1,5 @@
 """A discrete-event simulator around the real scheduler: thousands of nodes, tens of thousands of calls.
 
-Every placement is made by :class:`dispatcher.scheduler.Scheduler` with its registry, policy,
+Every placement is made by :class:`dispatcher.placement.scheduler.Scheduler` with its registry, policy,
 profiles and guard; the nodes, the network, time and failures are simulated.
 """

@@ -16,7 +16,7 @@ from bench.simulate.arrivals import Arrival, BadInput, from_trace, poisson
 from bench.simulate.engine import Settings, Simulation
 from bench.simulate.report import lines, report
 from bench.simulate.world import KINDS, World, world_of
-from dispatcher.schedulers import known
+from dispatcher.config.schedulers import known
 
 EPILOG: Final = f"""examples:
   python -m bench.simulate --nodes 1000 --calls 20000

@@ -15,7 +15,7 @@ from bench.simulate.arrivals import Arrival
 from bench.simulate.checker import Checker
 from bench.simulate.placing import START_MS, Dispatcher
 from bench.simulate.world import TIERS, World
-from dispatcher.batching import Held
+from dispatcher.placement.batching import Held
 from solver import Placed
 
 DOWN_MS: Final = 30_000.0  # mean time until a failed node is back
@@ -29,7 +29,7 @@ class Settings:
     """What a run is made of, beside its world and its arrivals.
 
     Attributes:
-        scheduler: a name of :mod:`dispatcher.schedulers`.
+        scheduler: a name of :mod:`dispatcher.config.schedulers`.
         failures: per node and hour; nodes that calls come from are spared.
         stale_ms: between two heartbeats of a node; 0 is told at once.
         batch_ms: for how long calls that would wait in line are held.

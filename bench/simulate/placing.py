@@ -1,7 +1,7 @@
 """The dispatcher's half: its own registry, profiles, policy and scheduler, without its wires.
 
 Nodes register and send heartbeats as agents do, calls go through ``Scheduler.task`` and ``place``
-(or are held and placed together, as ``dispatcher.batching`` does), and profiles learn from what
+(or are held and placed together, as ``dispatcher.placement.batching`` does), and profiles learn from what
 comes back.
 """
 
@@ -15,14 +15,14 @@ from typing import Any, Final
 from bench.simulate.arrivals import Arrival, BadInput
 from bench.simulate.world import KINDS, TIERS, World
 from dispatcher import config as configuration
-from dispatcher.artifacts import Artifact, Artifacts
-from dispatcher.batching import Backlog, Held
-from dispatcher.entries import ServerEntry
+from dispatcher.call import Requirements
 from dispatcher.errors import CallRefused, ConfigError
-from dispatcher.profiles import Profiles
-from dispatcher.registry import Registry
-from dispatcher.requests import Requirements
-from dispatcher.scheduler import Scheduler, Task
+from dispatcher.placement.batching import Backlog, Held
+from dispatcher.placement.profiles import Profiles
+from dispatcher.placement.scheduler import Scheduler, Task
+from dispatcher.registry.artifacts import Artifact, Artifacts
+from dispatcher.registry.registry import Registry
+from dispatcher.registry.tools import ServerEntry
 from dispatcher.store.base import CallRow, NodeRow, ProfileRow
 from protos.edge.v1 import edge_pb2
 from solver import Node, Placed

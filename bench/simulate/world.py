@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from dispatcher.topology import OTHER_SITE_MBIT_S, OTHER_SITE_RTT_MS
+from dispatcher.placement.network import OTHER_SITE_MBIT_S, OTHER_SITE_RTT_MS
 from solver import Node
 from solver.problem import Privacy
 

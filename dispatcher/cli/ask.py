@@ -27,10 +27,10 @@ from dispatcher.cli.common import (
     terminated_as_interrupt,
     told_to_wait,
 )
-from dispatcher.state import default_directory
+from dispatcher.serving.discovery import default_directory
 
 if TYPE_CHECKING:
-    from dispatcher.client import DispatcherClient
+    from dispatcher.cli.client import DispatcherClient
 
 ask_options = options(URL, STATE, CONFIG, AGENTS, MOUNT, VERBOSE)
 _QUESTION = options(
@@ -78,7 +78,7 @@ def call(
         if explain:
             with told_to_wait(f"explaining {tool}"):
                 explanation = client.explain(question)
-            from dispatcher import render
+            from dispatcher.cli import render
 
             render.explanation(tool, explanation, to_stderr=True)
         with told_to_wait(f"waiting for {tool}"):
@@ -86,7 +86,7 @@ def call(
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        from dispatcher import render
+        from dispatcher.cli import render
 
         render.result(result)
     return FAILED if result.get("isError") else DONE
@@ -116,7 +116,7 @@ def explain(
         shown = {key: explanation[key] for key in ("placed", "nodes", "core", "mend")}
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        from dispatcher import render
+        from dispatcher.cli import render
 
         render.explanation(tool, explanation)
     return DONE
@@ -138,7 +138,7 @@ def agents(*, as_json: bool, **where: Any) -> int:
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        from dispatcher import render
+        from dispatcher.cli import render
 
         render.agents(found)
     return DONE
@@ -160,7 +160,7 @@ def connection(where: dict[str, Any], *, agents: bool = True) -> Iterator[Dispat
 
     Without ``agents``, one that has to be started for it is started alone.
     """
-    from dispatcher.client import Where, connected
+    from dispatcher.cli.client import Where, connected
 
     embed: list[str] = []
     if where["config_file"] is not None:

@@ -104,7 +104,7 @@ def dispatcher(
 
 
 async def _serve(config: Config, *, local_agents: bool) -> None:
-    from dispatcher.running import running
+    from dispatcher.serving.process import running
 
     async with running(config, local_agents=local_agents) as serving:
         click.echo(serving.ready_line())
@@ -138,12 +138,12 @@ def mcp(
     if url:
         if config_file or names or mounts:
             raise click.UsageError("--config, --agents and --mount are of no use with a URL")
-        from dispatcher.client import TOKEN_VARIABLE
-        from dispatcher.proxy import proxy
+        from dispatcher.cli.client import TOKEN_VARIABLE
+        from dispatcher.serving.bridge import proxy
 
         run(proxy(url, os.environ.get(TOKEN_VARIABLE, "")))
         return DONE
-    from dispatcher import stdio
+    from dispatcher.serving import stdio
 
     with stdio.own_state(state) as directory:
         listen = {"port": 0, "grpc_port": 0}
@@ -163,9 +163,9 @@ def mcp(
 @click.option("--client", is_flag=True, help="The token of MCP clients instead of the agents'.")
 def token(state: Path | None, *, client: bool) -> int:
     """Print the token with which agents join, for `edge-agent run --token-file`."""
+    from dispatcher.agents.pool import load_token
     from dispatcher.config import default_state
-    from dispatcher.links import load_token
-    from dispatcher.state import client_token
+    from dispatcher.serving.discovery import client_token
 
     directory = (state or default_state()).absolute()
     click.echo(client_token(directory) if client else load_token(directory))

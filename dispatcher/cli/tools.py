@@ -23,11 +23,11 @@ from dispatcher.cli.common import (
     told_to_wait,
 )
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.programs import EDGE_AGENT
-from dispatcher.state import default_directory
+from dispatcher.serving.discovery import default_directory
+from dispatcher.serving.executables import EDGE_AGENT
 
 if TYPE_CHECKING:
-    from dispatcher.client import DispatcherClient
+    from dispatcher.cli.client import DispatcherClient
 
 _INSPECT_S: Final = 180.0  # the compiler takes its time over a large module
 _ASKS: Final = {
@@ -62,7 +62,7 @@ def tools(context: click.Context, /, *, as_json: bool, **where: Any) -> int:
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        from dispatcher import render
+        from dispatcher.cli import render
 
         render.tools(found)
     return DONE
@@ -97,8 +97,8 @@ def add(
     A core module or a component, over stdin and stdout or HTTP. Shows what the module offers
     and asks for, and registers it in the dispatcher that runs, else in the state directory.
     """
-    from dispatcher.added import Offer, check
-    from dispatcher.sources import read_module
+    from dispatcher.cli.module_sources import read_module
+    from dispatcher.registry.added_servers import Offer, check
 
     wasm = read_module(source, digest)
     with told_to_wait("looking at the module"):
@@ -130,7 +130,7 @@ def remove(name: str, url: str | None, state: Path | None) -> int:
     if client is not None:
         client.remove_server(name)
     else:
-        from dispatcher.added import AddedTools
+        from dispatcher.registry.added_servers import AddedTools
 
         if not AddedTools(_directory(state)).remove(name):
             raise SanderlingError(f"no server {name!r} was added; `sanderling tools` lists all")
@@ -211,7 +211,7 @@ def _register(offer: Any, url: str | None, state: Path | None) -> None:
     if client is not None:
         client.add_server(offer.to_json())
         return
-    from dispatcher.added import AddedTools
+    from dispatcher.registry.added_servers import AddedTools
     from wasm_tools import manifest
 
     if offer.name in {server.name for server in manifest.servers()}:
@@ -223,7 +223,7 @@ def _client(url: str | None, state: Path | None) -> DispatcherClient | None:
     """The dispatcher that is meant, None where none runs on the state directory."""
     import os
 
-    from dispatcher.client import TOKEN_VARIABLE, DispatcherClient, running_client
+    from dispatcher.cli.client import TOKEN_VARIABLE, DispatcherClient, running_client
 
     if url:
         return DispatcherClient(url, os.environ.get(TOKEN_VARIABLE, ""))

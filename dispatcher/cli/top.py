@@ -12,7 +12,7 @@ from dispatcher.cli.ask import ask_options, connection
 from dispatcher.cli.common import DONE, JSON, Examples
 
 if TYPE_CHECKING:
-    from dispatcher.client import DispatcherClient
+    from dispatcher.cli.client import DispatcherClient
 
 
 @click.command(
@@ -42,7 +42,7 @@ def top(*, once: bool, every_s: float, as_json: bool, **where: Any) -> int:
             return DONE
         from rich.live import Live
 
-        from dispatcher import render
+        from dispatcher.cli import render
 
         out = render.console()
         if once or not out.is_terminal:
@@ -66,7 +66,7 @@ def _picture(client: DispatcherClient) -> dict[str, Any]:
 def _drawn(picture: dict[str, Any]) -> Any:
     from rich.console import Group
 
-    from dispatcher import render
+    from dispatcher.cli import render
 
     up_s = time.time() - picture["started"]
     head = f"Sanderling {picture['version']}, up {up_s:.0f} s, {picture['tools']} tools"

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dispatcher import schedulers
+from dispatcher.config import schedulers
 from dispatcher.config.agents import AgentConfig, SharedServerConfig
 from dispatcher.config.policy import PolicyConfig
 from dispatcher.config.words import DirectoryPath, NodeName, Port, Table, Word, first_twice, nearest
-from dispatcher.exploring import SHARE
+from dispatcher.placement.exploration import SHARE
 
 
 def default_state() -> Path:
@@ -39,7 +39,7 @@ class LinkConfig(Table):
 class DispatcherConfig(Table):
     """``[dispatcher]``: where it listens, what it keeps, where calls come from.
 
-    ``scheduler`` is one of :mod:`dispatcher.schedulers`; ``batch_ms`` is how long calls that would
+    ``scheduler`` is one of :mod:`dispatcher.config.schedulers`; ``batch_ms`` is how long calls that would
     wait in line are held to be placed together (0: never). ``explore`` is the share of a tool's calls
     that may try where it has not run yet (0: none). ``origin`` None is the first of the
     configured agents, else the first node by name.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import SanderlingError
-from dispatcher.programs import DISPATCHER
+from dispatcher.serving.executables import DISPATCHER
 
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10

@@ -12,7 +12,7 @@ from bench.scenarios.chains import READINGS, SCENARIOS, TIERS, problem_of
 from bench.scenarios.page import DOCS, PAGE, PLOT, files
 from bench.scenarios.runs import CP_SAT, NAIVE, all_runs, floor_ms, latency_ms, violations
 from bench.scenarios.simulated import HEADING, section
-from dispatcher.schedulers import BUILT_IN
+from dispatcher.config.schedulers import BUILT_IN
 from solver import place
 
 

@@ -9,7 +9,7 @@ from bench.simulate.__main__ import main
 from bench.simulate.arrivals import Arrival
 from bench.simulate.checker import Checker
 from bench.simulate.world import KINDS, world_of
-from dispatcher.schedulers import BUILT_IN
+from dispatcher.config.schedulers import BUILT_IN
 from solver import Placed
 from solver.baselines import SCHEDULERS
 from solver.instance.costs import Parts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.links import RECONNECT_S
+from dispatcher.agents.pool import RECONNECT_S
 from edge_agent import errors
 from edge_agent.attachment.attachment import backoff_s, pause_s
 from edge_agent.calls.messages import STATUS_OF, status_of

@@ -8,8 +8,8 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from dispatcher.gateway import REFUSAL_KEY
-from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.gateway.server import REFUSAL_KEY
 
 from .conftest import eventually, started
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from dispatcher.gateway import REFUSAL_KEY
-from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.gateway.server import REFUSAL_KEY
 
 NOW = {"timezone": "UTC"}
 ENTRIES = {"entries": [{"message": "a"}], "pattern": "a"}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dispatcher.client import DispatcherClient
+from dispatcher.cli.client import DispatcherClient
 
 from .conftest import (
     SANDERLING,

@@ -5,8 +5,8 @@ import json
 import pytest
 from mcp import Client
 
-from dispatcher.gateway import REFUSAL_KEY
-from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.gateway.server import REFUSAL_KEY
 from tests.integration.conftest import started
 
 CONFIG = """

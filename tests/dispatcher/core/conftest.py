@@ -11,10 +11,10 @@ import pytest
 
 from dispatcher import config as configuration
 from dispatcher.app import App
-from dispatcher.artifacts import Artifact
-from dispatcher.entries import ServerEntry
+from dispatcher.call import CallRequest, Requirements
 from dispatcher.errors import CallRefused
-from dispatcher.requests import CallRequest, Requirements
+from dispatcher.registry.artifacts import Artifact
+from dispatcher.registry.tools import ServerEntry
 from protos.edge.v1 import edge_pb2, edge_pb2_grpc
 
 CHUNK = 256 * 1024

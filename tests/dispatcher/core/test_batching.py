@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from dispatcher.batching import TOGETHER_MOST, Backlog, Held
 from dispatcher.errors import CallRefused
+from dispatcher.placement.batching import TOGETHER_MOST, Backlog, Held
 from solver import Placed
 
 WINDOW_MS = 1.5

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dispatcher.calls.attempts import ATTEMPTS, RETURNS
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
@@ -13,7 +14,6 @@ from dispatcher.errors import (
     NodeLost,
     UnknownTool,
 )
-from dispatcher.trail import ATTEMPTS, RETURNS
 from protos.edge.v1 import edge_pb2
 
 PLACEMENT = "dev.sanderling/placement"
@@ -296,7 +296,7 @@ class TestNodeLost:
     async def test_any_other_call_ends_in_an_error_that_says_so(
         self, run_app, attach, call, monkeypatch, until
     ):
-        monkeypatch.setattr("dispatcher.links.RECONNECT_S", 0.05)
+        monkeypatch.setattr("dispatcher.agents.pool.RECONNECT_S", 0.05)
         async with run_app() as app:
             first = await attach(app, "device", handler=lambda c, a: None)
             second = await attach(app, "edge")
@@ -328,7 +328,7 @@ class TestNodeLost:
     async def test_each_loss_has_its_own_wait(
         self, run_app, attach, call, answer, until, monkeypatch
     ):
-        monkeypatch.setattr("dispatcher.links.RECONNECT_S", 1.0)
+        monkeypatch.setattr("dispatcher.agents.pool.RECONNECT_S", 1.0)
         async with run_app() as app:
             agent = await attach(app, handler=lambda c, a: None)
             running = asyncio.create_task(call(app, "act"))
@@ -424,7 +424,7 @@ class TestNodeLost:
     async def test_the_next_call_works_after_a_loss(
         self, run_app, attach, call, monkeypatch, until
     ):
-        monkeypatch.setattr("dispatcher.links.RECONNECT_S", 0.05)
+        monkeypatch.setattr("dispatcher.agents.pool.RECONNECT_S", 0.05)
         async with run_app() as app:
             agent = await attach(app, handler=lambda c, a: None)
             running = asyncio.create_task(call(app, "act"))

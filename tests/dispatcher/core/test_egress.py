@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.egress import NodeFeatures, parse_rule, targets_of
 from dispatcher.errors import CallRefused
+from dispatcher.policy.egress import NodeFeatures, parse_rule, targets_of
 from edge_agent.egress import parse_rule as parse_agent_rule
 from edge_agent.egress.refusal import Refused
 from edge_agent.egress.target import parse_target

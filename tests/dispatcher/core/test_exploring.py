@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from dispatcher.exploring import ATTEMPTS, TRIES
+from dispatcher.placement.exploration import ATTEMPTS, TRIES
 from protos.edge.v1 import edge_pb2
 
 from .test_offers import offer, timed

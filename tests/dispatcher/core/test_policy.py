@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dispatcher.config import PolicyConfig, load
 from dispatcher.errors import InvalidRequirements
-from dispatcher.policy import (
+from dispatcher.policy.constraints import (
     PRIVACIES,
     Constraints,
     Limits,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.call import CallRequest
 from dispatcher.config import PolicyConfig, load
 from dispatcher.errors import ConfigError
-from dispatcher.nodes import NodeState
-from dispatcher.prices import Prices, Spending
-from dispatcher.requests import CallRequest
+from dispatcher.placement.prices import Prices, Spending
+from dispatcher.registry.nodes import NodeState
 from solver import CallSpec, Link, Node, NodeTable, Placed, Profile, place_one
 
 CLOUD_IS_DEAR = [{"nodes": ["tier:cloud"], "money_per_call": 0.5, "money_per_s": 2.0}]

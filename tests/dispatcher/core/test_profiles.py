@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from dispatcher import profiles as learned
 from dispatcher.config import LinkConfig
-from dispatcher.profiles import PRIOR_EXEC_MS, PRIOR_OUTPUT_KIB, Fit, Profiles
-from dispatcher.topology import (
+from dispatcher.placement import profiles as learned
+from dispatcher.placement.network import (
     OTHER_SITE_RTT_MS,
     SAME_SITE_MBIT_S,
     SAME_SITE_RTT_MS,
     Topology,
 )
+from dispatcher.placement.profiles import PRIOR_EXEC_MS, PRIOR_OUTPUT_KIB, Fit, Profiles
 from solver import Node, NodeTable
 
 

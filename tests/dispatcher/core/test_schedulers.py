@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from dispatcher import schedulers
+from dispatcher.config import schedulers
 from dispatcher.errors import CallRefused, ConfigError
-from dispatcher.guard import Guard, guarded
+from dispatcher.placement.guard import Guard, guarded
 from solver import CallSpec, Node, NodeTable, Placed, Profile, Refused
 from solver.baselines import SCHEDULERS, Pick
 from solver.instance.costs import Parts

@@ -2,8 +2,8 @@
 
 import pytest
 
+from dispatcher.calls.arguments import Validators
 from dispatcher.errors import InvalidArguments
-from dispatcher.validation import Validators
 
 
 @pytest.fixture

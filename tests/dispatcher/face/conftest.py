@@ -10,15 +10,15 @@ import httpx2
 import pytest
 
 from dispatcher import config as configuration
-from dispatcher.access import Access
+from dispatcher.call import PLACEMENT_KEY, CallReply, PlacementRecord
 from dispatcher.config import nearest
-from dispatcher.endpoint import Endpoint
 from dispatcher.errors import UnknownTool
-from dispatcher.gateway import Gateway
-from dispatcher.nodes import NodeState
-from dispatcher.policy import parse_requirements
-from dispatcher.ports import listen
-from dispatcher.requests import PLACEMENT_KEY, CallReply, PlacementRecord
+from dispatcher.gateway.server import Gateway
+from dispatcher.policy.constraints import parse_requirements
+from dispatcher.registry.nodes import NodeState
+from dispatcher.serving.access import Access
+from dispatcher.serving.http import Endpoint
+from dispatcher.serving.ports import listen
 
 MODERN = "2026-07-28"
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")

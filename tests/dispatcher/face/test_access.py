@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from dispatcher.access import Access, is_loopback
-from dispatcher.endpoint import MAX_BODY_BYTES
+from dispatcher.serving.access import Access, is_loopback
+from dispatcher.serving.http import MAX_BODY_BYTES
 
 from .conftest import MODERN, McpClient, served
 

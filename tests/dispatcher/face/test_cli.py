@@ -105,7 +105,7 @@ def test_what_nobody_foresaw_is_one_line_too(sanderling, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("dispatcher.client.DispatcherClient.tools", fail)
+    monkeypatch.setattr("dispatcher.cli.client.DispatcherClient.tools", fail)
     code, _, err = sanderling("tools", "--url", "http://127.0.0.1:1")
     assert code == 1
     assert err == "sanderling: unexpected ZeroDivisionError: two lines\n"

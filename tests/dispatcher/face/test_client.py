@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import client as module
-from dispatcher.client import DispatcherClient, DispatcherError, Where, connected, running_client
+from dispatcher.cli import client as module
+from dispatcher.cli.client import (
+    DispatcherClient,
+    DispatcherError,
+    Where,
+    connected,
+    running_client,
+)
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.state import RunningDispatcher, publish
+from dispatcher.serving.discovery import RunningDispatcher, publish
 
 
 @pytest.fixture

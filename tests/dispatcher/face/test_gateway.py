@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
+from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
 from dispatcher.errors import CallFailed, CallRefused, InvalidArguments
-from dispatcher.gateway import REFUSAL_KEY
-from dispatcher.requests import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.gateway.server import REFUSAL_KEY
 
 from .conftest import MODERN, RECORD, McpClient, until
 

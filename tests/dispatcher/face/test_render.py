@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dispatcher import render
+from dispatcher.cli import render
 from solver import REASONS
 
 PARTS = {"queue": 0.0, "start": 0.25, "exec": 1.0, "transfer": 0.5}

@@ -9,7 +9,7 @@ import pytest
 
 from dispatcher.config import default_state
 from dispatcher.errors import ConfigError
-from dispatcher.state import (
+from dispatcher.serving.discovery import (
     RunningDispatcher,
     client_token,
     default_directory,

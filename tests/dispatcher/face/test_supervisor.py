@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from dispatcher import supervisor as module
 from dispatcher.config import AgentConfig, load
 from dispatcher.errors import ConfigError
-from dispatcher.supervisor import Supervisor, command, module_cache
+from dispatcher.serving import supervisor as module
+from dispatcher.serving.supervisor import Supervisor, command, module_cache
 
 from .conftest import until
 

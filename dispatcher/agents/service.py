@@ -1,0 +1,170 @@
+"""The gRPC face towards agents: the token, one stream per agent, modules by digest."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+
+from dispatcher.agents.pool import Links, NameTaken
+from dispatcher.agents.stream import CHUNK_BYTES, Link
+from dispatcher.errors import ConfigError
+from dispatcher.registry.artifacts import Artifacts
+from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+log = logging.getLogger("sanderling.links")
+
+REGISTER_S: Final = 10.0
+STOP_S: Final = 0.5
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # two dispatchers must not share a port unnoticed
+    ("grpc.max_receive_message_length", 4 * CHUNK_BYTES),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
+class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
+    """Listens for agents."""
+
+    def __init__(self, links: Links, artifacts: Artifacts) -> None:
+        self._links = links
+        self._artifacts = artifacts
+        self._bearer = b""
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self, host: str, port: int, token: str) -> int:
+        """Listen, for agents that show the token; returns the port.
+
+        Raises:
+            ConfigError: the port cannot be had.
+        """
+        self._bearer = f"Bearer {token}".encode()
+        server = grpc.aio.server(options=_OPTIONS)
+        edge_pb2_grpc.add_EdgeServicer_to_server(self, server)  # type: ignore[no-untyped-call]
+        artifacts_pb2_grpc.add_ArtifactsServicer_to_server(self, server)  # type: ignore[no-untyped-call]
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = server.add_insecure_port(address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise ConfigError(
+                f"dispatcher.grpc_port: port {port} of {host} cannot be listened on; free it or "
+                f"choose another"
+            )
+        await server.start()
+        self._server = server
+        return bound
+
+    async def stop(self) -> None:
+        """Close every stream."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(STOP_S)
+
+    async def Attach(  # noqa: N802 - the name is the wire's
+        self,
+        request_iterator: AsyncIterator[edge_pb2.AttachRequest],  # noqa: ARG002 - context.read()
+        context: Context,
+    ) -> None:
+        """Serve one agent until either side ends the stream."""
+        await self._authenticate(context)
+        link = await self._admit(context)
+        reader = asyncio.create_task(self._read_all(link, context))
+        writer = asyncio.create_task(link.write_all())
+        try:
+            await asyncio.wait((reader, writer, link.ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Nothing is awaited here: gRPC may cancel this handler a second time.
+            self._links.lost(link)
+            for task in (reader, writer):
+                task.add_done_callback(_end_quietly)
+                task.cancel()
+        if link.ended.done():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, link.ended.result())
+
+    async def Fetch(  # noqa: N802 - the name is the wire's
+        self, request: artifacts_pb2.FetchRequest, context: Context
+    ) -> AsyncIterator[artifacts_pb2.FetchResponse]:
+        """Stream a module."""
+        await self._authenticate(context)
+        if not _DIGEST.fullmatch(request.sha256):
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "sha256: must be 64 lower-case hex digits"
+            )
+        artifact = self._artifacts.get(request.sha256)
+        if artifact is None:
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"sha256: no artifact is {request.sha256}"
+            )
+            return
+        if request.offset_bytes > artifact.size_bytes:
+            await context.abort(
+                grpc.StatusCode.OUT_OF_RANGE, f"offset_bytes: past {artifact.size_bytes}"
+            )
+        size_bytes = artifact.size_bytes
+        try:
+            async for data in self._artifacts.chunks(artifact, request.offset_bytes):
+                yield artifacts_pb2.FetchResponse(data=data, size_bytes=size_bytes)
+                size_bytes = 0
+        except OSError as error:
+            log.warning("artifact %s: %s", artifact.path, error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the artifact cannot be read")
+
+    async def _authenticate(self, context: Context) -> None:
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization":
+                shown = value.encode() if isinstance(value, str) else bytes(value)
+                if hmac.compare_digest(shown, self._bearer):
+                    return
+        await context.abort(
+            grpc.StatusCode.UNAUTHENTICATED,
+            "wrong or missing token; start the agent with the token of the dispatcher's state",
+        )
+
+    async def _admit(self, context: Context) -> Link:
+        """Take the registration; ends the stream with a status where it cannot be."""
+        try:
+            async with asyncio.timeout(REGISTER_S):
+                first = await context.read()
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no registration came")
+            raise
+        if not isinstance(first, edge_pb2.AttachRequest) or not first.HasField("register"):
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `register`"
+            )
+        try:
+            return self._links.admit(first.register, context)
+        except NameTaken as error:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, str(error))
+            raise
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise
+
+    async def _read_all(self, link: Link, context: Context) -> None:
+        while True:
+            message = await context.read()
+            if not isinstance(message, edge_pb2.AttachRequest):
+                return  # end of stream
+            self._links.received(link, message)
+
+
+def _end_quietly(task: asyncio.Task[None]) -> None:
+    """A stream that breaks ends its reader and writer with errors that say nothing new."""
+    if not task.cancelled() and task.exception() is not None:
+        log.debug("a stream ended: %r", task.exception())

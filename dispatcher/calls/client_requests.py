@@ -1,0 +1,197 @@
+"""What the server of a running call asks of the MCP client, from its node and back.
+
+Servers ask for sampling, elicitation and roots. Who called can be asked if the request has a
+:class:`Client`; what that is in each protocol era is the gateway's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from dispatcher.agents.stream import CHUNK_BYTES
+from dispatcher.errors import ClientRefused
+from protos.edge.v1 import edge_pb2
+
+log = logging.getLogger("sanderling.calls")
+
+#: What servers may ask of clients, as clients declare it.
+KINDS: Final = ("sampling", "elicitation", "roots")
+METHODS: Final = ("sampling/createMessage", "elicitation/create", "roots/list")
+#: People take their time; who takes more has gone.
+ANSWER_S: Final = 300.0
+PARAMS_MAX: Final = 8 * 1024 * 1024
+OPEN_MAX: Final = 16  # of one call; agents let fewer pass
+_INTERNAL: Final = -32603
+
+
+class Client(Protocol):
+    """Who called, as far as it can be asked. ``capabilities`` are of :data:`KINDS`."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client declared."""
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The client's answer to one question.
+
+        Raises:
+            ClientRefused: there is none.
+        """
+
+
+def capabilities(client: Client | None, privacy: str) -> bytes:
+    """What of a client a call of this privacy may be told, as JSON; empty for nothing.
+
+    What is sampled goes to a model, wherever that runs: under ``node`` it must not.
+    """
+    if client is None:
+        return b""
+    declared = client.capabilities  # made anew each time that it is looked at
+    kinds = [kind for kind in KINDS if privacy != "node" or kind != "sampling"]
+    found = {kind: declared[kind] for kind in kinds if kind in declared}
+    return json.dumps(found, separators=(",", ":")).encode() if found else b""
+
+
+class Patience:
+    """An alarm that stands still while the client is asked. Owned by the event loop."""
+
+    def __init__(self, wait_s: float, expired: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left_s = wait_s
+        self._expired = expired
+        self._pauses = 0
+        self._over = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._start()
+
+    def pause(self) -> None:
+        """A question is open."""
+        self._pauses += 1
+        if self._alarm is not None:
+            self._left_s = max(self._alarm.when() - self._loop.time(), 0.0)
+            self._stop()
+
+    def resume(self) -> None:
+        """A question is answered."""
+        self._pauses -= 1
+        if not self._pauses and not self._over:
+            self._start()
+
+    def cancel(self) -> None:
+        """Never ring."""
+        self._over = True
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _start(self) -> None:
+        self._alarm = self._loop.call_later(self._left_s, self._expired)
+
+
+class Inquiry:
+    """The questions of one call on one node. Owned by the event loop.
+
+    ``send`` sends an answer, or a part of one. An answered question that comes again, since its
+    stream broke, gets its answer again.
+    """
+
+    def __init__(
+        self, client: Client, patience: Patience, send: Callable[[edge_pb2.Answer], None]
+    ) -> None:
+        self._client = client
+        self._patience = patience
+        self._send = send
+        self._parts: dict[str, bytearray] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._answers: dict[str, bytes] = {}
+
+    def heard(self, question: edge_pb2.Question) -> None:
+        """A question came, or a part of one, or the end of one."""
+        number = question.id
+        if question.withdrawn:
+            self._parts.pop(number, None)
+            task = self._tasks.get(number)
+            if task is not None:
+                task.cancel()
+        elif number in self._answers:
+            if not question.more:
+                self._put(question.call_id, number, self._answers[number])
+        elif number not in self._tasks:
+            self._take(question)
+
+    def interrupted(self) -> None:
+        """The stream broke: what is not whole comes anew."""
+        self._parts.clear()
+
+    def close(self) -> None:
+        """The call is over: nothing more is asked."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def _take(self, question: edge_pb2.Question) -> None:
+        body = self._parts.setdefault(question.id, bytearray())
+        body += question.params
+        too_much = len(body) > PARAMS_MAX or len(self._parts) + len(self._tasks) > OPEN_MAX
+        if question.more and not too_much:
+            return
+        del self._parts[question.id]
+        if too_much:
+            self._answer(question, _error(_INTERNAL, "asks more than a dispatcher takes"))
+            return
+        self._patience.pause()
+        task = asyncio.create_task(self._ask(question, bytes(body)))
+        self._tasks[question.id] = task
+        task.add_done_callback(lambda _: self._done(question.id))
+
+    def _done(self, number: str) -> None:
+        self._tasks.pop(number, None)
+        self._patience.resume()
+
+    async def _ask(self, question: edge_pb2.Question, params: bytes) -> None:
+        try:
+            asked = json.loads(params or b"{}")
+            if question.method not in METHODS or not isinstance(asked, dict):
+                raise ClientRefused(f"{question.method}: no question of a server")  # noqa: TRY301
+            async with asyncio.timeout(ANSWER_S):
+                answer = {"result": await self._client.ask(question.method, asked)}
+        except ClientRefused as error:
+            answer = _error(error.code, str(error), error.data)
+        except TimeoutError:
+            answer = _error(_INTERNAL, f"the client gave no answer within {ANSWER_S:.0f} s")
+        except Exception as error:
+            log.warning("a client could not be asked", exc_info=True)
+            answer = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
+        self._answer(question, answer)
+
+    def _answer(self, question: edge_pb2.Question, answer: Mapping[str, Any]) -> None:
+        body = json.dumps(answer, separators=(",", ":")).encode()
+        if len(body) > PARAMS_MAX:
+            too_large = (
+                f"the client's answer of {len(body)} bytes is over the limit of {PARAMS_MAX}"
+            )
+            body = json.dumps(_error(_INTERNAL, too_large)).encode()
+        self._answers[question.id] = body
+        self._put(question.call_id, question.id, body)
+
+    def _put(self, call_id: str, number: str, body: bytes) -> None:
+        for start in range(0, len(body), CHUNK_BYTES):
+            self._send(
+                edge_pb2.Answer(
+                    call_id=call_id,
+                    id=number,
+                    body=body[start : start + CHUNK_BYTES],
+                    more=start + CHUNK_BYTES < len(body),
+                )
+            )
+
+
+def _error(code: int, message: str, data: Any = None) -> dict[str, Any]:
+    error = {"code": code, "message": message}
+    return {"error": error if data is None else {**error, "data": data}}

@@ -1,0 +1,1 @@
+"""MCP as its clients see it: tools, resources, prompts, both eras."""

@@ -1,0 +1,353 @@
+"""The MCP face: `tools/list` and `tools/call` over any transport, in both protocol eras.
+
+`tools/*` are answered by a middleware of the SDK's server instead of its handlers. The SDK passes
+a handler's result through its own models, which drop what they do not know and refuse content
+types of other revisions; a gateway has to hand on what a tool said, as it said it. Everything else
+(handshake, discovery, ping, subscriptions, cancellation) stays the SDK's.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    SERVER_INFO_META_KEY,
+    CallToolRequestParams,
+    CompleteRequestParams,
+    EmptyResult,
+    GetPromptRequestParams,
+    ReadResourceRequestParams,
+    ServerCapabilities,
+    SetLevelRequestParams,
+)
+from mcp_types import PaginatedRequestParams as ListParams
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from dispatcher import __version__
+from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
+from dispatcher.calls.accounting import record_json
+from dispatcher.calls.session_affinity import session_of
+from dispatcher.errors import (
+    CallFailed,
+    CallRefused,
+    InvalidArguments,
+    RequestError,
+    SanderlingError,
+    UnknownTool,
+)
+from dispatcher.gateway.list_changes import ChangeFeed
+from dispatcher.gateway.log_levels import LogLevels
+from dispatcher.gateway.multi_round import Caller, Rounds
+from dispatcher.gateway.resources import COMPLETE, GET, LISTS, READ, Proxied
+
+if TYPE_CHECKING:
+    from dispatcher.app import App
+
+log = logging.getLogger("sanderling.gateway")
+
+REFUSAL_KEY: Final = "dev.sanderling/refusal"
+INSTRUCTIONS: Final = (
+    "Tools run on edge nodes. Each result's _meta names the node that ran it "
+    f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
+)
+_HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
+_PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
+_WATCH_S: Final = 0.5
+
+_FAILED: Final = -32603
+_NO_RESOURCE: Final = -32002  # of the handshake era
+_PROXIED: Final[Mapping[str, type[Any]]] = {
+    **dict.fromkeys(LISTS, ListParams),
+    READ: ReadResourceRequestParams,
+    GET: GetPromptRequestParams,
+    COMPLETE: CompleteRequestParams,
+}
+
+Context = ServerRequestContext[Any, Any]
+
+
+class Gateway:
+    """One MCP server over a dispatcher's tools. Transports run ``server``.
+
+    Of the dispatcher it uses ``registry``, ``calls`` and ``parse_requirements``.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        # A gateway has one connection without HTTP at most: that of its own stdio.
+        self._connection = secrets.token_hex(8)
+        self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
+        self.changes = ChangeFeed(lambda: app.registry.version)
+        self.proxied = Proxied(app.registry)
+        self.rounds = Rounds()
+        self._logs = LogLevels()
+        self.server = _DispatcherServer(
+            "sanderling",
+            version=__version__,
+            title="Sanderling",
+            instructions=INSTRUCTIONS,
+            get_tool_input_schema=self._input_schema,
+            on_subscriptions_listen=self.changes.on_listen,
+        )
+        # The SDK derives the capabilities from what is registered; the middleware answers first.
+        self.server.add_request_handler("tools/list", ListParams, self._list_handler)
+        self.server.add_request_handler("tools/call", CallToolRequestParams, self._call_handler)
+        for method, params in _PROXIED.items():
+            self.server.add_request_handler(method, params, self._proxied_handler)
+        self.server.add_request_handler("logging/setLevel", SetLevelRequestParams, self._set_level)
+        self.server.offers = self.proxied.offers
+        self.server.middleware = [self._intercept]
+
+    # ---- the way of a request
+
+    async def _intercept(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        ready = is_modern(ctx) or ctx.session.client_params is not None
+        if ready and ctx.request_id is not None:
+            if ctx.method == "tools/call":
+                return self._stamped(ctx, await self.rounds.run(ctx, self.call_tool))
+            if ctx.method == "tools/list":
+                return self._stamped(ctx, self.list_tools(ctx))
+            if ctx.method in _PROXIED:
+                return self._stamped(ctx, await self.rounds.run(ctx, self.ask_proxied))
+        if ctx.method == "notifications/initialized":
+            self.changes.remember(ctx)
+        return await call_next(ctx)
+
+    async def _list_handler(self, ctx: Context, _: ListParams) -> HandlerResult:
+        return self.list_tools(ctx)
+
+    async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
+        return await self.rounds.run(ctx, self.call_tool)
+
+    async def _set_level(self, ctx: Context, params: SetLevelRequestParams) -> HandlerResult:
+        self._logs.set(ctx, params.level)
+        return EmptyResult()
+
+    async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
+        return await self.rounds.run(ctx, self.ask_proxied)
+
+    def list_tools(self, ctx: Context) -> dict[str, Any]:
+        """The `tools/list` result: definitions as the servers gave them, on one page."""
+        if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") is not None:
+            raise MCPError(INVALID_PARAMS, "cursor: unknown; all tools are on the first page")
+        version = self._app.registry.version
+        if self._listed[0] != version:
+            entries = self._app.registry.tools()
+            self._listed = (version, [entry.definition for entry in entries])
+        result: dict[str, Any] = {"tools": self._listed[1]}
+        if is_modern(ctx):
+            result |= {"ttlMs": 0, "cacheScope": "private"}
+        return result
+
+    async def call_tool(self, caller: Caller) -> dict[str, Any]:
+        """The `tools/call` result, or an error result with one line.
+
+        Raises:
+            MCPError: the tool is unknown, or the request is none.
+        """
+        ctx = caller.ctx
+        name, arguments, meta = _call_params(ctx)
+        try:
+            self._app.registry.tool(name)
+            request = CallRequest(
+                tool=name,
+                arguments=arguments,
+                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                session=self._session(ctx, meta),
+                progress=_progress_sink(caller, meta),
+                log=self._logs.sink(ctx),
+                meta=_tool_meta(meta),
+                client=caller if caller.capabilities else None,
+            )
+            return (await self._app.calls.call(request)).result
+        except UnknownTool as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from None
+        except SanderlingError as error:
+            return error_result(error)
+        except UnicodeEncodeError:
+            return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
+        except Exception as error:  # noqa: BLE001 - a client must not see how it failed
+            return internal_error(name, error)
+
+    async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
+        """The result of a method about resources, prompts or completion, from whoever has them.
+
+        Raises:
+            MCPError: nobody does, or the server or the dispatcher says no.
+        """
+        ctx = caller.ctx
+        params = dict(ctx.params) if isinstance(ctx.params, Mapping) else {}
+        meta = params.pop("_meta", None)
+        meta = meta if isinstance(meta, Mapping) else {}
+        if ctx.method in LISTS:
+            if params.get("cursor") is not None:
+                raise MCPError(INVALID_PARAMS, "cursor: unknown; all is on the first page")
+            cache = {"ttlMs": 0, "cacheScope": "private"} if is_modern(ctx) else {}
+            return {**self.proxied.listed(ctx.method), **cache}
+        try:
+            request = CallRequest(
+                tool="",
+                arguments={},
+                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                session=self._session(ctx, meta),
+                progress=_progress_sink(caller, meta),
+                log=self._logs.sink(ctx),
+                meta=_tool_meta(meta),
+                client=caller if caller.capabilities else None,
+            )
+            reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
+        except UnknownTool as error:
+            code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
+            raise MCPError(code, str(error)) from None
+        except SanderlingError as error:
+            raise MCPError(_FAILED, str(error)) from None
+        return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+
+    def _session(self, ctx: Context, meta: Mapping[str, Any]) -> str:
+        headers = getattr(ctx.request, "headers", None)
+        return session_of(meta, headers, self._connection, modern=is_modern(ctx))
+
+    def _input_schema(self, name: str) -> Mapping[str, Any] | None:
+        with suppress(UnknownTool):
+            schema = self._app.registry.tool(name).definition.get("inputSchema")
+            return schema if isinstance(schema, dict) else None
+        return None
+
+    def _stamped(self, ctx: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Add what the 2026 revision requires of every result."""
+        if not is_modern(ctx):
+            return result
+        result.setdefault("resultType", "complete")
+        meta = result.get("_meta")
+        stamp = {SERVER_INFO_META_KEY: self.server.server_info_stamp}
+        result["_meta"] = {**meta, **stamp} if isinstance(meta, dict) else stamp
+        return result
+
+
+class _DispatcherServer(Server[Any]):
+    """The SDK's server, except that the handshake era is told of `listChanged` too.
+
+    ``offers`` tells whether any node has resources, prompts or completions: what none has is not
+    among the capabilities.
+    """
+
+    offers: Callable[[str], bool]
+
+    def get_capabilities(self, *args: Any, **more: Any) -> ServerCapabilities:
+        """What the SDK derives, less what no node offers."""
+        found = super().get_capabilities(*args, **more)
+        kept: dict[str, Any] = {"completions": found.completions, "logging": found.logging}
+        if found.resources is not None:
+            silent = {"subscribe": False, "list_changed": False}
+            kept["resources"] = found.resources.model_copy(update=silent)
+        if found.prompts is not None:
+            kept["prompts"] = found.prompts.model_copy(update={"list_changed": False})
+        absent = {kind: None for kind in kept if not self.offers(kind)}
+        return found.model_copy(update={**kept, **absent})
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """What `initialize` answers; the HTTP transport asks for it without options."""
+        return super().create_initialization_options(
+            notification_options or NotificationOptions(tools_changed=True),
+            experimental_capabilities,
+            extensions,
+        )
+
+
+def _unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a server's answer; its error as the client's.
+
+    Raises:
+        MCPError: the server's own.
+    """
+    error = answer.get("error")
+    if isinstance(error, Mapping):
+        code = error.get("code")
+        raise MCPError(
+            code if isinstance(code, int) else _FAILED,
+            str(error.get("message", "the server gave no reason")),
+            error.get("data"),
+        )
+    result = answer.get("result")
+    found = dict(result) if isinstance(result, Mapping) else {}
+    own = found.get("_meta")
+    found["_meta"] = {**(own if isinstance(own, Mapping) else {}), **meta}
+    return found
+
+
+def error_result(error: SanderlingError) -> dict[str, Any]:
+    """An error as an MCP result: the line as text, what is known of it under ``_meta``."""
+    meta: dict[str, Any] = {}
+    if isinstance(error, CallRefused):
+        meta[REFUSAL_KEY] = {
+            "reasons": error.reasons,
+            "core": list(error.core),
+            "mend": error.mend,
+            **({"retry_ms": error.retry_ms} if error.retry_ms else {}),
+        }
+    elif isinstance(error, CallFailed) and error.placement is not None:
+        meta[PLACEMENT_KEY] = record_json(error.placement)
+    elif not isinstance(error, RequestError):
+        log.info("%s: %s", type(error).__name__, error)
+    return _text_error(str(error), meta)
+
+
+def internal_error(tool: str, error: Exception) -> dict[str, Any]:
+    """An unforeseen error as an MCP result: only its number, which leads to the log."""
+    number = secrets.token_hex(4)
+    log.error("internal error %s while calling %s", number, tool, exc_info=error)
+    return _text_error(f"internal error {number}; the dispatcher's log tells more", {})
+
+
+def is_modern(ctx: Context) -> bool:
+    """Whether a request is of the stateless era (2026-07-28 on)."""
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+
+def _text_error(text: str, meta: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
+    if meta:
+        result["_meta"] = meta
+    return result
+
+
+def _call_params(ctx: Context) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """Name, arguments and ``_meta`` of a `tools/call`, or the error that says what is wrong."""
+    params = ctx.params if isinstance(ctx.params, Mapping) else {}
+    name, arguments, meta = params.get("name"), params.get("arguments"), params.get("_meta")
+    if not isinstance(name, str):
+        raise MCPError(INVALID_PARAMS, "params.name: must be a string, the tool's name")
+    if not isinstance(arguments, Mapping | None):
+        raise MCPError(INVALID_PARAMS, "params.arguments: must be an object")
+    if not isinstance(meta, Mapping | None):
+        raise MCPError(INVALID_PARAMS, "params._meta: must be an object")
+    return name, arguments or {}, meta or {}
+
+
+def _progress_sink(caller: Caller, meta: Mapping[str, Any]) -> ProgressSink | None:
+    if meta.get("progressToken") is None:
+        return None
+
+    async def sink(done: float, total: float | None, message: str) -> None:
+        await caller.ctx.session.report_progress(done, total, message or None)
+
+    return sink
+
+
+def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request's ``_meta`` is meant for the tool."""
+    return {key: value for key, value in meta.items() if not key.startswith(_PROTOCOL_META)}

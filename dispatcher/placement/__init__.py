@@ -1,0 +1,1 @@
+"""Which node a call runs on: filters, costs, what was learned, and why."""

@@ -1,0 +1,85 @@
+"""What each tool costs on each node, as the solver's columns: kept up to date as it is learned."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from dispatcher.placement.prices import Prices, Spending
+from dispatcher.placement.profiles import Profiles
+from dispatcher.registry.catalogues import Offer, cheapest, cost
+from dispatcher.registry.nodes import NodeState
+from dispatcher.registry.registry import Registry
+from dispatcher.registry.tools import ToolEntry
+from solver import NodeTable, Profile
+
+_SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
+_TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size in range(_SIZES))
+
+
+class Column(NamedTuple):
+    """What a tool costs on each node: in time, and besides where anything has a price."""
+
+    profile: Profile
+    spending: Spending | None
+
+
+class Costs:
+    """A column per tool, class of input size and set of offers, made when first asked for."""
+
+    def __init__(
+        self, table: NodeTable, registry: Registry, profiles: Profiles, prices: Prices
+    ) -> None:
+        self._table = table
+        self._registry = registry
+        self._profiles = profiles
+        self._prices = prices
+        self._columns: dict[str, dict[tuple[int, tuple[Offer, ...]], Column]] = {}  # by tool
+        self._tools: dict[str, ToolEntry] = {}  # those with columns, by key
+
+    def column(self, entry: ToolEntry, input_kib: float, offers: tuple[Offer, ...]) -> Column:
+        """The costs of a tool for an input of that size, by any of the offers."""
+        size = min((int(input_kib).bit_length() + 1) // 2, _SIZES - 1)
+        if self._tools.get(entry.key) is not entry:
+            self._tools[entry.key] = entry
+            self._columns[entry.key] = {}
+        known = self._columns[entry.key]
+        column = known.get((size, offers))
+        if column is None:
+            spending = Spending(self._table, self._prices) if self._prices else None
+            column = known[size, offers] = Column(Profile(self._table), spending)
+            for node in self._registry.nodes():
+                self._learn_one(column, entry, size, offers, node)
+        return column
+
+    def node_changed(self, node: NodeState) -> None:
+        """What a node is, offers or holds warm has changed."""
+        for key in self._columns:
+            self._learn(self._tools[key], node)
+
+    def learned(self, entry: ToolEntry, node: NodeState) -> None:
+        """The profiles of a tool on a node have changed."""
+        if entry.key in self._columns:
+            self._learn(self._tools[entry.key], node)
+
+    def _learn(self, entry: ToolEntry, node: NodeState) -> None:
+        if node.name in self._table.index:
+            for (size, offers), column in self._columns[entry.key].items():
+                self._learn_one(column, entry, size, offers, node)
+
+    def _learn_one(
+        self,
+        column: Column,
+        entry: ToolEntry,
+        size: int,
+        offers: tuple[Offer, ...],
+        node: NodeState,
+    ) -> None:
+        if node.name not in self._table.index:
+            return
+        kib = _TYPICAL_KIB[size]
+        best = cheapest(entry, offers, node, self._profiles, kib)
+        if best is None:  # it is refused for that, and not for want of a profile
+            best = cost(entry, entry.offers[0], node, self._profiles, kib)
+        column.profile.learn(node.name, exec_ms=best.exec_ms, start_ms=best.start_ms)
+        if column.spending is not None:
+            column.spending.learn(node, column.profile)

@@ -1,0 +1,346 @@
+"""Where a call runs: registry, profiles and policy become a solver question, and its answer.
+
+The solver's table is kept up to date by what happens (registrations, placements, results), so
+that placing a call reads arrays and writes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from dispatcher.call import Requirements
+from dispatcher.config import Config
+from dispatcher.placement.costs import Costs
+from dispatcher.placement.explanation import Explanation, explained, refusal
+from dispatcher.placement.exploration import Explorer
+from dispatcher.placement.guard import guarded
+from dispatcher.placement.loads import Load
+from dispatcher.placement.network import Topology
+from dispatcher.placement.origins import Origins
+from dispatcher.placement.prices import Prices
+from dispatcher.placement.profiles import Profiles
+from dispatcher.policy import egress
+from dispatcher.policy.constraints import Constraints, Policy, constraints_asked
+from dispatcher.policy.locality import declared_paths, likely_paths, resolved
+from dispatcher.registry.catalogues import WASM, Offer, cheapest
+from dispatcher.registry.nodes import NodeState
+from dispatcher.registry.registry import Registry
+from dispatcher.registry.tools import ToolEntry
+from solver import CallSpec, Node, NodeTable, Placed, Refused
+
+MEMORY_MIB: Final = 16  # what a call is taken to need where neither policy nor tool says
+_REJECTED_MAX: Final = 1024  # kept counts
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call, made ready to be placed, perhaps more than once."""
+
+    entry: ToolEntry
+    constraints: Constraints
+    spec: CallSpec
+    input_kib: float
+    trial: Offer | None = None  # the way to run it, where that is to be tried
+    usual: CallSpec | None = None  # what it would be without the trial
+
+
+class Scheduler:
+    """Places calls. A :class:`dispatcher.registry.nodes.NodeObserver`; owned by the event loop.
+
+    Raises:
+        ConfigError: the scheduler that the configuration names cannot be made.
+    """
+
+    def __init__(self, config: Config, registry: Registry, profiles: Profiles) -> None:
+        self._guard = guarded(config.dispatcher.scheduler)
+        self.name = self._guard.name
+        #: Whether calls may be held and placed in batches: where each goes to its cheapest node.
+        self.joins = self.name in ("exact", "cp_sat")
+        self.table = NodeTable()
+        self.topology = Topology(self.table, config.links)
+        self._config = config
+        self._registry = registry
+        self._profiles = profiles
+        self._policy = Policy(config.policy)
+        self._explorer = Explorer(config.dispatcher.explore if self.joins else 0.0, profiles)
+        self.prices = Prices(config.policy)
+        self._costs = Costs(self.table, registry, profiles, self.prices)
+        self._origins = Origins(config, registry, self.table)
+        self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
+        self._rejected: dict[Any, dict[str, int]] = {}
+        self._version = -1  # of the table, at which the two above were filled
+        self._loads: dict[str, Load] = {}
+        for node in registry.nodes():
+            self.node_described(node)
+        registry.observe(self)
+
+    @property
+    def overruled(self) -> int:
+        """How many choices of the scheduler would have broken a constraint."""
+        return self._guard.overruled
+
+    # ---- what happens to nodes
+
+    def node_described(self, node: NodeState) -> None:
+        """Add it to the table, or describe it anew."""
+        self.table.add(_solver_node(node))
+        self._loads.setdefault(node.name, Load()).described(node)
+        self.topology.joined(node.name)
+        self._costs.node_changed(node)
+        self._update(node)
+        if not node.placeable:
+            self.table.remove(node.name)
+
+    def node_loaded(self, node: NodeState) -> None:
+        """Take in the load that a heartbeat told."""
+        if node.name in self.table:
+            load = self._loads[node.name]
+            load.told(node)
+            self._update(node)
+            if load.warm != node.warm:
+                load.warm = set(node.warm)
+                self._costs.node_changed(node)
+
+    def node_left(self, node: NodeState) -> None:
+        """Take it out of the table."""
+        if node.name in self.table:
+            self.table.remove(node.name)
+
+    # ---- placing
+
+    def task(
+        self,
+        entry: ToolEntry,
+        arguments: Mapping[str, Any],
+        asked: Requirements,
+        input_kib: float,
+    ) -> Task:
+        """Work out what binds a call: policy, locality, origin."""
+        constraints = self._policy.for_tool(entry.server, entry.name, entry.hint)
+        if asked != _NOTHING_ASKED:
+            constraints = constraints.narrowed(constraints_asked(asked))
+        if entry.data_arguments is None:
+            paths = likely_paths(arguments, self._mounted)
+        else:
+            paths = declared_paths(arguments, entry.data_arguments)
+        allow, deny = self._permitted(constraints)
+        origin = asked.origin or self._origins.holder(paths, allow, deny) or self.default_origin()
+        self._know(origin)
+        offers = _permitted_offers(entry, constraints)
+        column = self._costs.column(entry, input_kib, offers)
+        spec = CallSpec(
+            origin=origin,
+            profile=column.profile,
+            spends=column.spending,
+            input_kib=input_kib,
+            output_kib=self._profiles.output_kib(entry.key),
+            memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
+            backend=tuple(offer.name for offer in offers),
+            requires=tuple(
+                sorted({*constraints.requires, *self._reaches(entry, constraints, arguments)})
+            ),
+            privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
+            data=resolved(paths, self._origins.base(origin)),
+            allow=allow,
+            deny=deny,
+        )
+        return Task(entry, constraints, spec, input_kib)
+
+    def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placed:
+        """The scheduler's choice of the nodes that may run a call, ``without`` those tried.
+
+        Raises:
+            CallRefused: no node may.
+        """
+        spec = task.spec if not without else replace(task.spec, deny=task.spec.deny | without)
+        answer = self._guard(self.table, spec)
+        if isinstance(answer, Refused):
+            with self._memory_alone():
+                answer = self._guard(self.table, spec)
+                if isinstance(answer, Refused):
+                    explanation = explained(self.table, spec, self._guard)
+                    raise refusal(task.entry.public_name, explanation, self._registry)
+        return answer
+
+    def trial(self, task: Task) -> Task | None:
+        """The same call, bound to where its tool has not run yet, if it is time to try that."""
+        entry, explorer = task.entry, self._explorer
+        if not explorer.due(entry):
+            return None
+        explorer.passed(entry)
+        offers = _permitted_offers(entry, task.constraints)
+        nodes = self._registry.nodes()
+        hopes, ways = explorer.hopes(entry, offers, nodes, self.table, task.input_kib)
+        best = self._guard(self.table, replace(task.spec, profile=hopes)) if ways else None
+        usual = self._guard(self.table, task.spec)
+        if (
+            not isinstance(best, Placed)
+            or not isinstance(usual, Placed)
+            or best.cost_ms >= usual.cost_ms
+            or explorer.unknown(entry, self.offer(task, usual.node), usual.node)
+        ):
+            return None
+        way = ways[best.node]
+        explorer.tried(entry, way, best.node)
+        column = self._costs.column(entry, task.input_kib, (way,))
+        spec = replace(
+            task.spec,
+            profile=column.profile,
+            spends=column.spending,
+            backend=(way.name,),
+            allow=frozenset({best.node}),
+        )
+        return replace(task, spec=spec, trial=way, usual=task.spec)
+
+    def explain(self, task: Task) -> Explanation:
+        """Every connected node's cost or reasons, as things are now."""
+        now = explained(self.table, task.spec, self._guard)
+        if now.placed is not None:
+            return now
+        with self._memory_alone():
+            return explained(self.table, task.spec, self._guard)
+
+    def rejected(self, task: Task) -> dict[str, int]:
+        """Reason -> number of connected nodes that may not run the call."""
+        self._drop_stale()
+        spec = task.usual or task.spec
+        small = int((self.table.memory_mib < spec.memory_mib).sum())
+        key = (spec.signature(), spec.origin, spec.memory_mib, small)
+        counts = self._rejected.get(key)
+        if counts is None:
+            if len(self._rejected) > _REJECTED_MAX:
+                self._rejected.clear()
+            counts = self._rejected[key] = Refused(self.table, spec).rejected
+        return counts
+
+    def default_origin(self) -> str:
+        """Where calls come from whose origin nothing else tells; "" while there is no node."""
+        return self._origins.default()
+
+    def waiting(self, node: str) -> int:
+        """How many calls stand in line on a node."""
+        load = self._loads[node]
+        return max(load.calls - load.slots, 0)
+
+    def wait_ms(self, nodes: Iterable[str]) -> float:
+        """How long it takes until half of the shortest line of some nodes is gone, as predicted."""
+        return min((self._loads[node].queue_ms() for node in nodes), default=0.0) / 2
+
+    # ---- what happens to calls
+
+    def began(self, placed: Placed) -> None:
+        """A call was sent to a node: it will hold a slot there."""
+        self._loads[placed.node].began(placed)
+        self._update(self._registry.node(placed.node))
+
+    def ended(self, placed: Placed) -> None:
+        """A call is back, or lost."""
+        self._loads[placed.node].ended(placed)
+        self._update(self._registry.node(placed.node))
+
+    def learned(self, entry: ToolEntry, node: NodeState) -> None:
+        """The profiles of a tool on a node have changed."""
+        self._costs.learned(entry, node)
+
+    def offer(self, task: Task, node: str) -> Offer:
+        """The way to run a call on the node that it was placed on."""
+        if task.trial is not None:
+            return task.trial
+        offers = _permitted_offers(task.entry, task.constraints)
+        state = self._registry.node(node)
+        if len(offers) > 1 and state is not None:
+            best = cheapest(task.entry, offers, state, self._profiles, task.input_kib)
+            if best is not None:
+                return best.offer
+        return offers[0] if offers else task.entry.offers[0]
+
+    # ---- within
+
+    @contextmanager
+    def _memory_alone(self) -> Iterator[None]:
+        """The table with the memory that a call finds when those that run now are done.
+
+        Where no node has enough now, the call waits for one that will.
+        """
+        now = self.table.memory_mib.copy()
+        for name, load in self._loads.items():
+            self.table.memory_mib[self.table.index[name]] = load.alone_mib()
+        try:
+            yield
+        finally:
+            self.table.memory_mib[:] = now
+
+    def _reaches(
+        self, entry: ToolEntry, constraints: Constraints, arguments: Mapping[str, Any]
+    ) -> list[str]:
+        """What a node must permit for the URLs that a call of a tool with egress names."""
+        if not any(one.partition(":")[0] == egress.FEATURE for one in constraints.requires):
+            return []
+        targets = egress.targets_of(arguments, entry.definition)
+        known = (node.features for node in self.table.nodes)
+        return list(egress.needed(targets, entry.key, constraints.egress or (), known))
+
+    def _mounted(self, path: str) -> bool:
+        return bool(self.table.serving(path).any())
+
+    def _know(self, origin: str) -> None:
+        """The solver needs the origin in its table, also when it has never registered."""
+        if origin not in self.table.index:
+            site = self._origins.site(origin)
+            self.table.add(Node(id=origin, memory_mib=0, slots=0, site=site))
+            self.table.remove(origin)
+        self.topology.origin(origin)
+
+    def _permitted(self, constraints: Constraints) -> tuple[frozenset[str] | None, frozenset[str]]:
+        self._drop_stale()
+        permitted = self._permits.get(constraints)
+        if permitted is None:
+            nodes = self._registry.nodes() if constraints.allow or constraints.deny else []
+            permitted = (constraints.allowed(nodes), constraints.denied(nodes))
+            self._permits[constraints] = permitted
+        return permitted
+
+    def _drop_stale(self) -> None:
+        if self._version != self.table.version:
+            self._version = self.table.version
+            self._permits.clear()
+            self._rejected.clear()
+
+    def _update(self, node: NodeState | None) -> None:
+        if node is None:
+            return
+        load = self._loads[node.name]
+        own_ms = load.queue_ms()
+        # What the node itself expects counts where it does more than what was sent from here.
+        foreign = node.queue_ms if node.running + node.queued > load.calls else 0.0
+        self.table.update(node.name, queue_ms=max(own_ms, foreign), memory_mib=load.free_mib())
+
+
+_NOTHING_ASKED: Final = Requirements()
+
+
+def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:
+    """The ways to run a tool that policy and caller leave."""
+    wanted = constraints.backend
+    if constraints.egress:  # a server of another kind has a network of its own
+        wanted = frozenset({WASM}) if wanted is None else wanted & {WASM}
+    if wanted is None:
+        return entry.offers
+    return tuple(offer for offer in entry.offers if offer.backend in wanted)
+
+
+def _solver_node(node: NodeState) -> Node:
+    return Node(
+        id=node.name,
+        memory_mib=node.memory_mib,
+        slots=max(node.slots, 1),
+        tier=node.tier or None,
+        site=node.site or None,
+        isa=node.isa or None,
+        features=node.features,
+        backends=node.offers,
+        mounts=node.mounts,
+    )

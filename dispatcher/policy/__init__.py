@@ -1,0 +1,1 @@
+"""What the operator and the caller permit: privacy, locality, egress."""

@@ -1,0 +1,1 @@
+"""What there is: nodes, tools, servers that were added, their artifacts."""

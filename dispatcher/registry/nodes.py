@@ -1,0 +1,153 @@
+"""A node: what it is, how it is, and what of that its agent tells over the wire."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from dispatcher.config import NODE_NAME
+from dispatcher.paths import tool_path
+from dispatcher.policy.egress import FEATURE, NodeFeatures, parse_rule
+from dispatcher.registry.catalogues import WASM, Catalogue, catalogues
+from protos.edge.v1 import edge_pb2
+
+_NODE = re.compile(NODE_NAME)
+
+#: On one x86-64 machine both speeds were measured in one run: 597 and 17.8.
+SPEED_PER_INTEGER: Final = 33.5
+
+
+@dataclass(slots=True)
+class NodeState:
+    """A node as last heard of. Times: ``last_seen`` in Unix seconds, others in milliseconds.
+
+    ``placeable`` is False while its heartbeats are overdue or it drains.
+    """
+
+    name: str
+    tier: str = ""
+    site: str = ""
+    isa: str = ""
+    features: frozenset[str] = frozenset()
+    backends: frozenset[str] = frozenset()
+    mounts: tuple[str, ...] = ()
+    readonly_mounts: frozenset[str] = frozenset()
+    cores: int = 0
+    slots: int = 0
+    memory_mib: int = 0
+    memory_free_mib: int = 0
+    running: int = 0
+    queued: int = 0
+    queue_ms: float = 0.0
+    cpu_percent: float = 0.0
+    speed: float = 0.0
+    integer_speed: float = 0.0
+    memory_mib_s: float = 0.0
+    temperature_c: float | None = None
+    battery_percent: float | None = None
+    states: frozenset[str] = frozenset()
+    rtt_ms: float | None = None  # to its agent and back, when last measured
+    connected: bool = False
+    placeable: bool = False
+    last_seen: float = 0.0
+    engine: str = ""
+    agent_version: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    warm: set[str] = field(default_factory=set)
+    described: bytes = b""  # its last edge.v1.Capabilities, serialised
+    servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
+
+    def speed_for(self, backend: str) -> float:
+        """Its measured speed for a backend, in the unit of ``speed``; 0: not measured."""
+        native = self.integer_speed * SPEED_PER_INTEGER
+        return native if native and backend != WASM else self.speed
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The names of the offers that it can run, among them the backend of modules."""
+        return self.backends | self.servers.keys()
+
+
+class NodeObserver(Protocol):
+    """Is told, on the event loop, what happens to nodes."""
+
+    def node_described(self, node: NodeState) -> None:
+        """It joined, is known from before, or what it is has changed."""
+
+    def node_loaded(self, node: NodeState) -> None:
+        """A heartbeat told its load."""
+
+    def node_left(self, node: NodeState) -> None:
+        """It is not to be placed on until it is described again."""
+
+
+def check(register: edge_pb2.Register) -> None:
+    """Raise ValueError with one line when a registration cannot be used."""
+    if not _NODE.fullmatch(register.node):
+        raise ValueError(
+            f"node: {register.node!r} is no node name; use a-z, 0-9, '.', '_', '-' (63 at most)"
+        )
+    if not register.instance:
+        raise ValueError("instance: is empty; send a random name of this agent process")
+    check_capabilities(register.capabilities)
+
+
+def check_capabilities(capabilities: edge_pb2.Capabilities) -> None:
+    """Raise ValueError with one line when capabilities cannot be used."""
+    if capabilities.slots < 1:
+        raise ValueError("capabilities.slots: must be at least 1")
+    if not (math.isfinite(capabilities.speed) and capabilities.speed >= 0):
+        raise ValueError("capabilities.speed: must be a finite number >= 0")
+    for mount in capabilities.mounts:
+        if not mount.path.startswith("/"):
+            raise ValueError(f"capabilities.mounts: {mount.path!r} must be absolute")
+
+
+def describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+    """Take in what a node says that it is."""
+    node.tier = capabilities.tier
+    node.site = capabilities.site
+    node.isa = capabilities.isa
+    node.features = _features(capabilities)
+    node.backends = frozenset(capabilities.backends)
+    node.mounts = tuple(tool_path(mount.path) for mount in capabilities.mounts)
+    node.readonly_mounts = frozenset(
+        tool_path(mount.path) for mount in capabilities.mounts if mount.readonly
+    )
+    node.cores = capabilities.cores
+    node.slots = capabilities.slots
+    node.memory_mib = capabilities.memory_mib
+    node.speed = capabilities.speed
+    node.integer_speed = capabilities.integer_speed
+    node.memory_mib_s = capabilities.memory_mib_s
+    node.engine = capabilities.engine
+    node.labels = dict(capabilities.labels)
+    node.servers = catalogues(capabilities.servers)
+    node.described = capabilities.SerializeToString()
+
+
+def _features(capabilities: edge_pb2.Capabilities) -> frozenset[str]:
+    said = [parse_rule(one.to, one.tools) for one in capabilities.egress]
+    if not said:  # an agent from before it told more than the features
+        prefix = f"{FEATURE}:"
+        named = [name for name in capabilities.features if name.startswith(prefix)]
+        said = [parse_rule(name.removeprefix(prefix)) for name in named]
+    return NodeFeatures.of(capabilities.features, [rule for rule in said if rule is not None])
+
+
+def load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+    """Take in how a node says that it is."""
+    node.running = beat.running
+    node.queued = beat.queued
+    node.memory_free_mib = beat.memory_free_mib
+    node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
+    node.cpu_percent = beat.cpu_percent
+    # A server that was running may have ended; a module in memory stays there.
+    node.warm = {one for one in node.warm if "/" not in one} | set(beat.warm)
+    if beat.HasField("board"):
+        board = beat.board
+        node.temperature_c = board.temperature_c if board.HasField("temperature_c") else None
+        node.battery_percent = board.battery_percent if board.HasField("battery_percent") else None
+        node.states = frozenset(board.states)

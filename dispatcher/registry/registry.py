@@ -1,0 +1,238 @@
+"""What there is: tool servers with their tools, and nodes with their state.
+
+The event loop owns it. Whoever must follow the nodes (the scheduler) is told of each change as a
+:class:`dispatcher.registry.nodes.NodeObserver`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from dispatcher.config import nearest
+from dispatcher.errors import UnknownTool
+from dispatcher.registry.artifacts import Artifacts
+from dispatcher.registry.catalogues import merged
+from dispatcher.registry.nodes import (
+    NodeObserver,
+    NodeState,
+    check,
+    check_capabilities,
+    describe,
+    load,
+)
+from dispatcher.registry.tools import ServerEntry, ToolEntry, qualified, tools_of
+from dispatcher.store.base import NodeRow, Store
+from protos.edge.v1 import edge_pb2
+
+log = logging.getLogger("sanderling.registry")
+
+NODES_KEPT_S: Final = 90 * 86_400.0  # how long a node that never comes back is known
+_NAMES_MAX: Final = 12  # that a message lists
+
+
+class Registry:
+    """Tools and nodes. ``version`` grows whenever the list of tools changes."""
+
+    def __init__(self, artifacts: Artifacts, store: Store) -> None:
+        self.version = 0
+        self._artifacts = artifacts
+        self._store = store
+        self._servers: dict[str, ServerEntry] = {}
+        self._tools: dict[str, ToolEntry] = {}
+        self._aliases: dict[str, ToolEntry] = {}
+        self._nodes: dict[str, NodeState] = {}
+        self._offering: list[NodeState] = []  # nodes that came since this process began
+        self._observers: list[NodeObserver] = []
+
+    # ---- tools
+
+    def add_servers(self, servers: Iterable[ServerEntry]) -> None:
+        """Make servers known; one of a known name replaces it."""
+        for server in servers:
+            self._servers[server.name] = server
+            if server.artifact is not None:
+                self._artifacts.add(server.artifact)
+        self._name_tools()
+
+    def remove_server(self, name: str) -> None:
+        """Forget a server and its tools; an unknown name is none."""
+        server = self._servers.pop(name, None)
+        if server is None:
+            return
+        others = {other.artifact for other in self.servers()}
+        if server.artifact is not None and server.artifact not in others:
+            self._artifacts.remove(server.artifact.sha256)
+        self._name_tools()
+
+    def servers(self) -> list[ServerEntry]:
+        """All tool servers, by name."""
+        return [self._servers[name] for name in sorted(self._servers)]
+
+    def offered(self) -> list[ServerEntry]:
+        """The servers that nodes run by themselves; of one name and backend the first node's."""
+        found: dict[str, ServerEntry] = {}
+        for node in self._offering:
+            for name, one in node.servers.items():
+                if name not in found and one.tools:
+                    found[name] = ServerEntry(one.server, one.version, None, one.tools, one.backend)
+        return [found[name] for name in sorted(found)]
+
+    def offering(self) -> list[NodeState]:
+        """The nodes that came since this process began, connected or not."""
+        return self._offering
+
+    def tools(self) -> list[ToolEntry]:
+        """All tools, by public name."""
+        return list(self._tools.values())
+
+    def tool(self, public_name: str) -> ToolEntry:
+        """A tool by its public name, or by ``server.name``.
+
+        Raises:
+            UnknownTool: with the nearest name there is.
+        """
+        entry = self._tools.get(public_name) or self._aliases.get(public_name)
+        if entry is None:
+            raise UnknownTool(f"no tool is called {public_name!r}; {self._nearest(public_name)}")
+        return entry
+
+    def _nearest(self, name: str) -> str:
+        mend = nearest(name, [*self._tools, *self._aliases], "")
+        if mend.startswith("did"):
+            return mend
+        if len(self._tools) > _NAMES_MAX:
+            return "list them with `sanderling tools`"
+        return f"the tools are {', '.join(self._tools) or 'none'}"
+
+    def _name_tools(self) -> None:
+        by_server: dict[str, list[ToolEntry]] = {}
+        for server in [*self.servers(), *self.offered()]:
+            by_server.setdefault(server.name, []).extend(tools_of(server))
+        found = [entry for name in sorted(by_server) for entry in merged(by_server[name])]
+        count = Counter(entry.name for entry in found)
+        named = [entry if count[entry.name] == 1 else qualified(entry) for entry in found]
+        self._tools = {entry.public_name: entry for entry in sorted(named, key=_by_public_name)}
+        self._aliases = {entry.key: entry for entry in named}
+        self.version += 1
+
+    # ---- nodes
+
+    def observe(self, observer: NodeObserver) -> None:
+        """Tell an observer of every change from now on."""
+        self._observers.append(observer)
+
+    def restore_nodes(self) -> None:
+        """Know the nodes of earlier runs again, as not connected; forget the long gone."""
+        oldest_s = time.time() - NODES_KEPT_S
+        for row in self._store.nodes():
+            if row.last_seen_s < oldest_s:
+                self._store.forget_node(row.name)
+            elif row.name not in self._nodes:
+                node = NodeState(row.name, last_seen=row.last_seen_s)
+                node.agent_version = row.agent_version
+                describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
+                self._nodes[row.name] = node
+                for observer in self._observers:
+                    observer.node_described(node)
+
+    def nodes(self) -> list[NodeState]:
+        """All nodes ever seen, by name."""
+        return [self._nodes[name] for name in sorted(self._nodes)]
+
+    def node(self, name: str) -> NodeState | None:
+        """A node by name, connected or not."""
+        return self._nodes.get(name)
+
+    def attach(self, register: edge_pb2.Register) -> NodeState:
+        """A node has come.
+
+        Raises:
+            ValueError: its registration cannot be used; one line with field and mend.
+        """
+        check(register)
+        node = self._nodes.get(register.node)
+        if node is None:
+            node = self._nodes[register.node] = NodeState(register.node)
+        node.agent_version = register.agent_version
+        node.connected = node.placeable = True
+        node.warm, node.states, node.rtt_ms = set(), frozenset(), None
+        node.temperature_c = node.battery_percent = None
+        if node not in self._offering:
+            # What is kept of it from an earlier run offers nothing before it comes itself.
+            node.servers = {}
+            self._offering.append(node)
+        self._describe(node, register.capabilities)
+        node.memory_free_mib = node.memory_mib
+        if register.HasField("load"):
+            load(node, register.load)
+        self._described(node)
+        return node
+
+    def heartbeat(self, node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+        """A node's load, and what has changed about it.
+
+        Modules it calls warm stay so until it registers anew: a beat may be older than a call
+        that has just loaded one.
+        """
+        node.last_seen = time.time()
+        states = node.states
+        load(node, beat)
+        if node.states != states:  # a policy may select by them
+            self._described(node)
+        if beat.HasField("changed"):
+            try:
+                check_capabilities(beat.changed)
+            except ValueError as error:
+                log.warning("node %s: ignored changed capabilities: %s", node.name, error)
+            else:
+                self._describe(node, beat.changed)
+                self._described(node)
+        for observer in self._observers:
+            observer.node_loaded(node)
+
+    def suspend(self, node: NodeState) -> None:
+        """Place nothing on a node for now (overdue heartbeats, draining)."""
+        if node.placeable:
+            node.placeable = False
+            for observer in self._observers:
+                observer.node_left(node)
+
+    def resume(self, node: NodeState) -> None:
+        """Undo :meth:`suspend`."""
+        if node.connected and not node.placeable:
+            node.placeable = True
+            for observer in self._observers:
+                observer.node_described(node)
+
+    def detach(self, node: NodeState) -> None:
+        """A node has gone."""
+        node.connected = False
+        node.running = node.queued = 0
+        node.queue_ms = 0.0
+        self._save(node)
+        self.suspend(node)
+
+    def _save(self, node: NodeState) -> None:
+        row = NodeRow(node.name, node.described, node.agent_version, node.last_seen)
+        self._store.save_node(row)
+
+    def _describe(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+        before = node.servers
+        describe(node, capabilities)
+        if node.servers != before:
+            self._name_tools()
+
+    def _described(self, node: NodeState) -> None:
+        node.last_seen = time.time()
+        self._save(node)
+        if node.placeable:
+            for observer in self._observers:
+                observer.node_described(node)
+
+
+def _by_public_name(entry: ToolEntry) -> str:
+    return entry.public_name

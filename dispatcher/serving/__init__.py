@@ -1,0 +1,1 @@
+"""The process: HTTP, stdio, the JSON API, who may enter, local agents."""

@@ -1,0 +1,120 @@
+"""The dispatcher's HTTP endpoint: `/mcp`, `/api/...` and `/healthz` on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import RequestBodyLimitMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from dispatcher.gateway.server import Gateway
+from dispatcher.serving.access import Access
+from dispatcher.serving.api import Api
+
+if TYPE_CHECKING:
+    from dispatcher.app import App
+
+#: The largest request body; a file of 48 MiB still fits when it is sent as base64.
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+_KEEP_ALIVE_S: Final = 75  # clients that pause between calls keep their connection
+_DRAIN_S: Final = 1  # what requests in flight are given when the dispatcher stops
+
+
+class Endpoint:
+    """Serves a dispatcher over HTTP."""
+
+    def __init__(self, app: App, gateway: Gateway, access: Access, started: float) -> None:
+        self._access = access
+        self._changes = gateway.changes
+        self._health = json.dumps({"ok": True, "pid": os.getpid(), "started": started})
+        self._api = RequestBodyLimitMiddleware(Api(app, started), MAX_BODY_BYTES)
+        self._mcp = StreamableHTTPSessionManager(
+            gateway.server, max_request_body_size=MAX_BODY_BYTES
+        )
+        self._server = _Server(
+            uvicorn.Config(
+                self,
+                access_log=False,
+                log_config=None,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_DRAIN_S,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    async def start(self, listening: socket.socket) -> None:
+        """Serve on a socket; return when requests are answered."""
+        self._task = asyncio.create_task(self._serve(listening), name="http endpoint")
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise RuntimeError("the HTTP server ended before it started")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """End open requests and connections. A second call does nothing."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+            self._task = None
+
+    async def _serve(self, listening: socket.socket) -> None:
+        http = asyncio.create_task(self._server.serve(sockets=[listening]), name="http server")
+        http.add_done_callback(lambda _: self._stopping.set())
+        try:
+            async with self._mcp.run(), self._changes.following():
+                await self._stopping.wait()
+            # Sessions and their event streams have ended with the block above. What uvicorn
+            # says from here on is about requests that are cut off on purpose.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        finally:
+            self._server.should_exit = True
+            await http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            return
+        if self._stopping.is_set():
+            await PlainTextResponse("the dispatcher is stopping\n", 503)(scope, receive, send)
+            return
+        path = scope["path"]
+        if path == "/healthz":
+            await Response(self._health, media_type="application/json")(scope, receive, send)
+            return
+        denied = self._access.denied(dict(scope["headers"]))
+        if denied is not None:
+            headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None  # noqa: PLR2004
+            answer = PlainTextResponse(f"{denied.line}\n", denied.status, headers)
+            await answer(scope, receive, send)
+        elif path in ("/mcp", "/mcp/"):
+            await self._mcp.handle_request(scope, receive, send)
+        elif path.startswith("/api/"):
+            await self._api(scope, receive, send)
+        else:
+            answer = PlainTextResponse("the MCP endpoint is /mcp\n", 404)
+            await answer(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, except that signals are the command's affair."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signal handlers as they are."""
+        yield
