@@ -28,9 +28,9 @@ from pathlib import Path
 import psutil
 
 from bench.cold_start import CALL, REFERENCE, check_answer
-from bench.command import Columns, parser, show
-from bench.dispatcher import Dispatcher, agent, await_warm, dispatcher
-from bench.mcp_process import ask, first_answer_s, running
+from bench.peers.mcp_process import ask, first_answer_s, running
+from bench.rig.command import Columns, parser, show
+from bench.rig.dispatcher import Dispatcher, agent, await_warm, dispatcher
 from wasm_tools import manifest
 
 COLUMNS: Columns = {

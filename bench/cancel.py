@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 import wasmtime
 
-from bench.command import parser, show
 from bench.end_to_end import VERSION, started
+from bench.rig.command import parser, show
 from edge_agent.backends.base import ToolCall
 from edge_agent.backends.client_request import Answer, Question
 from edge_agent.backends.servers.servers import Servers
@@ -37,7 +37,7 @@ from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled
 
-SERVER = Path(__file__).with_name("waiting_server.py")
+SERVER = Path(__file__).with_name("peers") / "waiting_server.py"
 COLUMNS = {"p50_ms": ("p50 ms", ".2f"), "p99_ms": ("p99 ms", ".2f"), "most_ms": ("most ms", ".2f")}
 LIMITS = Limits(wall_ms=60_000)
 _LOOP = """(module (memory (export "memory") 1)

@@ -12,7 +12,7 @@ checked  the same, but the whole file is read and its HMAC computed first, as on
 warm     the module is in memory: a fresh instance, the call, take it down
 process  the tool of the same name from PyPI (mcp-server-time): spawn, initialize,
          call, and from spawn to answer is what counts
-crun     that process in a container made for it, where crun can be run (see bench/container.py)
+crun     that process in a container made for it, where crun can be run (see bench/peers/container.py)
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.command import Columns, parser, show
-from bench.container import container, missing
-from bench.mcp_process import Call, first_answer_s
-from bench.module import ModuleBench, module_bench
+from bench.peers.container import container, missing
+from bench.peers.mcp_process import Call, first_answer_s
+from bench.rig.command import Columns, parser, show
+from bench.rig.module import ModuleBench, module_bench
 from edge_agent.jsonrpc import read_result
 
 COLUMNS: Columns = {

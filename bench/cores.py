@@ -21,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.command import Columns, parser, show
-from bench.dispatcher import agent, dispatcher
 from bench.images import draw
-from bench.mcp_process import Call
-from bench.module import module_bench
+from bench.peers.mcp_process import Call
+from bench.rig.command import Columns, parser, show
+from bench.rig.dispatcher import agent, dispatcher
+from bench.rig.module import module_bench
 from edge_agent.mounts import make_mount
 
 COLUMNS: Columns = {

@@ -3,7 +3,7 @@
     python -m bench.end_to_end [--calls N] [--json]
 
 Both answer get_current_time: Sanderling by placing the call and running a WebAssembly module in
-another process, the bare server (bench/bare_server.py) in its own handler. The same client asks
+another process, the bare server (bench/peers/bare_server.py) in its own handler. The same client asks
 both in turns, so that a busy machine is busy for both.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-from bench.dispatcher import ready
+from bench.rig.dispatcher import ready
 
 VERSION = "2026-07-28"
 
@@ -73,7 +73,7 @@ def both() -> Iterator[dict[str, RawClient]]:
         up = ("-m", "dispatcher", "up", "--state", scratch, "--port", "0")
         urls = {
             "sanderling": stack.enter_context(started(*up)),
-            "bare": stack.enter_context(started("-m", "bench.bare_server")),
+            "bare": stack.enter_context(started("-m", "bench.peers.bare_server")),
         }
         clients = {name: RawClient(url) for name, url in urls.items()}
         for client in clients.values():

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.command import Columns, parser, show
-from bench.mcp_process import Call
-from bench.module import ModuleBench, module_bench
+from bench.peers.mcp_process import Call
+from bench.rig.command import Columns, parser, show
+from bench.rig.module import ModuleBench, module_bench
 from edge_agent.jsonrpc import read_result
 from edge_agent.mounts import Mount
 

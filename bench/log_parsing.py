@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.command import Columns, parser, show
+from bench.rig.command import Columns, parser, show
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.code.modules import LoadedModule
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.report_plot import figure, log_bars
+from bench.rig.report_plot import figure, log_bars
 
 # What each benchmark is compared with: the one of the same file, and of the same parameter.
 ALTERNATIVES = {
-    "bench/test_agent_footprint.py": "test_process",
-    "bench/test_cold_start.py": "test_process",
-    "bench/test_servers.py": "test_original",
-    "bench/test_placement_bench.py": "test_cp_sat",
+    "bench/benchmarks/test_agent_footprint.py": "test_process",
+    "bench/benchmarks/test_cold_start.py": "test_process",
+    "bench/benchmarks/test_servers.py": "test_original",
+    "bench/benchmarks/test_placement_bench.py": "test_cp_sat",
 }
-PLOTTED = "bench/test_cold_start.py"
+PLOTTED = "bench/benchmarks/test_cold_start.py"
 
 
 @dataclass(frozen=True)

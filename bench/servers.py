@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.cold_start import percentiles, sample
-from bench.mcp_process import first_answer_s, idle_mib
-from bench.module import module_bench
-from bench.originals import Case, cases
+from bench.peers.mcp_process import first_answer_s, idle_mib
+from bench.peers.originals import Case, cases
+from bench.rig.module import module_bench
 from edge_agent.jsonrpc import read_result
 from edge_agent.mounts import Mount, make_mount
 from wasm_tools import manifest
@@ -70,7 +70,7 @@ def _idle_apart(case: Case, mounts: list[Mount]) -> float:
         "mounts": [[mount.path, mount.directory] for mount in mounts],
     }
     with tempfile.TemporaryDirectory(prefix="idle-module-") as cache:
-        command = [sys.executable, "-m", "bench.idle_module", cache, json.dumps(told)]
+        command = [sys.executable, "-m", "bench.rig.idle_module", cache, json.dumps(told)]
         for _ in range(2):  # the first one compiles, which leaves memory behind
             done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout)

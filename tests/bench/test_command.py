@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.command import parser, show, table
+from bench.rig.command import parser, show, table
 
 COLUMNS = {"p50_ms": ("p50 ms", ".3f"), "ratio": ("x faster", ".0f")}
 ROWS = {"cold": {"p50_ms": 0.28, "ratio": 4000.4}, "a process": {"p50_ms": 1120.0}}

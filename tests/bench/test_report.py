@@ -11,7 +11,7 @@ from bench.report import alternative, plot, read, table, to_json
 def run_file(place, name, **medians_s):
     file = place / f"{name}.json"
     rows = [
-        {"fullname": f"bench/test_cold_start.py::{test}", "stats": {"median": median}}
+        {"fullname": f"bench/benchmarks/test_cold_start.py::{test}", "stats": {"median": median}}
         for test, median in medians_s.items()
     ]
     machine = {"machine": "aarch64", "python_version": "3.11.2", "cpu": {"count": 4}}
@@ -27,15 +27,15 @@ def boards(tmp_path):
 
 
 def test_ratios_compare_within_one_run(boards):
-    ratios = [board.ratio("bench/test_cold_start.py::test_cold") for board in boards]
+    ratios = [board.ratio("bench/benchmarks/test_cold_start.py::test_cold") for board in boards]
     assert ratios == pytest.approx([2000, 5000])
-    assert boards[0].ratio("bench/test_cold_start.py::test_process") is None
+    assert boards[0].ratio("bench/benchmarks/test_cold_start.py::test_process") is None
 
 
 def test_a_parameter_has_its_own_alternative():
-    name = "bench/test_servers.py::test_cold[time]"
-    assert alternative(name) == "bench/test_servers.py::test_original[time]"
-    assert alternative("bench/test_servers.py::test_original[time]") is None
+    name = "bench/benchmarks/test_servers.py::test_cold[time]"
+    assert alternative(name) == "bench/benchmarks/test_servers.py::test_original[time]"
+    assert alternative("bench/benchmarks/test_servers.py::test_original[time]") is None
     assert alternative("bench/test_other.py::test_cold") is None
 
 

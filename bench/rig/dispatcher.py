@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dispatcher.cli.client import DispatcherClient
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 
 

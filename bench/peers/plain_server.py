@@ -1,6 +1,6 @@
 """A tool server as one would write it in Python today: a function behind the MCP SDK, over stdio.
 
-    python -m bench.plain_server log-parser | data-aggregate | image-resize
+    python -m bench.peers.plain_server log-parser | data-aggregate | image-resize
 
 The originals of these are in no registry, so this stands for them in the benchmarks of
 start and memory. The functions of the first two are the readings of the originals that the

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.mcp_process import Call
+from bench.peers.mcp_process import Call
 from tests.wasm_tools import oracle
 
 LOG = "2026-11-24T08:15:00Z ERROR disk is full\n2026-11-24T08:15:01Z INFO retrying\n"
@@ -58,7 +58,12 @@ def _data_aggregate(_: Path) -> Case:
 
 
 def _plain(name: str) -> tuple[list[str], str]:
-    return [sys.executable, "-m", "bench.plain_server", name], "the same in Python, with mcp (PyPI)"
+    return [
+        sys.executable,
+        "-m",
+        "bench.peers.plain_server",
+        name,
+    ], "the same in Python, with mcp (PyPI)"
 
 
 def _git(place: Path) -> Case:

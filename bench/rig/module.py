@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.mcp_process import Call
+from bench.peers.mcp_process import Call
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.code.modules import LoadedModule
 from edge_agent.engine.limits import DEFAULT_LIMITS

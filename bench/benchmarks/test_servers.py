@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.mcp_process import first_answer_s
-from bench.module import module_bench
-from bench.originals import cases
+from bench.peers.mcp_process import first_answer_s
+from bench.peers.originals import cases
+from bench.rig.module import module_bench
 from bench.servers import check
 from edge_agent.jsonrpc import read_result
 from edge_agent.mounts import make_mount

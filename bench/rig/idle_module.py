@@ -1,6 +1,6 @@
 """Print by how many MiB an agent's engine grows when it takes up one more module and then waits.
 
-    python -m bench.idle_module CACHE '{"server": ..., "call": [tool, arguments], "mounts": [...]}'
+    python -m bench.rig.idle_module CACHE '{"server": ..., "call": [tool, arguments], "mounts": [...]}'
 
 A process of its own for each module, with the module compiled in CACHE by an earlier one:
 what a compilation or another module freed, the next would take, and look smaller.
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.mcp_process import Call
-from bench.module import ModuleBench
+from bench.peers.mcp_process import Call
+from bench.rig.module import ModuleBench
 from edge_agent.mounts import make_mount
 
 # What the first module of all brings with it is the engine's, not the module's.

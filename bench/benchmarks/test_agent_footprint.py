@@ -6,7 +6,7 @@ import pytest
 
 from bench.agent_footprint import memory
 from bench.cold_start import process_once
-from bench.dispatcher import agent, await_warm, dispatcher
+from bench.rig.dispatcher import agent, await_warm, dispatcher
 from wasm_tools import manifest
 
 ROUNDS = 5

@@ -5,7 +5,7 @@ import statistics
 import pytest
 
 from bench.cold_start import container_once, percentiles, process_once, time_bench
-from bench.container import missing
+from bench.peers.container import missing
 
 ROUNDS = 500
 PROCESSES = 5

@@ -1,0 +1,1 @@
+"""What a benchmark compares with: the same tool without Sanderling."""

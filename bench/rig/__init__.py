@@ -1,0 +1,1 @@
+"""What benchmarks share: processes to measure, the command line, tables and plots."""
