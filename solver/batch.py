@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.call_spec import CallSpec
 from solver.instance.costs import parts_of
 from solver.instance.node_table import NodeTable
@@ -50,13 +50,13 @@ def place_batch(
         dataclasses.replace(spec, returns=False) if order.behind[c] else spec
         for c, spec in enumerate(calls)
     ]
-    board = Board.of(table, specs, order)
+    batch = BatchArrays.of(table, specs, order)
     deadline = time.perf_counter() + time_limit_s
     if order.edges:
-        node = place_tied(board, deadline, gap).node
+        node = place_tied(batch, deadline, gap).node
     else:
-        node = assign(board.alone_ms, board.resources, deadline, gap).node
-    costs = board.costs(node)
+        node = assign(batch.alone_ms, batch.resources, deadline, gap).node
+    costs = batch.costs(node)
     results: list[Placed | Refused] = []
     for c, spec in enumerate(specs):
         n = int(node[c])
@@ -64,7 +64,7 @@ def place_batch(
             results.append(Refused(table, spec, crowded_out=True))
             continue
         alone = parts_of(table, spec, n)
-        travelled = float(costs[c] - board.alone_ms[c, n])
+        travelled = float(costs[c] - batch.alone_ms[c, n])
         parts = dataclasses.replace(alone, transfer=alone.transfer + travelled)
         results.append(Placed(table, spec, table.ids[n], n, float(costs[c]), parts))
     return results

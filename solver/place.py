@@ -7,15 +7,15 @@ import time
 import numpy as np
 
 from solver.explain.refusals import refusals
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.call_spec import CallSpec
 from solver.instance.node_table import Floats, NodeTable
 from solver.instance.order import Order, inherited_labels
+from solver.instance.solution import Solution
 from solver.instance.units import Ints
 from solver.problem import Answer, Placement, Problem, Status, Unplaced
 from solver.ruled.makespan import makespan_within
 from solver.ruled.sum import Rules, sum_within
-from solver.sum.assign import Outcome
 
 
 def place(problem: Problem) -> Answer:
@@ -23,31 +23,31 @@ def place(problem: Problem) -> Answer:
     began = time.perf_counter()
     if not problem.nodes or not problem.calls:
         return _trivial(problem, began)
-    table, specs, board = laid_out(problem)
+    table, specs, batch = laid_out(problem)
     deadline = began + problem.time_limit_s
-    rules = Rules.of(problem, table, specs, board)
+    rules = Rules.of(problem, table, specs, batch)
     if problem.mode == "makespan":
-        outcome, schedule = makespan_within(board, rules, deadline, problem.gap)
+        solution, schedule = makespan_within(batch, rules, deadline, problem.gap)
         starts, objective = schedule.start_ms, schedule.last_ms()
     else:
-        outcome = sum_within(board, rules, deadline, problem.gap)
-        starts, objective = earliest_starts(board, outcome.node), board.total_ms(outcome.node)
+        solution = sum_within(batch, rules, deadline, problem.gap)
+        starts, objective = earliest_starts(batch, solution.node), batch.total_ms(solution.node)
     return Answer(
-        status=_status(outcome),
-        placements=_placements(problem, table, board.costs(outcome.node), starts, outcome.node),
+        status=_status(solution),
+        placements=_placements(problem, table, batch.costs(solution.node), starts, solution.node),
         objective_ms=objective,
-        bound_ms=objective if outcome.proven else min(outcome.bound_ms, objective),
-        solver=outcome.solver,
-        unplaced=refusals(problem, table, specs, board, outcome.node, rules.rows),
+        bound_ms=objective if solution.proven else min(solution.bound_ms, objective),
+        solver=solution.solver,
+        unplaced=refusals(problem, table, specs, batch, solution.node, rules.rows),
         solve_ms=(time.perf_counter() - began) * 1e3,
         objectives=tuple(
-            (name, objective if name == "latency" else rules.spent(name, outcome.node))
+            (name, objective if name == "latency" else rules.spent(name, solution.node))
             for name in problem.objectives
         ),
     )
 
 
-def laid_out(problem: Problem) -> tuple[NodeTable, list[CallSpec], Board]:
+def laid_out(problem: Problem) -> tuple[NodeTable, list[CallSpec], BatchArrays]:
     """A problem as arrays: its nodes, its calls with the labels that they inherit, and both."""
     table = NodeTable(problem.nodes, problem.links)
     order = Order.of(problem.calls)
@@ -63,7 +63,7 @@ def laid_out(problem: Problem) -> tuple[NodeTable, list[CallSpec], Board]:
         )
         for c, call in enumerate(problem.calls)
     ]
-    return table, specs, Board.of(table, specs, order)
+    return table, specs, BatchArrays.of(table, specs, order)
 
 
 def _trivial(problem: Problem, began: float) -> Answer:
@@ -78,10 +78,10 @@ def _trivial(problem: Problem, began: float) -> Answer:
     )
 
 
-def _status(outcome: Outcome) -> Status:
-    if not outcome.proven:
+def _status(solution: Solution) -> Status:
+    if not solution.proven:
         return "feasible"
-    return "optimal" if (outcome.node >= 0).any() else "infeasible"
+    return "optimal" if (solution.node >= 0).any() else "infeasible"
 
 
 def _placements(
@@ -94,14 +94,14 @@ def _placements(
     )
 
 
-def earliest_starts(board: Board, node: Ints) -> Floats:
+def earliest_starts(batch: BatchArrays, node: Ints) -> Floats:
     """When each placed call could start if it had its node for itself, ms from now."""
     starts = np.zeros(len(node))
-    for c in board.order.forwards:
+    for c in batch.order.forwards:
         n = int(node[c])
         if n >= 0:
-            starts[c] = max(board.queue_ms[n], board.arrive_ms[c, n])
-            for p in board.order.before[c]:
-                end = starts[p] + board.run_ms[p, node[p]]
-                starts[c] = max(starts[c], end + board.step_ms(p, int(node[p]), n))
+            starts[c] = max(batch.queue_ms[n], batch.arrive_ms[c, n])
+            for p in batch.order.before[c]:
+                end = starts[p] + batch.run_ms[p, node[p]]
+                starts[c] = max(starts[c], end + batch.step_ms(p, int(node[p]), n))
     return starts

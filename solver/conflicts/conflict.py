@@ -47,15 +47,15 @@ def conflict(
     if not problem.nodes:
         return None
     deadline = time.perf_counter() + limit_s
-    table, specs, board = laid_out(problem)
+    table, specs, batch = laid_out(problem)
     wanted = index[call]
-    group = next(g for g in board.order.groups if wanted in g)
+    group = next(g for g in batch.order.groups if wanted in g)
     chained = [c for c in group if c != wanted]
     calls = [*placed, wanted]
     from solver.conflicts import models  # loads ortools, which an idle system never needs
 
     crowd = models.Crowd(
-        board=board,
+        batch=batch,
         calls=calls,
         chained=chained,
         refuses={c: verdicts(table, specs[c]) for c in (*calls, *chained)},

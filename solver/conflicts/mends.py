@@ -13,7 +13,7 @@ from solver.conflicts.conflict import conflict
 from solver.explain.mend import smallest_relaxation
 from solver.explain.refusals import refused
 from solver.instance.antichain import heaviest
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.call_spec import CallSpec
 from solver.instance.filters import ANTI_AFFINITY, BUDGET, CAPACITY, CHAIN, FILTERS, SPREAD, budgets
 from solver.instance.node_table import Mask, NodeTable
@@ -33,29 +33,31 @@ def mends(problem: Problem, answer: Answer) -> dict[str, str]:
     """
     if not problem.nodes or not problem.calls:
         return {one.call: "" for one in answer.unplaced}
-    table, specs, board = laid_out(problem)
+    table, specs, batch = laid_out(problem)
     rows = rows_of(problem, table, specs)
     index = {call.id: c for c, call in enumerate(problem.calls)}
     node = np.full(len(specs), -1, np.int64)
     for placed in answer.placements:
         node[index[placed.call]] = table.position(placed.node)
-    closed = refused(problem, table, specs, board, node, rows)
-    batch = _Batch(problem, answer, table, specs, board, node, rows, closed)
+    closed = refused(problem, table, specs, batch, node, rows)
+    mender = _Mender(problem, answer, table, specs, batch, node, rows, closed)
     return {
-        problem.calls[c].id: smallest_relaxation(table, specs[c], refuses, partial(batch.change, c))
+        problem.calls[c].id: smallest_relaxation(
+            table, specs[c], refuses, partial(mender.change, c)
+        )
         for c, refuses in closed.items()
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _Mender:
     """A problem, its answer, and what keeps calls (by index) from nodes."""
 
     problem: Problem
     answer: Answer
     table: NodeTable
     specs: Sequence[CallSpec]
-    board: Board
+    batch: BatchArrays
     node: Ints
     rows: Sequence[Row]
     closed: dict[int, Mask]
@@ -100,7 +102,7 @@ class _Batch:
 
     def _room(self, call: int, i: int) -> str | None:
         """What the node lacks; of tied calls what keeps all of them out."""
-        name, held = self.table.ids[i], self.board.resources
+        name, held = self.table.ids[i], self.batch.resources
         if len(self._group(call)) > 1:
             core = conflict(self.problem, self.answer, self.problem.calls[call].id) or ()
             kinds = " and ".join(reason for reason in core if reason != CHAIN)
@@ -109,7 +111,7 @@ class _Batch:
             return None
         if self.problem.mode == "makespan":
             return f"allow it more time on {name}"
-        slots = self.board.load(self.node)[1]
+        slots = self.batch.load(self.node)[1]
         lacks = self._held_mib(i) + self.specs[call].memory_mib - self.problem.nodes[i].memory_mib
         words = [f"free {lacks:g} MiB on {name}"] if lacks > _LEAST_MIB else []
         if slots[i] >= held.slots_have[i]:
@@ -119,10 +121,10 @@ class _Batch:
     def _held_mib(self, i: int) -> float:
         """The memory that placed calls hold of a node at most at once."""
         held: list[int] = []
-        need = self.board.resources.memory_need
-        for group in self.board.order.groups:
+        need = self.batch.resources.memory_need
+        for group in self.batch.order.groups:
             here = [c for c in group if self.node[c] == i]
-            held += heaviest(self.board.order, here, [int(need[c]) for c in here])
+            held += heaviest(self.batch.order, here, [int(need[c]) for c in here])
         return math.fsum(self.specs[c].memory_mib for c in held)
 
     def _tied(self, call: int) -> str:
@@ -137,4 +139,4 @@ class _Batch:
         )
 
     def _group(self, call: int) -> tuple[int, ...]:
-        return next(group for group in self.board.order.groups if call in group)
+        return next(group for group in self.batch.order.groups if call in group)

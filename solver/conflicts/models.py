@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cp.constraints import Why
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.filters import CAPACITY, REASONS
 from solver.instance.node_table import Floats, Mask
 from solver.instance.rules import Row
 from solver.instance.units import Ints
 from solver.makespan.makespan_model import MakespanModel
-from solver.makespan.search import Relaxed
+from solver.makespan.relaxed import Relaxed
 from solver.sum.chains_model import Field, TiedModel
 
 
@@ -39,7 +39,7 @@ class Crowd:
         makespan: whether calls share nodes over time (mode ``makespan``).
     """
 
-    board: Board
+    batch: BatchArrays
     calls: Sequence[int]
     chained: Sequence[int]
     refuses: dict[int, Mask]
@@ -50,10 +50,10 @@ class Crowd:
     @property
     def pairs(self) -> int:
         """So many pairs, of calls and nodes and of nodes of tied calls, the model would have."""
-        board, nodes = self.board, len(self.board.queue_ms)
-        apart = bool(np.isinf(board.half_rtt_ms).any())
+        batch, nodes = self.batch, len(self.batch.queue_ms)
+        apart = bool(np.isinf(batch.half_rtt_ms).any())
         ties = sum(
-            len(board.order.before[c])
+            len(batch.order.before[c])
             for c in self.everyone
             if self.makespan or apart or math.isfinite(self.deadline_ms[c])
         )
@@ -128,14 +128,14 @@ class ConflictModel:
 
 
 def _tied(crowd: Crowd) -> TiedModel:
-    board = crowd.board
+    batch = crowd.batch
     everyone = frozenset(crowd.everyone)
     field = Field(
-        board=board,
-        groups=[here for g in board.order.groups if (here := tuple(c for c in g if c in everyone))],
-        nodes=dict.fromkeys(everyone, np.arange(len(board.queue_ms))),
-        memory_have=board.resources.memory_have,
-        slots_have=board.resources.slots_have,
+        batch=batch,
+        groups=[here for g in batch.order.groups if (here := tuple(c for c in g if c in everyone))],
+        nodes=dict.fromkeys(everyone, np.arange(len(batch.queue_ms))),
+        memory_have=batch.resources.memory_have,
+        slots_have=batch.resources.slots_have,
         everyone=True,
         why=crowd.why,
     )
@@ -144,18 +144,18 @@ def _tied(crowd: Crowd) -> TiedModel:
         model.within(row)
     for c in field.calls:
         # Alone, a filter has looked at it.
-        if math.isfinite(crowd.deadline_ms[c]) and board.order.before[c]:
-            takes = board.queue_ms + board.arrive_ms[c] + board.run_ms[c] + board.return_ms[c]
+        if math.isfinite(crowd.deadline_ms[c]) and batch.order.before[c]:
+            takes = batch.queue_ms + batch.arrive_ms[c] + batch.run_ms[c] + batch.return_ms[c]
             model.in_time(c, takes, float(crowd.deadline_ms[c]))
     return model
 
 
 def _timed(crowd: Crowd) -> MakespanModel:
-    board = crowd.board
-    nothing = np.zeros_like(board.alone_ms)
+    batch = crowd.batch
+    nothing = np.zeros_like(batch.alone_ms)
     model = MakespanModel(
-        board,
-        [c for c in board.order.forwards if c in set(crowd.everyone)],
+        batch,
+        [c for c in batch.order.forwards if c in set(crowd.everyone)],
         Relaxed(nothing, nothing, {}),
         None,
         0.0,
@@ -172,12 +172,12 @@ def _timed(crowd: Crowd) -> MakespanModel:
 
 def _longest(crowd: Crowd) -> float:
     """Wherever they run, one after the other with all their ways: no call ends after this."""
-    board, calls = crowd.board, crowd.everyone
-    parts = (board.arrive_ms, board.run_ms, board.return_ms)
+    batch, calls = crowd.batch, crowd.everyone
+    parts = (batch.arrive_ms, batch.run_ms, batch.return_ms)
     total = sum(float(np.where(np.isfinite(ms), ms, 0.0)[calls].max(axis=1).sum()) for ms in parts)
-    every = np.arange(len(board.queue_ms))
+    every = np.arange(len(batch.queue_ms))
     for c in calls:
-        for p in board.order.before[c]:
-            travel = board.travel_ms(p, every, every)
+        for p in batch.order.before[c]:
+            travel = batch.travel_ms(p, every, every)
             total += float(travel[np.isfinite(travel)].max(initial=0.0))
-    return total + float(board.queue_ms.max())
+    return total + float(batch.queue_ms.max())

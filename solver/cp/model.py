@@ -72,10 +72,6 @@ class Model:
         """No two of the literals hold."""
         self.proto.constraints.add().at_most_one.literals.extend(list(literals))
 
-    def any_of(self, literals: Iterable[int]) -> None:
-        """At least one of the literals holds."""
-        self.proto.constraints.add().bool_or.literals.extend(list(literals))
-
     def linear(
         self,
         variables: Sequence[int] | NDArray[np.int64],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from solver.explain.explain import minimal_core
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.call_spec import CallSpec
 from solver.instance.filters import CAPACITY, CHAIN, FILTERS, REASONS, count_reasons, verdicts
 from solver.instance.node_table import Mask, NodeTable
@@ -22,12 +22,12 @@ def refusals(
     problem: Problem,
     table: NodeTable,
     specs: Sequence[CallSpec],
-    board: Board,
+    batch: BatchArrays,
     node: Ints,
     rows: Sequence[Row],
 ) -> tuple[Unplaced, ...]:
     """Why each call without a node has none."""
-    found = refused(problem, table, specs, board, node, rows)
+    found = refused(problem, table, specs, batch, node, rows)
     has_slot = table.slots >= 1
     return tuple(_refusal(problem.calls[c].id, some, has_slot) for c, some in found.items())
 
@@ -36,7 +36,7 @@ def refused(
     problem: Problem,
     table: NodeTable,
     specs: Sequence[CallSpec],
-    board: Board,
+    batch: BatchArrays,
     node: Ints,
     rows: Sequence[Row],
 ) -> dict[int, Mask]:
@@ -49,10 +49,10 @@ def refused(
     left_out = [c for c in range(len(node)) if node[c] < 0]
     alone = {c: verdicts(table, specs[c]) for c in left_out}
     hopeless = {c for c in left_out if alone[c].any(axis=0).all()}
-    group_of = {c: group for group in board.order.groups for c in group}
+    group_of = {c: group for group in batch.order.groups for c in group}
     found: dict[int, Mask] = {}
     breaks = _broken(left_out, node, rows, (len(REASONS), len(table)))
-    load = board.load(node)
+    load = batch.load(node)
     for k, c in enumerate(left_out):
         chained = any(other in hopeless for other in group_of[c] if other != c)
         refuses = np.zeros((len(REASONS), len(table)), np.bool_)
@@ -62,7 +62,7 @@ def refused(
         refuses |= broken
         crowded = able & ~broken.any(axis=0)
         if rows and len(group_of[c]) == 1 and problem.mode == "sum":
-            crowded |= able & ~room(c, load, board)
+            crowded |= able & ~room(c, load, batch)
         refuses[REASONS.index(CHAIN if chained else CAPACITY)] |= crowded
         found[c] = refuses
     return found
@@ -85,9 +85,9 @@ def _broken(left_out: Sequence[int], node: Ints, rows: Sequence[Row], shape: Sha
     return broken
 
 
-def room(call: int, load: tuple[Ints, Ints], board: Board) -> Mask:
+def room(call: int, load: tuple[Ints, Ints], batch: BatchArrays) -> Mask:
     """The nodes that could hold an independent call beside those that are placed."""
     memory, slots = load
-    held = board.resources
+    held = batch.resources
     free: Mask = (slots < held.slots_have) & (memory + held.memory_need[call] <= held.memory_have)
     return free

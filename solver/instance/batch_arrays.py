@@ -49,7 +49,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class BatchArrays:
     """Calls x nodes.
 
     Attributes:
@@ -75,7 +75,7 @@ class Board:
     ms_per_kib: Floats
 
     @classmethod
-    def of(cls, table: NodeTable, specs: Sequence[CallSpec], order: Order) -> Board:
+    def of(cls, table: NodeTable, specs: Sequence[CallSpec], order: Order) -> BatchArrays:
         """The calls on the table as it is now; nodes without a slot are out for all of them."""
         shape = (len(specs), len(table))
         alone, run, arrive, back = (np.empty(shape) for _ in range(4))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.node_table import Floats
 from solver.instance.units import Ints
 
@@ -59,46 +59,46 @@ class Schedule:
         start_ms: per call its start.
     """
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
-        self.node: Ints = np.full(len(board.alone_ms), -1, np.int64)
-        self.start_ms: Floats = np.zeros(len(board.alone_ms))
+    def __init__(self, batch: BatchArrays) -> None:
+        self.batch = batch
+        self.node: Ints = np.full(len(batch.alone_ms), -1, np.int64)
+        self.start_ms: Floats = np.zeros(len(batch.alone_ms))
         self._lines: dict[int, Timeline] = {}
 
     def end_ms(self, call: int) -> float:
         """When a placed call ends, its output not yet sent."""
-        return float(self.start_ms[call] + self.board.run_ms[call, self.node[call]])
+        return float(self.start_ms[call] + self.batch.run_ms[call, self.node[call]])
 
     def earliest(self, call: int, node: int) -> float:
         """When the call could start on a node; inf without a link from a call before it."""
-        board = self.board
-        ready = float(max(board.queue_ms[node], board.arrive_ms[call, node]))
-        for p in board.order.before[call]:
-            sent = self.end_ms(p) + board.step_ms(p, int(self.node[p]), node)
+        batch = self.batch
+        ready = float(max(batch.queue_ms[node], batch.arrive_ms[call, node]))
+        for p in batch.order.before[call]:
+            sent = self.end_ms(p) + batch.step_ms(p, int(self.node[p]), node)
             ready = max(ready, sent)
         if ready == np.inf:
             return ready
-        need = int(board.resources.memory_need[call])
-        return self._line(node).earliest(ready, float(board.run_ms[call, node]), need)
+        need = int(batch.resources.memory_need[call])
+        return self._line(node).earliest(ready, float(batch.run_ms[call, node]), need)
 
     def put(self, call: int, node: int) -> None:
         """Start the call on a node, as early as possible."""
         start = self.earliest(call, node)
-        need = int(self.board.resources.memory_need[call])
-        self._line(node).add(start, float(self.board.run_ms[call, node]), need)
+        need = int(self.batch.resources.memory_need[call])
+        self._line(node).add(start, float(self.batch.run_ms[call, node]), need)
         self.node[call] = node
         self.start_ms[call] = start
 
     def take_back(self, call: int) -> None:
         """Undo the last :meth:`put`, which was this call's."""
         node = int(self.node[call])
-        if float(self.board.run_ms[call, node]) > 0:
+        if float(self.batch.run_ms[call, node]) > 0:
             self._line(node).stays.pop()
         self.node[call] = -1
 
     def copy(self) -> Schedule:
         """The same schedule, to be kept while this one changes."""
-        other = Schedule(self.board)
+        other = Schedule(self.batch)
         other.node, other.start_ms = self.node.copy(), self.start_ms.copy()
         for node, line in self._lines.items():
             other._line(node).stays = list(line.stays)
@@ -106,12 +106,12 @@ class Schedule:
 
     def last_ms(self) -> float:
         """The moment at which the last output is back at its origin."""
-        board = self.board
+        batch = self.batch
         return max(
             (
-                self.end_ms(c) + float(board.return_ms[c, self.node[c]])
+                self.end_ms(c) + float(batch.return_ms[c, self.node[c]])
                 for c in range(len(self.node))
-                if self.node[c] >= 0 and not board.order.behind[c]
+                if self.node[c] >= 0 and not batch.order.behind[c]
             ),
             default=0.0,
         )
@@ -119,15 +119,15 @@ class Schedule:
     def _line(self, node: int) -> Timeline:
         line = self._lines.get(node)
         if line is None:
-            have = self.board.resources
+            have = self.batch.resources
             line = Timeline(int(have.memory_have[node]), int(have.slots_have[node]))
             self._lines[node] = line
         return line
 
 
-def in_order(board: Board, order: Iterable[int], node: Ints) -> Schedule:
+def in_order(batch: BatchArrays, order: Iterable[int], node: Ints) -> Schedule:
     """The serial schedule of an assignment, in an order that respects ``after``."""
-    schedule = Schedule(board)
+    schedule = Schedule(batch)
     for call in order:
         if node[call] >= 0:
             schedule.put(call, int(node[call]))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.node_table import Floats
 from solver.instance.schedule import Schedule
 
@@ -28,7 +28,7 @@ _SOONER = 1e-12
 
 
 def soonest(
-    board: Board,
+    batch: BatchArrays,
     calls: Sequence[int],
     end_ms: Floats,
     tail_ms: Floats,
@@ -37,10 +37,10 @@ def soonest(
 ) -> tuple[Schedule, bool]:
     """The best schedule found, ``known`` at the worst, and whether no other ends sooner.
 
-    ``end_ms`` and ``tail_ms`` are the bounds of :class:`solver.makespan.search.Relaxed`.
+    ``end_ms`` and ``tail_ms`` are the bounds of :class:`solver.makespan.relaxed.Relaxed`.
     """
     now = time.perf_counter()
-    search = _Search(board, calls, end_ms, tail_ms, known, now + (deadline - now) * _SHARE)
+    search = _Search(batch, calls, end_ms, tail_ms, known, now + (deadline - now) * _SHARE)
     search.extend(0.0)
     return search.best, not search.stopped
 
@@ -50,21 +50,21 @@ class _Search:
 
     def __init__(
         self,
-        board: Board,
+        batch: BatchArrays,
         calls: Sequence[int],
         end_ms: Floats,
         tail_ms: Floats,
         known: Schedule,
         deadline: float,
     ) -> None:
-        self.board = board
+        self.batch = batch
         self.best, self.best_ms = known, known.last_ms()
         self.deadline = deadline
         self.stopped = False
         self._starts = 0
-        self._schedule = Schedule(board)
+        self._schedule = Schedule(batch)
         self._left = set(calls)
-        self._run = {c: board.run_ms[c].tolist() for c in calls}
+        self._run = {c: batch.run_ms[c].tolist() for c in calls}
         self._tail = {c: tail_ms[c].tolist() for c in calls}
         self._through = {c: (end_ms[c] + tail_ms[c]).tolist() for c in calls}
         self._nodes = {c: np.flatnonzero(np.isfinite(end_ms[c] + tail_ms[c])) for c in calls}
@@ -95,7 +95,7 @@ class _Search:
         limit = self._limit()
         found = []
         for c in self._left:
-            if any(p in self._left for p in self.board.order.before[c]):
+            if any(p in self._left for p in self.batch.order.before[c]):
                 continue
             for n in self._nodes_of[c]:
                 if self._through[c][n] < limit:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solver.cp.constraints import Kinds, Why, may_run, nodes_refuse, row_holds, runs_once, travels
 from solver.cp.model import Model
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.filters import CAPACITY, CHAIN, DEADLINE, LINK
 from solver.instance.node_table import Floats
 from solver.instance.rules import Row
 from solver.instance.schedule import Schedule
 from solver.instance.units import Ints, per_ms, to_units
-
-if TYPE_CHECKING:
-    from solver.makespan.search import Relaxed  # which imports this where it searches
+from solver.makespan.relaxed import Relaxed
 
 # The last moment is counted in so many units, as far as memory leaves room beside it.
 _TIME_ROOM = 2**40
@@ -43,7 +40,7 @@ class MakespanModel:
 
     def __init__(
         self,
-        board: Board,
+        batch: BatchArrays,
         calls: Sequence[int],
         relaxed: Relaxed,
         known: Schedule | None,
@@ -53,7 +50,7 @@ class MakespanModel:
         optional: Sequence[tuple[int, ...]] = (),
         why: Why | None = None,
     ) -> None:
-        self.board = board
+        self.batch = batch
         self.calls = calls
         self.model = Model()
         self.kinds = Kinds(self.model, asked=why is not None)
@@ -62,7 +59,7 @@ class MakespanModel:
         # Where a profile or a link is missing no time is counted: that is another reason.
         self.run_ms, self.arrive_ms, self.return_ms = (
             np.where(np.isfinite(ms), ms, 0.0)
-            for ms in (board.run_ms, board.arrive_ms, board.return_ms)
+            for ms in (batch.run_ms, batch.arrive_ms, batch.return_ms)
         )
         horizon = known.last_ms() if horizon_ms is None and known else float(horizon_ms or 0.0)
         limit = horizon * (1 + 1e-9)
@@ -109,18 +106,18 @@ class MakespanModel:
 
     def answer(self, values: Ints) -> tuple[Ints, list[int]]:
         """The node of each call, and the calls in the order of their starts."""
-        node = np.full(len(self.board.alone_ms), -1, np.int64)
+        node = np.full(len(self.batch.alone_ms), -1, np.int64)
         for c, literals in self.x.items():
             taken = values[literals.start : literals.stop]
             if taken.any():
                 node[c] = self.nodes[c][int(taken.argmax())]
-        rank = {c: k for k, c in enumerate(self.board.order.forwards)}
+        rank = {c: k for k, c in enumerate(self.batch.order.forwards)}
         order = sorted(self.calls, key=lambda c: (int(values[self.start[c]]), rank[c]))
         return node, order
 
     def _memory(self) -> tuple[Ints, Ints]:
         """Memory in units small enough for areas; rounded the safe way where they were not."""
-        need, have = self.board.resources.memory_need, self.board.resources.memory_have
+        need, have = self.batch.resources.memory_need, self.batch.resources.memory_have
         largest = int(have.max(initial=0))
         if largest <= _MEMORY_ROOM:
             return need, have
@@ -138,7 +135,7 @@ class MakespanModel:
 
     def _narrow(self, through: Floats) -> bool:
         """Keep the most promising nodes per call where all pairs would be too many."""
-        ties = [(p, c) for c in self.calls for p in self.board.order.before[c]]
+        ties = [(p, c) for c in self.calls for p in self.batch.order.before[c]]
         most = max(len(some) for some in self.nodes.values())
         whole = True
         while sum(len(self.nodes[p]) * len(self.nodes[c]) for p, c in ties) > _MOST_PAIRS:
@@ -231,16 +228,16 @@ def calls_wait_for_their_input(problem: MakespanModel) -> None:
     """No call starts before its node is free for it and its input from the origin is there."""
     for c in problem.calls:
         here = problem.nodes[c]
-        ready = problem.units(np.maximum(problem.board.queue_ms[here], problem.arrive_ms[c, here]))
+        ready = problem.units(np.maximum(problem.batch.queue_ms[here], problem.arrive_ms[c, here]))
         problem.model.linear([problem.start[c], *problem.x[c]], [1, *(-ready)], low=0)
 
 
 def calls_wait_for_those_before(problem: MakespanModel) -> None:
     """No call starts before each predecessor's output is there, and that needs a link."""
-    board, model = problem.board, problem.model
+    batch, model = problem.batch, problem.model
     for c in problem.calls:
-        for p in board.order.before[c]:
-            travel = board.travel_ms(p, problem.nodes[p], problem.nodes[c])
+        for p in batch.order.before[c]:
+            travel = batch.travel_ms(p, problem.nodes[p], problem.nodes[c])
             linked = np.isfinite(travel)
             every = np.ones_like(linked)
             from_, to = np.nonzero(every if problem.kinds.literal else travel <= problem.limit_ms)
@@ -262,12 +259,12 @@ def calls_wait_for_those_before(problem: MakespanModel) -> None:
 
 def nodes_hold_what_runs(problem: MakespanModel) -> None:
     """At no moment does a node run more calls than it has slots, or hold more memory."""
-    board, model = problem.board, problem.model
+    batch, model = problem.batch, problem.model
     here: dict[int, list[tuple[int, int, int]]] = {}
     for c in problem.calls:
         run = problem.units(problem.run_ms[c, problem.nodes[c]])
         for k, n in enumerate(problem.nodes[c].tolist()):
-            if board.resources.slots_have[n] < 1:
+            if batch.resources.slots_have[n] < 1:
                 # Not even a call that takes no time; in other models it is among no call's nodes.
                 model.linear(
                     [problem.x[c][k]], [1], high=0, only_if=problem.kinds.only_if(CAPACITY)
@@ -276,7 +273,7 @@ def nodes_hold_what_runs(problem: MakespanModel) -> None:
                 here.setdefault(n, []).append((c, problem.x[c][k], int(run[k])))
     for n, stays in here.items():
         need = [int(problem.memory_need[c]) for c, _, _ in stays]
-        slots, memory = int(board.resources.slots_have[n]), int(problem.memory_have[n])
+        slots, memory = int(batch.resources.slots_have[n]), int(problem.memory_have[n])
         if len(stays) <= slots and sum(need) <= memory:
             continue
         intervals = [
@@ -292,7 +289,7 @@ def nodes_hold_what_runs(problem: MakespanModel) -> None:
 def outputs_return(problem: MakespanModel) -> None:
     """The last moment is not before the output of any call that nothing comes after is back."""
     for c in problem.calls:
-        if not problem.board.order.behind[c]:
+        if not problem.batch.order.behind[c]:
             here = problem.nodes[c]
             run = problem.units(problem.run_ms[c, here])
             back = problem.units(problem.return_ms[c, here])

@@ -17,8 +17,8 @@ from solver.exact import each_cheapest
 from solver.instance.batch_arrays import Resources
 from solver.instance.node_table import Floats
 from solver.instance.rules import Ledger, Row
+from solver.instance.solution import Solution
 from solver.instance.units import Ints
-from solver.sum.assign import Outcome
 from solver.sum.bounds import Bounded, can_better
 from solver.sum.local_search import Assignment, total_ms
 
@@ -42,7 +42,7 @@ _FIRST_S = 0.2
 
 def assign_ruled(
     cost_ms: Floats, resources: Resources, rows: Sequence[Row], deadline: float, gap: float
-) -> Outcome:
+) -> Solution:
     """Assign calls (rows) to nodes (columns), no row of a rule broken."""
     from solver.sum import assign_model  # loads ortools, which an idle system never needs
     from solver.sum.most_calls import most_placed
@@ -52,7 +52,7 @@ def assign_ruled(
     cost_ms = _without_closed(cost_ms, rows)
     cheapest = np.array(each_cheapest(cost_ms), np.int64)
     if resources.hold(cheapest) and not any(row.broken(cheapest) for row in rows):
-        return Outcome(cheapest, True, total_ms(cost_ms, cheapest), "exact")
+        return Solution(cheapest, True, total_ms(cost_ms, cheapest), "exact")
     asked = np.isfinite(cost_ms).any(axis=1)
     until = max(deadline, time.perf_counter() + _FIRST_S)
     first = _Crowd(cost_ms, resources, rows).fill(cost_ms, until)
@@ -75,7 +75,7 @@ def assign_ruled(
     found = widening(problem, tightening, deadline, gap)
     total = total_ms(cost_ms, found.node)
     bound = total if found.proven else min(found.bound_ms, total)
-    return Outcome(found.node, most and found.proven, bound, "cp_sat")
+    return Solution(found.node, most and found.proven, bound, "cp_sat")
 
 
 def _filled(problem: assign_model.Contention, guide_ms: Floats, deadline: float) -> Ints:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.node_table import Floats
 from solver.instance.rules import Ledger, Row
 from solver.instance.units import Ints
@@ -21,7 +21,7 @@ InTime = Callable[[Ints, int], bool]
 
 
 def place_alone_first(
-    board: Board,
+    batch: BatchArrays,
     groups: Sequence[tuple[int, ...]],
     alone: Mapping[tuple[int, ...], Alone],
     wish: Ints,
@@ -35,7 +35,7 @@ def place_alone_first(
     nobody has looked at by the deadline (and a moment more) are out too.
     """
     until = max(deadline, time.perf_counter() + FIRST_S)
-    first = _First(board, rows, in_time)
+    first = _First(batch, rows, in_time)
     for group in sorted(groups, key=lambda g: (len(g), alone[g].bound_ms)):
         if time.perf_counter() >= until:
             break
@@ -48,13 +48,13 @@ def place_alone_first(
 class _First:
     """An assignment that grows, and what it holds and uses."""
 
-    def __init__(self, board: Board, rows: Sequence[Row], in_time: InTime) -> None:
-        self.board = board
+    def __init__(self, batch: BatchArrays, rows: Sequence[Row], in_time: InTime) -> None:
+        self.batch = batch
         self.in_time = in_time
-        self.ledger = Ledger(rows, len(board.queue_ms))
-        self.memory = np.zeros_like(board.resources.memory_have)
-        self.slots = np.zeros_like(board.resources.slots_have)
-        self.node = np.full(len(board.alone_ms), -1, np.int64)
+        self.ledger = Ledger(rows, len(batch.queue_ms))
+        self.memory = np.zeros_like(batch.resources.memory_have)
+        self.slots = np.zeros_like(batch.resources.slots_have)
+        self.node = np.full(len(batch.alone_ms), -1, np.int64)
 
     def put(self, group: Sequence[int], wish: Ints | None = None) -> bool:
         """Place a group, call after call as wished or where it is cheapest; all of it or nothing."""
@@ -74,24 +74,24 @@ class _First:
                     self.ledger.add(c, int(self.node[c]), -1)
                     self.node[c] = -1
                 return False
-        memory, slots = self.board.use(group, self.node)
+        memory, slots = self.batch.use(group, self.node)
         self.memory += memory
         self.slots += slots
         return True
 
     def _cost(self, call: int) -> Floats:
         """Per node; inf where rows, filters or links forbid it."""
-        cost: Floats = self.board.alone_ms[call].copy()
+        cost: Floats = self.batch.alone_ms[call].copy()
         every = np.arange(len(cost))
-        for p in self.board.order.before[call]:
-            cost += self.board.travel_ms(p, self.node[[p]], every)[0]
+        for p in self.batch.order.before[call]:
+            cost += self.batch.travel_ms(p, self.node[[p]], every)[0]
         cost[self.ledger.closed(call)] = math.inf
         return cost
 
     def _fits(self, part: Sequence[int], n: int) -> bool:
         """Whether the last of these calls is in time, and the node holds it with all others."""
-        memory, slots = self.board.use(part, self.node)
-        held = self.board.resources
+        memory, slots = self.batch.use(part, self.node)
+        held = self.batch.resources
         roomy = self.memory[n] + memory[n] <= held.memory_have[n]
         roomy &= self.slots[n] + slots[n] <= held.slots_have[n]
         return bool(roomy) and self.in_time(self.node, part[-1])

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.filters import allowance
 from solver.instance.rules import Ledger
 from solver.instance.schedule import Schedule, in_order
+from solver.instance.solution import Solution
 from solver.instance.units import Ints
-from solver.makespan.search import Relaxed, place_makespan, relax, with_room
+from solver.makespan.relaxed import Relaxed, relax
+from solver.makespan.search import place_makespan, with_room
 from solver.ruled.sum import Rules
-from solver.sum.assign import Outcome
 from solver.sum.chains import FIRST_S, alone_best
 
 if TYPE_CHECKING:
@@ -24,25 +25,25 @@ if TYPE_CHECKING:
 
 
 def makespan_within(
-    board: Board, rules: Rules, deadline: float, gap: float
-) -> tuple[Outcome, Schedule]:
+    batch: BatchArrays, rules: Rules, deadline: float, gap: float
+) -> tuple[Solution, Schedule]:
     """As many calls as possible, then the objectives; the bound is one on the last moment."""
-    relaxed, schedule = place_makespan(board, deadline, gap)
+    relaxed, schedule = place_makespan(batch, deadline, gap)
     if not rules.objectives and kept(rules, schedule):
         return relaxed, schedule
-    roomy = with_room(board)
-    groups = [g for g in board.order.groups if alone_best(roomy, g, deadline)[0] is not None]
-    calls = [c for c in board.order.forwards if any(c in group for group in groups)]
+    roomy = with_room(batch)
+    groups = [g for g in batch.order.groups if alone_best(roomy, g, deadline)[0] is not None]
+    calls = [c for c in batch.order.forwards if any(c in group for group in groups)]
     if not calls:
-        return relaxed, Schedule(board)
-    bounds = relax(board, calls)
-    known = _first(board, rules, groups, bounds, deadline)
+        return relaxed, Schedule(batch)
+    bounds = relax(batch, calls)
+    known = _first(batch, rules, groups, bounds, deadline)
     if kept(rules, schedule):
         known = max((known, schedule), key=lambda s: int((s.node >= 0).sum()))
     same = int((known.node >= 0).sum()) == len(calls)
     if time.perf_counter() >= deadline:
-        return Outcome(known.node, False, relaxed.bound_ms if same else 0.0, "cp_sat"), known
-    return _search(board, rules, groups, bounds, known, deadline, gap)
+        return Solution(known.node, False, relaxed.bound_ms if same else 0.0, "cp_sat"), known
+    return _search(batch, rules, groups, bounds, known, deadline, gap)
 
 
 def kept(rules: Rules, schedule: Schedule) -> bool:
@@ -57,12 +58,12 @@ def kept(rules: Rules, schedule: Schedule) -> bool:
 
 def _there_ms(schedule: Schedule, call: int) -> float:
     """When the output of a placed call is there: at its origin, or where it ended."""
-    back = float(schedule.board.return_ms[call, schedule.node[call]])
+    back = float(schedule.batch.return_ms[call, schedule.node[call]])
     return schedule.end_ms(call) + back
 
 
 def _first(
-    board: Board,
+    batch: BatchArrays,
     rules: Rules,
     groups: Sequence[tuple[int, ...]],
     bounds: Relaxed,
@@ -71,8 +72,8 @@ def _first(
     """Group after group, each call where it ends first among the nodes that rules allow."""
     until = max(deadline, time.perf_counter() + FIRST_S)
     urgency = {g: min(float(rules.deadline_ms[c]) for c in g) for g in groups}
-    schedule, done = Schedule(board), []
-    ledger = Ledger(rules.rows, len(board.queue_ms))
+    schedule, done = Schedule(batch), []
+    ledger = Ledger(rules.rows, len(batch.queue_ms))
     for group in sorted(groups, key=lambda g: (urgency[g], g)):
         if time.perf_counter() >= until:
             break
@@ -85,7 +86,7 @@ def _first(
         for c in group:
             if schedule.node[c] >= 0:
                 ledger.add(c, int(schedule.node[c]), -1)
-        schedule = Schedule(board)
+        schedule = Schedule(batch)
         for pairs in done:
             for c, n in pairs:
                 schedule.put(c, n)
@@ -95,11 +96,11 @@ def _first(
 def _put(schedule: Schedule, rules: Rules, ledger: Ledger, call: int, bounds: Relaxed) -> bool:
     through = bounds.end_ms[call] + bounds.tail_ms[call]
     ends = {
-        int(n): schedule.earliest(call, int(n)) + float(schedule.board.run_ms[call, n])
+        int(n): schedule.earliest(call, int(n)) + float(schedule.batch.run_ms[call, n])
         for n in np.flatnonzero(np.isfinite(through) & ~ledger.closed(call))
     }
     for n in sorted(ends, key=lambda n: (ends[n], n)):
-        back = float(schedule.board.return_ms[call, n])
+        back = float(schedule.batch.return_ms[call, n])
         if math.isinf(ends[n]) or ends[n] + back > allowance(rules.deadline_ms[call]):
             continue
         schedule.put(call, n)
@@ -109,24 +110,24 @@ def _put(schedule: Schedule, rules: Rules, ledger: Ledger, call: int, bounds: Re
 
 
 def _search(
-    board: Board,
+    batch: BatchArrays,
     rules: Rules,
     groups: Sequence[tuple[int, ...]],
     bounds: Relaxed,
     known: Schedule,
     deadline: float,
     gap: float,
-) -> tuple[Outcome, Schedule]:
+) -> tuple[Solution, Schedule]:
     from solver.makespan import makespan_model
 
-    calls = [c for c in board.order.forwards if any(c in group for group in groups)]
+    calls = [c for c in batch.order.forwards if any(c in group for group in groups)]
     model = makespan_model.MakespanModel(
-        board,
+        batch,
         calls,
         bounds,
         None,
         0.0,
-        horizon_ms=max(_longest(board, calls), known.last_ms()),
+        horizon_ms=max(_longest(batch, calls), known.last_ms()),
         optional=groups,
     )
     for row in rules.rows:
@@ -145,7 +146,7 @@ def _search(
             if int((better.node >= 0).sum()) > count:
                 known, count = better, int((better.node >= 0).sum())
     if not count:
-        return Outcome(known.node, most, 0.0, "cp_sat"), known
+        return Solution(known.node, most, 0.0, "cp_sat"), known
     sizes = [len(group) for group in groups]
     model.model.linear(list(model.runs.values()), sizes, low=count)
     schedule, proven, bound = _in_turn(model, rules, known, deadline, gap)
@@ -153,7 +154,7 @@ def _search(
     floor = bounds.last_ms(calls) if count == len(calls) else 0.0
     bound = max(floor, bound)
     last = schedule.last_ms()
-    return Outcome(schedule.node, proven, last if proven else min(bound, last), "cp_sat"), schedule
+    return Solution(schedule.node, proven, last if proven else min(bound, last), "cp_sat"), schedule
 
 
 def _in_turn(
@@ -180,18 +181,18 @@ def _in_turn(
 
 def _scheduled(model: makespan_model.MakespanModel, values: Ints) -> Schedule:
     node, order = model.answer(values)
-    return in_order(model.board, order, node)
+    return in_order(model.batch, order, node)
 
 
-def _longest(board: Board, calls: Sequence[int]) -> float:
+def _longest(batch: BatchArrays, calls: Sequence[int]) -> float:
     """No schedule without idle time that nothing asks for has its last moment after this."""
     total = 0.0
     for c in calls:
-        usable = np.flatnonzero(np.isfinite(board.alone_ms[c]))
-        ready = np.maximum(board.queue_ms[usable], board.arrive_ms[c, usable])
-        total += float((ready + board.run_ms[c, usable] + board.return_ms[c, usable]).max())
-        for p in board.order.before[c]:
-            there = np.flatnonzero(np.isfinite(board.alone_ms[p]))
-            travel = board.travel_ms(p, there, usable)
+        usable = np.flatnonzero(np.isfinite(batch.alone_ms[c]))
+        ready = np.maximum(batch.queue_ms[usable], batch.arrive_ms[c, usable])
+        total += float((ready + batch.run_ms[c, usable] + batch.return_ms[c, usable]).max())
+        for p in batch.order.before[c]:
+            there = np.flatnonzero(np.isfinite(batch.alone_ms[p]))
+            travel = batch.travel_ms(p, there, usable)
             total += float(travel[np.isfinite(travel)].max(initial=0.0))
     return total

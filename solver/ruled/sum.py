@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.call_spec import CallSpec
 from solver.instance.filters import allowance
 from solver.instance.node_table import Floats, NodeTable
 from solver.instance.rules import Row, rows_of
+from solver.instance.solution import Solution
 from solver.instance.units import Ints
 from solver.problem import Objective, Problem
 from solver.ruled.assign import assign_ruled
 from solver.ruled.first_answer import place_alone_first
-from solver.sum.assign import Outcome, assign
+from solver.sum.assign import assign
 from solver.sum.chains import affordable, alone_best, place_tied, time_to_write
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class Rules:
 
     @classmethod
     def of(
-        cls, problem: Problem, table: NodeTable, specs: Sequence[CallSpec], board: Board
+        cls, problem: Problem, table: NodeTable, specs: Sequence[CallSpec], batch: BatchArrays
     ) -> Rules:
         """Those of a problem."""
-        shape = board.alone_ms.shape
+        shape = batch.alone_ms.shape
         money, energy_j, moves, surcharge = (np.zeros(shape) for _ in range(4))
         for c, spec in enumerate(specs):
             if spec.spends is not None:
@@ -66,7 +67,7 @@ class Rules:
         return cls(
             rows=rows_of(problem, table, specs),
             deadline_ms=np.array([spec.deadline_ms for spec in specs]),
-            latency_ms=board.alone_ms - surcharge,
+            latency_ms=batch.alone_ms - surcharge,
             amounts={"money": money, "energy_j": energy_j, "migration": moves},
             objectives=() if problem.objectives == ("latency",) else problem.objectives,
         )
@@ -76,60 +77,62 @@ class Rules:
         placed = np.flatnonzero(node >= 0)
         return math.fsum(self.amounts[name][placed, node[placed]].tolist())
 
-    def kept(self, board: Board, node: Ints) -> bool:
+    def kept(self, batch: BatchArrays, node: Ints) -> bool:
         """Whether an assignment in mode ``sum`` keeps every rule and every deadline."""
         if any(row.broken(node) for row in self.rows):
             return False
-        return all(self.in_time(board, node, int(c)) for c in np.flatnonzero(node >= 0))
+        return all(self.in_time(batch, node, int(c)) for c in np.flatnonzero(node >= 0))
 
-    def in_time(self, board: Board, node: Ints, call: int) -> bool:
+    def in_time(self, batch: BatchArrays, node: Ints, call: int) -> bool:
         """Whether a placed call in mode ``sum`` meets its deadline."""
         deadline_ms = float(self.deadline_ms[call])
         if math.isinf(deadline_ms):
             return True
-        return self.latency(board, node, call) <= allowance(deadline_ms)
+        return self.latency(batch, node, call) <= allowance(deadline_ms)
 
-    def latency(self, board: Board, node: Ints, call: int) -> float:
+    def latency(self, batch: BatchArrays, node: Ints, call: int) -> float:
         """How long a placed call takes: its cost without surcharge."""
         travelled = sum(
-            board.step_ms(p, int(node[p]), int(node[call])) for p in board.order.before[call]
+            batch.step_ms(p, int(node[p]), int(node[call])) for p in batch.order.before[call]
         )
         return float(self.latency_ms[call, node[call]]) + travelled
 
 
-def sum_within(board: Board, rules: Rules, deadline: float, gap: float) -> Outcome:
+def sum_within(batch: BatchArrays, rules: Rules, deadline: float, gap: float) -> Solution:
     """As many calls as possible, then the objectives; ``deadline`` as ``perf_counter`` has it."""
-    if not board.order.edges and rules.rows and not rules.objectives:
+    if not batch.order.edges and rules.rows and not rules.objectives:
         # Alone, filters have looked at deadlines.
-        return assign_ruled(board.alone_ms, board.resources, rules.rows, deadline, gap)
-    if board.order.edges:
-        relaxed = place_tied(board, deadline, gap)
+        return assign_ruled(batch.alone_ms, batch.resources, rules.rows, deadline, gap)
+    if batch.order.edges:
+        relaxed = place_tied(batch, deadline, gap)
     else:
-        relaxed = assign(board.alone_ms, board.resources, deadline, gap)
-    if not rules.objectives and rules.kept(board, relaxed.node):
+        relaxed = assign(batch.alone_ms, batch.resources, deadline, gap)
+    if not rules.objectives and rules.kept(batch, relaxed.node):
         return relaxed
-    return _search(board, rules, relaxed, deadline, gap)
+    return _search(batch, rules, relaxed, deadline, gap)
 
 
-def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: float) -> Outcome:
+def _search(
+    batch: BatchArrays, rules: Rules, relaxed: Solution, deadline: float, gap: float
+) -> Solution:
     from solver.sum import chains_model
 
     alone = {}
-    for group in board.order.groups:
-        best, _ = alone_best(board, group, deadline)
+    for group in batch.order.groups:
+        best, _ = alone_best(batch, group, deadline)
         if best is not None:
             alone[group] = best
     groups = list(alone)
     first = place_alone_first(
-        board, groups, alone, relaxed.node, rules.rows, partial(rules.in_time, board), deadline
+        batch, groups, alone, relaxed.node, rules.rows, partial(rules.in_time, batch), deadline
     )
     count = int((first >= 0).sum())
     # Nothing known: no call is placed, and whether any could be is to be proven.
-    if not groups or not time_to_write(board, groups, deadline):
-        return Outcome(first, not groups, 0.0, "cp_sat")
-    nodes, whole = affordable(board, groups, alone, math.inf, everyone=False)
-    have = (board.resources.memory_have, board.resources.slots_have)
-    model = chains_model.TiedModel(chains_model.Field(board, groups, nodes, *have, everyone=False))
+    if not groups or not time_to_write(batch, groups, deadline):
+        return Solution(first, not groups, 0.0, "cp_sat")
+    nodes, whole = affordable(batch, groups, alone, math.inf, everyone=False)
+    have = (batch.resources.memory_have, batch.resources.slots_have)
+    model = chains_model.TiedModel(chains_model.Field(batch, groups, nodes, *have, everyone=False))
     _keep_rules(model, rules)
     most = count == int((relaxed.node >= 0).sum()) and relaxed.proven
     if not most:
@@ -142,21 +145,21 @@ def _search(board: Board, rules: Rules, relaxed: Outcome, deadline: float, gap: 
             if int((better >= 0).sum()) > count:
                 first, count = better, int((better >= 0).sum())
     if not count:
-        return Outcome(first, most, 0.0, "cp_sat")
+        return Solution(first, most, 0.0, "cp_sat")
     node, proven, bound = _in_turn(model, rules, first, count, deadline, gap)
     same = relaxed.proven and count == int((relaxed.node >= 0).sum())
     floor = relaxed.bound_ms if same else 0.0
-    total = board.total_ms(node)
+    total = batch.total_ms(node)
     proven = proven and most and whole
     bound = max(floor, bound) if whole else floor
-    return Outcome(node, proven, total if proven else min(bound, total), "cp_sat")
+    return Solution(node, proven, total if proven else min(bound, total), "cp_sat")
 
 
 def _keep_rules(model: chains_model.TiedModel, rules: Rules) -> None:
     for row in rules.rows:
         model.within(row)
     for c in model.field.calls:
-        if math.isfinite(rules.deadline_ms[c]) and model.field.board.order.before[c]:
+        if math.isfinite(rules.deadline_ms[c]) and model.field.batch.order.before[c]:
             model.in_time(c, rules.latency_ms[c], float(rules.deadline_ms[c]))
 
 

@@ -9,13 +9,13 @@ left to CP-SAT (widen.py).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
 from solver.exact import each_cheapest
 from solver.instance.batch_arrays import Resources
 from solver.instance.node_table import Floats
+from solver.instance.solution import Solution
 from solver.instance.units import Ints
 from solver.problem import SolverName
 from solver.sum.bounds import bounded
@@ -33,21 +33,11 @@ _FEW_PAIRS, _FEW_PAIRS_S = 60, 0.02
 _SAME = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A node per call (-1: none), how sure that is, and a lower bound on the cost in ms."""
-
-    node: Ints
-    proven: bool
-    bound_ms: float
-    solver: SolverName
-
-
-def assign(cost_ms: Floats, resources: Resources, deadline: float, gap: float) -> Outcome:
+def assign(cost_ms: Floats, resources: Resources, deadline: float, gap: float) -> Solution:
     """Assign calls (rows) to nodes (columns); ``deadline`` in terms of ``time.perf_counter``."""
     cheapest = np.array(each_cheapest(cost_ms), np.int64)
     if resources.hold(cheapest):
-        return Outcome(cheapest, True, total_ms(cost_ms, cheapest), "exact")
+        return Solution(cheapest, True, total_ms(cost_ms, cheapest), "exact")
     node = cheapest.copy()
     rest = contended(cost_ms, resources)
     node[rest] = -1
@@ -55,7 +45,7 @@ def assign(cost_ms: Floats, resources: Resources, deadline: float, gap: float) -
     node[rest] = part.node
     settled = float(cost_ms[node >= 0, node[node >= 0]].sum()) - total_ms(cost_ms[rest], part.node)
     bound = total_ms(cost_ms, node) if part.proven else max(settled, 0.0) + part.bound_ms
-    return Outcome(node, part.proven, min(bound, total_ms(cost_ms, node)), "cp_sat")
+    return Solution(node, part.proven, min(bound, total_ms(cost_ms, node)), "cp_sat")
 
 
 def contended(cost_ms: Floats, resources: Resources) -> Ints:
@@ -80,7 +70,7 @@ def contended(cost_ms: Floats, resources: Resources) -> Ints:
 
 def _search(
     cost_ms: Floats, resources: Resources, rest: Ints, deadline: float, gap: float
-) -> Outcome:
+) -> Solution:
     from solver.sum import assign_model  # loads ortools, which an idle system never needs
     from solver.sum.most_calls import most_placed
     from solver.sum.pair_search import time_to_write, widening
@@ -101,7 +91,7 @@ def _search(
         limit_s = min(deadline - time.perf_counter(), _FEW_PAIRS_S)
         small = assign_model.least_cost(problem, first, np.isfinite(cost_ms), limit_s, gap)
         if small.proven:
-            return Outcome(small.node, True, small.bound_ms, "cp_sat")
+            return Solution(small.node, True, small.bound_ms, "cp_sat")
     now = time.perf_counter()
     known = bounded(cost_ms, part, first, now + (deadline - now) * _SHARE_FOR_PRICES)
 
@@ -117,7 +107,7 @@ def _search(
         tightening.tighten(now + (deadline - now) * _SHARE_FOR_BOUNDS, gap)
     if tightening.within(gap):
         # The cheapest for so many calls is not the best where more might run.
-        return Outcome(tightening.node, most and tightening.within(0.0), tightening.bound_ms, name)
+        return Solution(tightening.node, most and tightening.within(0.0), tightening.bound_ms, name)
     found = widening(problem, tightening, deadline, gap)
     # Whoever places more calls pays no less than for as many as are placed here.
-    return Outcome(found.node, most and found.proven, found.bound_ms, "cp_sat")
+    return Solution(found.node, most and found.proven, found.bound_ms, "cp_sat")

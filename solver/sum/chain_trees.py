@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.node_table import Floats
 from solver.instance.units import Ints
 
@@ -40,49 +40,51 @@ class Tree:
     whole: bool
 
     @classmethod
-    def of(cls, board: Board, group: Sequence[int]) -> Tree:
+    def of(cls, batch: BatchArrays, group: Sequence[int]) -> Tree:
         """Breadth first from the group's first call."""
         parent: dict[int, tuple[int, int]] = {}
         calls = [group[0]]
         for call in calls:  # grows while it is walked
-            near = [(o, o) for o in board.order.before[call]]
-            near += [(o, call) for o in board.order.behind[call]]
+            near = [(o, o) for o in batch.order.before[call]]
+            near += [(o, call) for o in batch.order.behind[call]]
             for other, sender in near:
                 if other != group[0] and other not in parent and other not in calls:
                     parent[other] = (call, sender)
                     calls.append(other)
-        ties = sum(len(board.order.before[call]) for call in group)
+        ties = sum(len(batch.order.before[call]) for call in group)
         return cls(tuple(calls), parent, whole=ties == len(group) - 1)
 
 
-def able(board: Board, group: Sequence[int]) -> dict[int, Ints]:
+def able(batch: BatchArrays, group: Sequence[int]) -> dict[int, Ints]:
     """Per call the nodes that may run it."""
-    return {c: np.flatnonzero(np.isfinite(board.alone_ms[c])) for c in group}
+    return {c: np.flatnonzero(np.isfinite(batch.alone_ms[c])) for c in group}
 
 
-def cheapest_tree(board: Board, tree: Tree, nodes: Candidates) -> tuple[float, dict[int, int]]:
+def cheapest_tree(
+    batch: BatchArrays, tree: Tree, nodes: Candidates
+) -> tuple[float, dict[int, int]]:
     """The least cost of the tree's calls and their nodes; (inf, {}) where links are missing."""
     if any(not len(nodes[c]) for c in tree.calls):
         return math.inf, {}
-    return _sweep(board, tree, nodes)
+    return _sweep(batch, tree, nodes)
 
 
-def min_marginals(board: Board, tree: Tree, nodes: Candidates) -> dict[int, Floats]:
+def min_marginals(batch: BatchArrays, tree: Tree, nodes: Candidates) -> dict[int, Floats]:
     """Per call and candidate node, the least cost of the whole tree with the call there."""
-    inwards, value = _inwards(board, tree, nodes)
+    inwards, value = _inwards(batch, tree, nodes)
     marginals = {tree.calls[0]: value[tree.calls[0]]}
     for call in tree.calls[1:]:
         parent, sender = tree.parent[call]
         with np.errstate(invalid="ignore"):
             rest = marginals[parent] - inwards[call]
         rest[~np.isfinite(marginals[parent])] = math.inf
-        outwards = _message(board, rest, nodes[parent], nodes[call], sender)
+        outwards = _message(batch, rest, nodes[parent], nodes[call], sender)
         marginals[call] = value[call] + outwards
     return marginals
 
 
-def _sweep(board: Board, tree: Tree, nodes: Candidates) -> tuple[float, dict[int, int]]:
-    _, value = _inwards(board, tree, nodes)
+def _sweep(batch: BatchArrays, tree: Tree, nodes: Candidates) -> tuple[float, dict[int, int]]:
+    _, value = _inwards(batch, tree, nodes)
     root = tree.calls[0]
     k = int(value[root].argmin())
     cost = float(value[root][k])
@@ -91,32 +93,32 @@ def _sweep(board: Board, tree: Tree, nodes: Candidates) -> tuple[float, dict[int
     where = {root: int(nodes[root][k])}
     for call in tree.calls[1:]:
         parent, sender = tree.parent[call]
-        moved = board.travel_ms(sender, nodes[call], np.array([where[parent]]))[:, 0]
+        moved = batch.travel_ms(sender, nodes[call], np.array([where[parent]]))[:, 0]
         where[call] = int(nodes[call][int((moved + value[call]).argmin())])
     return cost, where
 
 
 def _inwards(
-    board: Board, tree: Tree, nodes: Candidates
+    batch: BatchArrays, tree: Tree, nodes: Candidates
 ) -> tuple[dict[int, Floats], dict[int, Floats]]:
     """Messages from the leaves to the root, and each call's own cost with those it received."""
-    value = {c: board.alone_ms[c, nodes[c]] for c in tree.calls}
+    value = {c: batch.alone_ms[c, nodes[c]] for c in tree.calls}
     messages: dict[int, Floats] = {}
     for call in reversed(tree.calls[1:]):
         parent, sender = tree.parent[call]
-        messages[call] = _message(board, value[call], nodes[call], nodes[parent], sender)
+        messages[call] = _message(batch, value[call], nodes[call], nodes[parent], sender)
         value[parent] = value[parent] + messages[call]
     return messages, value
 
 
-def _message(board: Board, value: Floats, here: Ints, there: Ints, sender: int) -> Floats:
+def _message(batch: BatchArrays, value: Floats, here: Ints, there: Ints, sender: int) -> Floats:
     """For each node there, the least of a value here plus the transfer.
 
     From the least value on: a node there is settled once the next value is no less than what it
     has, since a transfer costs >= 0. Staying on a node is free, so that much is known first.
     Where the least is found is not kept: it is asked for one node only, once all is known.
     """
-    staying = np.full(board.alone_ms.shape[1], math.inf)
+    staying = np.full(batch.alone_ms.shape[1], math.inf)
     staying[here] = value
     least = staying[there]
     order = np.argsort(value, kind="stable")
@@ -127,7 +129,7 @@ def _message(board: Board, value: Floats, here: Ints, there: Ints, sender: int) 
             break
         # Whole rows are copied faster than picked from, up to a point.
         some = 2 * len(still) < len(there)
-        sums = board.travel_ms(sender, here[rows], there[still] if some else there)
+        sums = batch.travel_ms(sender, here[rows], there[still] if some else there)
         sums += value[rows, None]
         if some:
             least[still] = np.minimum(least[still], sums.min(axis=0))

@@ -26,7 +26,7 @@ from solver.cp.constraints import (
 )
 from solver.cp.model import Found, Model
 from solver.instance.antichain import heaviest, maximal
-from solver.instance.batch_arrays import Board
+from solver.instance.batch_arrays import BatchArrays
 from solver.instance.filters import CAPACITY, CHAIN, DEADLINE, LINK
 from solver.instance.node_table import Floats
 from solver.instance.rules import Row
@@ -51,7 +51,7 @@ class Field:
             ones, and constraints hold where the literals of their kinds do.
     """
 
-    board: Board
+    batch: BatchArrays
     groups: Sequence[tuple[int, ...]]
     nodes: Mapping[int, Ints]
     memory_have: Ints
@@ -125,7 +125,7 @@ class TiedModel:
     def ask_for_least_cost(self) -> float:
         """The least cost of the calls that run; returns the units per ms."""
         parts = [
-            (np.array(self.x[c], np.int64), self.field.board.alone_ms[c, self.field.nodes[c]])
+            (np.array(self.x[c], np.int64), self.field.batch.alone_ms[c, self.field.nodes[c]])
             for c in self.field.calls
         ]
         parts += [(np.array(z, np.int64), travel) for _, _, z, _, _, travel in self.ties if len(z)]
@@ -184,8 +184,8 @@ class TiedModel:
         self.model.hint(list(pairs), [int(value) for value in pairs.values()])
 
     def assignment(self, values: Ints) -> Ints:
-        """The node of each call of the board (-1: none, or not in the field)."""
-        node = np.full(len(self.field.board.alone_ms), -1, np.int64)
+        """The node of each call of the batch (-1: none, or not in the field)."""
+        node = np.full(len(self.field.batch.alone_ms), -1, np.int64)
         for c, literals in self.x.items():
             taken = np.flatnonzero(values[literals.start : literals.stop])
             if len(taken):
@@ -214,7 +214,7 @@ class TiedModel:
         if not chosen:
             return
         memory, slots = self.use(group, node)
-        need = [-int(self.field.board.resources.memory_need[c]) for c, _ in chosen]
+        need = [-int(self.field.batch.resources.memory_need[c]) for c, _ in chosen]
         literals, ones = [literal for _, literal in chosen], [-1] * len(chosen)
         held = self.kinds.only_if(CAPACITY)
         self.model.linear([memory, *literals], [1, *need], low=0, only_if=held)
@@ -232,13 +232,13 @@ class TiedModel:
 
     def forbid_overfull(self, node: Ints) -> bool:
         """Learn the antichains that overfill a node; whether there were any."""
-        field, board = self.field, self.field.board
+        field, batch = self.field, self.field.batch
         memory = np.zeros_like(field.memory_have)
         slots = np.zeros_like(field.slots_have)
         for group in field.groups:
             running = [c for c in group if node[c] >= 0]
             if running:
-                more = board.use(running, node)
+                more = batch.use(running, node)
                 memory += more[0]
                 slots += more[1]
         overfull = np.flatnonzero((memory > field.memory_have) | (slots > field.slots_have))
@@ -246,9 +246,9 @@ class TiedModel:
         for n in (int(k) for k in overfull):
             for k, group in enumerate(field.groups):
                 here = [c for c in group if node[c] == n] if len(group) > 1 else []
-                need = [int(board.resources.memory_need[c]) for c in here]
+                need = [int(batch.resources.memory_need[c]) for c in here]
                 for weight in (need, [1] * len(here)):
-                    antichain = tuple(sorted(heaviest(board.order, here, weight)))
+                    antichain = tuple(sorted(heaviest(batch.order, here, weight)))
                     if antichain:
                         learned |= self.learn(k, antichain)
         return learned
@@ -268,8 +268,8 @@ def outputs_travel(tied: TiedModel) -> None:
     """Where p and the call behind it run, there is a link, and it is paid for."""
     field, model, kinds = tied.field, tied.model, tied.kinds
     for c in field.calls:
-        for p in field.board.order.before[c]:
-            travel = field.board.travel_ms(p, field.nodes[p], field.nodes[c])
+        for p in field.batch.order.before[c]:
+            travel = field.batch.travel_ms(p, field.nodes[p], field.nodes[c])
             linked = np.isfinite(travel)
             if linked.all() and field.why is not None and c not in field.why.counted:
                 continue
@@ -286,7 +286,7 @@ def outputs_travel(tied: TiedModel) -> None:
 
 def nodes_hold_what_runs_at_once(tied: TiedModel) -> None:
     """On each node the groups' loads fit; each load is at least that of every known antichain."""
-    field, order = tied.field, tied.field.board.order
+    field, order = tied.field, tied.field.batch.order
     single = {k: group[0] for k, group in enumerate(field.groups) if len(group) == 1}
     for k, group in enumerate(field.groups):
         if k in single:
@@ -300,7 +300,7 @@ def nodes_hold_what_runs_at_once(tied: TiedModel) -> None:
     for node in tight_nodes(field):
         loads = [tied.loads[k, node] for k in range(len(field.groups)) if (k, node) in tied.loads]
         alone = [(c, x) for c in single.values() if (x := tied.literal(c, node)) is not None]
-        needs = [int(field.board.resources.memory_need[c]) for c, _ in alone]
+        needs = [int(field.batch.resources.memory_need[c]) for c, _ in alone]
         literals, ones = [x for _, x in alone], [1] * len(loads)
         for have, held, amounts in (
             (field.memory_have, [memory for memory, _ in loads], needs),
@@ -320,7 +320,7 @@ def tight_nodes(field: Field) -> list[int]:
     memory = np.zeros_like(field.memory_have)
     slots = np.zeros_like(field.slots_have)
     for call in field.calls:
-        memory[field.nodes[call]] += field.board.resources.memory_need[call]
+        memory[field.nodes[call]] += field.batch.resources.memory_need[call]
         slots[field.nodes[call]] += 1
     tight = (memory > field.memory_have) | (slots > field.slots_have)
     return [int(n) for n in np.flatnonzero(tight)]
