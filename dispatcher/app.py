@@ -27,9 +27,9 @@ from dispatcher.registry.added_servers import AddedTools, Offer
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ServerEntry
-from dispatcher.serving.access import is_loopback
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
+from ground.addresses import is_loopback
 from protos.edge.v1 import edge_pb2
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError

@@ -18,10 +18,6 @@ ProgressSink = Callable[[float, float | None, str], Awaitable[None]]
 #: ``log(level, logger, message)``: the same, for the lines that a server logs of the call.
 LogSink = Callable[[str, str, str], Awaitable[None]]
 
-REQUIREMENTS_KEY = "dev.sanderling/requirements"
-PLACEMENT_KEY = "dev.sanderling/placement"
-SESSION_KEY = "dev.sanderling/session"
-
 
 @dataclass(frozen=True, slots=True)
 class Requirements:

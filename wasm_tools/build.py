@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ground.files import write_whole
 from wasm_tools.ask import list_tools
 from wasm_tools.errors import ManifestError, UnknownServerError
 from wasm_tools.manifest import (
@@ -19,7 +20,6 @@ from wasm_tools.manifest import (
     Server,
     load,
     tools_path,
-    write_atomically,
 )
 from wasm_tools.toolchain import Choice, Toolchain, choose
 
@@ -78,12 +78,12 @@ def workspace_copy() -> Iterator[Path]:
 
 def _build_one(name: str, toolchain: Toolchain, workspace: Path) -> Server:
     module = DIST / f"{name}.wasm"
-    write_atomically(module, toolchain.compile(workspace, name))
+    write_whole(module, toolchain.compile(workspace, name), mode=0o644)
     definitions = list_tools(module)
     text = json.dumps(definitions, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(tools_path(name), text.encode())
+    write_whole(tools_path(name), text.encode(), mode=0o644)
     component = DIST / f"{name}.component.wasm"
-    write_atomically(component, toolchain.component(workspace, name))
+    write_whole(component, toolchain.component(workspace, name), mode=0o644)
     artifact = Artifact.of(module)
     return Server(
         name=name,

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ground.files import write_whole
 from wasm_tools.errors import ManifestError, UnknownServerError
 
 ROOT = Path(__file__).resolve().parent
@@ -98,14 +99,7 @@ class Manifest:
         """Replace the file in one step, so that no reader meets half of it."""
         entries = [server.to_json() for server in sorted(self.servers, key=lambda s: s.name)]
         text = json.dumps({"toolchain": self.toolchain, "servers": entries}, indent=2) + "\n"
-        write_atomically(path, text.encode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the file, then rename over it."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(data)
-    beside.replace(path)
+        write_whole(path, text.encode(), mode=0o644)
 
 
 def load(path: Path = MANIFEST) -> Manifest:

@@ -14,7 +14,7 @@ from typing import Final
 
 from dispatcher.agents.pool import Links, module_of, payload_of
 from dispatcher.agents.stream import RESULT_MAX, Flight, Outcome
-from dispatcher.call import PLACEMENT_KEY, SESSION_KEY, CallReply, CallRequest
+from dispatcher.call import CallReply, CallRequest
 from dispatcher.calls import session_affinity
 from dispatcher.calls.accounting import Account, Timing, record_json
 from dispatcher.calls.arguments import Validators
@@ -37,13 +37,13 @@ from dispatcher.placement.scheduler import Scheduler, Task
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ToolEntry
+from protos.contract import PLACEMENT_KEY, PREFIX, SESSION_KEY
 from protos.edge.v1 import edge_pb2
 from solver import Placed
 
 WALL_MS: Final = 30_000  # where neither policy nor caller says
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
 ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
-_OURS: Final = "dev.sanderling/"
 
 _ELSEWHERE: Final = (edge_pb2.STATUS_REFUSED, edge_pb2.STATUS_UNAVAILABLE)
 
@@ -229,7 +229,7 @@ class Calls:
         call.data.extend(task.spec.data)
         call.session = request.session if entry.stateful else ""
         call.wants_progress = request.progress is not None
-        meta = {key: value for key, value in request.meta.items() if not key.startswith(_OURS)}
+        meta = {key: value for key, value in request.meta.items() if not key.startswith(PREFIX)}
         if meta:
             call.meta = json_bytes(entry.public_name, meta)
         return Flight(

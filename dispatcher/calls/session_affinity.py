@@ -19,8 +19,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from dispatcher.call import SESSION_KEY
 from dispatcher.errors import InvalidArguments
+from protos.contract import SESSION_KEY
 from protos.edge.v1 import edge_pb2
 
 #: A session that was quiet for longer is forgotten; agents end its instance sooner.

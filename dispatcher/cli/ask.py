@@ -13,21 +13,19 @@ import click
 from dispatcher.cli.common import (
     AGENTS,
     CONFIG,
-    DONE,
-    FAILED,
     JSON,
     MOUNT,
     STATE,
     URL,
     VERBOSE,
-    Examples,
     json_object,
     options,
     parse_mount,
     terminated_as_interrupt,
     told_to_wait,
 )
-from dispatcher.serving.discovery import default_directory
+from ground.commands import DONE, FAILED, Examples
+from ground.directories import state_directory
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -174,7 +172,7 @@ def connection(where: dict[str, Any], *, agents: bool = True) -> Iterator[Dispat
         raise click.UsageError(
             "--config, --agents and --mount start a dispatcher of their own; leave out the URL"
         )
-    state: Path = (where["state"] or default_directory()).absolute()
+    state: Path = (where["state"] or state_directory()).absolute()
     meant = Where(where["url"], state, embed, agents, where["verbose"])
     with ExitStack() as stack:
         stack.enter_context(terminated_as_interrupt())

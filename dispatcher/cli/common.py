@@ -21,32 +21,10 @@ from dispatcher.errors import ConfigError
 if TYPE_CHECKING:
     from dispatcher.config import Config
 
-DONE: Final = 0
-FAILED: Final = 1
-USAGE: Final = 2
-
 PATIENCE_S: Final = 2.0
 _PARENT_POLL_S: Final = 0.5
 _Result = TypeVar("_Result")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class _WithExamples(click.Command):
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        del ctx
-        if self.epilog:
-            with formatter.section("Examples"):
-                for line in self.epilog.strip().splitlines():
-                    formatter.write(f"  {line.strip()}\n")
-
-
-class Examples(_WithExamples):
-    """A command whose help ends with examples, as they stand in ``epilog``."""
-
-
-class ExamplesGroup(_WithExamples, click.Group):
-    """A group of commands whose help ends with examples."""
 
 
 def options(*added: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:

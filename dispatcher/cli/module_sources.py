@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.registry.added_servers import LARGEST_MODULE_BYTES
+from ground.addresses import is_loopback
+from protos.contract import LARGEST_MODULE_BYTES
 
 FETCH_S: Final = 60.0
 _REDIRECTS: Final = 5
@@ -57,7 +57,7 @@ def _get(url: str) -> bytes | str:
     """The body at a URL, or where it redirects to."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ConfigError(f"{url}: modules are fetched over https; http only from this machine")
     try:
         port = parts.port
@@ -93,12 +93,3 @@ def _body(url: str, response: http.client.HTTPResponse) -> bytes:
         if len(data) > LARGEST_MODULE_BYTES:
             raise SanderlingError(f"{url}: over {LARGEST_MODULE_BYTES} bytes; build it smaller")
     return bytes(data)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dispatcher.call import PLACEMENT_KEY
+from protos.contract import PLACEMENT_KEY
 
 #: A pipe has no width; whoever reads from it wants whole lines.
 _WIDE: Final = 200

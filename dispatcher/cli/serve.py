@@ -12,17 +12,16 @@ import click
 from dispatcher.cli.common import (
     AGENTS,
     CONFIG,
-    DONE,
     MOUNT,
     STATE,
     URL,
     VERBOSE,
-    Examples,
     load_config,
     options,
     run,
     setup_logging,
 )
+from ground.commands import DONE, Examples
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -164,10 +163,10 @@ def mcp(
 def token(state: Path | None, *, client: bool) -> int:
     """Print the token with which agents join, for `edge-agent run --token-file`."""
     from dispatcher.agents.pool import load_token
-    from dispatcher.config import default_state
     from dispatcher.serving.discovery import client_token
+    from ground.directories import state_directory
 
-    directory = (state or default_state()).absolute()
+    directory = (state or state_directory()).absolute()
     click.echo(client_token(directory) if client else load_token(directory))
     return DONE
 

@@ -13,18 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from dispatcher.cli.ask import ask_options, connection
-from dispatcher.cli.common import (
-    DONE,
-    JSON,
-    STATE,
-    URL,
-    Examples,
-    ExamplesGroup,
-    told_to_wait,
-)
+from dispatcher.cli.common import JSON, STATE, URL, told_to_wait
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.serving.discovery import default_directory
 from dispatcher.serving.executables import EDGE_AGENT
+from ground.commands import DONE, Examples, ExamplesGroup
+from ground.directories import state_directory
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -231,4 +224,4 @@ def _client(url: str | None, state: Path | None) -> DispatcherClient | None:
 
 
 def _directory(state: Path | None) -> Path:
-    return (state or default_directory()).absolute()
+    return (state or state_directory()).absolute()

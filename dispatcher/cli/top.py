@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispatcher.cli.ask import ask_options, connection
-from dispatcher.cli.common import DONE, JSON, Examples
+from dispatcher.cli.common import JSON
+from ground.commands import DONE, Examples
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient

@@ -15,7 +15,7 @@ from dispatcher.config.policy import (
     RuleConfig,
 )
 from dispatcher.config.reading import load
-from dispatcher.config.tables import Config, LinkConfig, default_state
+from dispatcher.config.tables import Config, LinkConfig
 from dispatcher.config.words import NODE_NAME, Word, nearest
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "PriceConfig",
     "RuleConfig",
     "Word",
-    "default_state",
     "describe",
     "load",
     "nearest",

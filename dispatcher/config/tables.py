@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -12,13 +10,10 @@ from dispatcher.config import schedulers
 from dispatcher.config.agents import AgentConfig, SharedServerConfig
 from dispatcher.config.policy import PolicyConfig
 from dispatcher.config.words import DirectoryPath, NodeName, Port, Table, Word, first_twice, nearest
-from dispatcher.placement.exploration import SHARE
+from ground.directories import state_directory
 
-
-def default_state() -> Path:
-    """Where the state lives when nobody says: ``$XDG_STATE_HOME/sanderling``."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "sanderling"
+#: The share of a tool's calls that may try where it has not run yet, when nobody says.
+EXPLORED_SHARE: Final = 0.05
 
 
 class LinkConfig(Table):
@@ -48,10 +43,10 @@ class DispatcherConfig(Table):
     host: Word = "127.0.0.1"
     port: Port = 0
     grpc_port: Port = 0
-    state: DirectoryPath = Field(default_factory=default_state)
+    state: DirectoryPath = Field(default_factory=state_directory)
     scheduler: Word = "exact"
     batch_ms: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
-    explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = SHARE
+    explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = EXPLORED_SHARE
     origin: NodeName | None = None
     origins: list[Word] = ["*"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from mcp import Client
 
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
 from dispatcher.errors import SanderlingError
+from protos.contract import PLACEMENT_KEY, REQUIREMENTS_KEY
 
 # What a caller may ask for: the call stays on the node that has the data, or at its site.
 ON_DEVICE: Mapping[str, Any] = {"privacy": "node", "origin": "device"}

@@ -33,7 +33,7 @@ from mcp_types import PaginatedRequestParams as ListParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dispatcher import __version__
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY, CallRequest, ProgressSink
+from dispatcher.call import CallRequest, ProgressSink
 from dispatcher.calls.accounting import record_json
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import (
@@ -48,13 +48,13 @@ from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
 from dispatcher.gateway.multi_round import Caller, Rounds
 from dispatcher.gateway.resources import COMPLETE, GET, LISTS, READ, Proxied
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 if TYPE_CHECKING:
     from dispatcher.app import App
 
 log = logging.getLogger("sanderling.gateway")
 
-REFUSAL_KEY: Final = "dev.sanderling/refusal"
 INSTRUCTIONS: Final = (
     "Tools run on edge nodes. Each result's _meta names the node that ran it "
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."

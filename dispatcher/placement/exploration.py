@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3  # runs after which a way is known
 ATTEMPTS: Final = 6  # of a way that fails each time, in one dispatcher's life
-SHARE: Final = 0.05
 
 Way = tuple[str, str]
 """A tool run in one way, as profiles know it, and a node."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Protocol
 
 from pydantic import BeforeValidator, ConfigDict, ValidationError
 
-from dispatcher.call import REQUIREMENTS_KEY, Requirements
+from dispatcher.call import Requirements
 from dispatcher.config import (
     Config,
     HintConfig,
@@ -27,6 +27,7 @@ from dispatcher.config import (
     nearest,
 )
 from dispatcher.errors import InvalidRequirements
+from protos.contract import REQUIREMENTS_KEY
 
 PRIVACIES: Final = ("public", "site", "node")
 KIB: Final = 1024

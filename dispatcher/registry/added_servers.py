@@ -14,7 +14,6 @@ import binascii
 import hashlib
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,9 +24,9 @@ from typing import Any, Final
 from dispatcher.errors import ConfigError, RequestError
 from dispatcher.registry.artifacts import Artifact
 from dispatcher.registry.tools import ServerEntry
+from ground.files import write_whole
+from protos.contract import LARGEST_MODULE_BYTES
 
-#: What an agent takes at most; see ``edge_agent.engine.code.modules``.
-LARGEST_MODULE_BYTES: Final = 64 * 1024 * 1024
 SERVER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DIRECTORY: Final = "tools"
 log = logging.getLogger("sanderling.registry")
@@ -135,8 +134,9 @@ class AddedTools:
         file = self._directory / f"{offer.name}.json"
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write(self._directory / f"{offer.sha256}.wasm", offer.wasm)
-            _write(file, json.dumps(entry, ensure_ascii=False, indent=1).encode())
+            write_whole(self._directory / f"{offer.sha256}.wasm", offer.wasm, durable=True)
+            text = json.dumps(entry, ensure_ascii=False, indent=1)
+            write_whole(file, text.encode(), durable=True)
             self._sweep()
             return self._read(file)
         except OSError as error:
@@ -185,16 +185,3 @@ class AddedTools:
         for module in self._directory.glob("*.wasm"):
             if module.stem not in needed:
                 module.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the file, then rename over it: nobody meets half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

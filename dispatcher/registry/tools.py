@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from dispatcher.policy.constraints import Constraints, parse_hint
 from dispatcher.registry.artifacts import Artifact
 from dispatcher.registry.catalogues import Offer
+from protos.contract import DATA_KEY, HINT_KEY, STATE_KEY
 
 log = logging.getLogger("sanderling.registry")
-
-DATA_KEY: Final = "dev.sanderling/data"
-HINT_KEY: Final = "dev.sanderling/hint"
-STATE_KEY: Final = "dev.sanderling/state"
 
 
 @dataclass(frozen=True, slots=True)

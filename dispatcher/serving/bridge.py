@@ -25,8 +25,8 @@ from mcp.shared.inbound import (
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
 
-from dispatcher.call import SESSION_KEY
 from dispatcher.serving.stdio import GRACE_S, OpenRequests, Wire, parse_error, wire
+from protos.contract import SESSION_KEY
 
 log = logging.getLogger("sanderling.stdio")
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dispatcher.errors import ConfigError
+from ground.files import write_whole
 
 _FILE = "dispatcher.json"
 _CLIENT_TOKEN = "client-token"  # noqa: S105 - the name of a file
-
-
-def default_directory() -> Path:
-    """Where the state lives when nobody says: ``$XDG_STATE_HOME/sanderling``."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "sanderling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class RunningDispatcher:
 
 def publish(state: Path, running: RunningDispatcher) -> None:
     """Write the file that :func:`find` reads, for this user's eyes only."""
-    _write_private(state / _FILE, json.dumps(asdict(running)) + "\n")
+    write_whole(state / _FILE, (json.dumps(asdict(running)) + "\n").encode())
 
 
 def withdraw(state: Path) -> None:
@@ -74,7 +68,7 @@ def client_token(state: Path) -> str:
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _write_private(path, secrets.token_urlsafe(32) + "\n")
+            write_whole(path, (secrets.token_urlsafe(32) + "\n").encode())
         token = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is no text"
@@ -82,13 +76,3 @@ def client_token(state: Path) -> str:
     if not token:
         raise ConfigError(f"token {path}: is empty; remove it and a new one is made")
     return token
-
-
-def _write_private(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        beside.unlink()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    beside.replace(path)

@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-from dispatcher.call import SESSION_KEY
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import CallRefused, InvalidArguments
+from protos.contract import SESSION_KEY
 from protos.edge.v1 import edge_pb2
 from tests.dispatcher.core.conftest import (  # noqa: F401 - fixtures
     attach,

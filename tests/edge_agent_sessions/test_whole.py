@@ -8,7 +8,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from dispatcher.call import PLACEMENT_KEY, SESSION_KEY
+from protos.contract import PLACEMENT_KEY, SESSION_KEY
 from tests.integration.conftest import eventually, started
 from tests.wasm_tools_thinking.corpus import thought
 

@@ -9,7 +9,7 @@ from fastmcp.client.transports import StdioTransport
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from dispatcher.call import PLACEMENT_KEY
+from protos.contract import PLACEMENT_KEY
 
 from .conftest import BUILT_IN
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.call import PLACEMENT_KEY
+from protos.contract import PLACEMENT_KEY
 from wasm_tools import servers
 
 from .conftest import BUILT_IN, SANDERLING, command, is_alive, wait_for

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.call import PLACEMENT_KEY
+from protos.contract import PLACEMENT_KEY
 
 from .conftest import BUILT_IN, SANDERLING
 

@@ -8,8 +8,7 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
-from dispatcher.gateway.server import REFUSAL_KEY
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 from .conftest import eventually, started
 

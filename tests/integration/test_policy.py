@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
-from dispatcher.gateway.server import REFUSAL_KEY
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 NOW = {"timezone": "UTC"}
 ENTRIES = {"entries": [{"message": "a"}], "pattern": "a"}

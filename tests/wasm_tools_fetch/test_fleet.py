@@ -5,8 +5,7 @@ import json
 import pytest
 from mcp import Client
 
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
-from dispatcher.gateway.server import REFUSAL_KEY
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 from tests.integration.conftest import started
 
 CONFIG = """

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from dispatcher import config as configuration
-from dispatcher.call import PLACEMENT_KEY, CallReply, PlacementRecord
+from dispatcher.call import CallReply, PlacementRecord
 from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
 from dispatcher.gateway.server import Gateway
@@ -19,6 +19,7 @@ from dispatcher.registry.nodes import NodeState
 from dispatcher.serving.access import Access
 from dispatcher.serving.http import Endpoint
 from dispatcher.serving.ports import listen
+from protos.contract import PLACEMENT_KEY
 
 MODERN = "2026-07-28"
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")

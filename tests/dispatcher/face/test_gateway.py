@@ -6,9 +6,8 @@ import logging
 
 import pytest
 
-from dispatcher.call import PLACEMENT_KEY, REQUIREMENTS_KEY
 from dispatcher.errors import CallFailed, CallRefused, InvalidArguments
-from dispatcher.gateway.server import REFUSAL_KEY
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 from .conftest import MODERN, RECORD, McpClient, until
 

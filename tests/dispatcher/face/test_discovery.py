@@ -7,12 +7,10 @@ import sys
 
 import pytest
 
-from dispatcher.config import default_state
 from dispatcher.errors import ConfigError
 from dispatcher.serving.discovery import (
     RunningDispatcher,
     client_token,
-    default_directory,
     find,
     publish,
     withdraw,
@@ -55,10 +53,3 @@ def test_an_empty_client_token_is_never_used(tmp_path):
     (tmp_path / "client-token").write_text("\n")
     with pytest.raises(ConfigError, match="remove it"):
         client_token(tmp_path)
-
-
-def test_both_halves_mean_the_same_default(monkeypatch, tmp_path):
-    # Commands must find it without the half second that the configuration's model costs.
-    assert default_directory() == default_state()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert default_directory() == default_state() == tmp_path / "sanderling"
