@@ -23,7 +23,7 @@ import numpy as np
 from bench.simulate.arrivals import Arrival, poisson
 from bench.simulate.placing import Dispatcher
 from bench.simulate.world import world_of
-from solver import Placed
+from dispatcher.placement.task import Placement
 
 SIZES: Final = (10, 100, 1000)
 STEPS: Final = ("heartbeat", "task", "place", "began", "ended")
@@ -44,7 +44,7 @@ class Bench:
         for call in self._calls:
             self.placed(call)  # every kind is known, as it is after the first calls
 
-    def placed(self, call: Arrival) -> Placed:
+    def placed(self, call: Arrival) -> Placement:
         """Task and place, as one."""
         return self._dispatcher.scheduler.place(self._dispatcher.task(call))
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from dispatcher.agents.pool import Links, module_of
+from dispatcher.agents.messages import kept_capabilities
+from dispatcher.agents.pool import AgentPool
 from dispatcher.agents.service import Service
 from dispatcher.agents.token import load_token
-from dispatcher.call import Requirements
+from dispatcher.call import NOTHING_ASKED, Requirements
 from dispatcher.calls.accounting import Account
 from dispatcher.calls.lifecycle import Calls
 from dispatcher.config import Config
@@ -30,7 +31,6 @@ from dispatcher.registry.tools import ServerEntry
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
 from ground.addresses import is_loopback
-from protos.edge.v1 import edge_pb2
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
 
@@ -61,11 +61,11 @@ class App:
         self.registry = Registry(self.artifacts, self.store)
         self.profiles = Profiles(self.store)
         self.scheduler = Scheduler(config, self.registry, self.profiles)
-        self.links = Links(self.registry)
-        self.service = Service(self.links, self.artifacts)
-        self.account = Account(self.registry, self.scheduler, self.profiles, self.store)
+        self.agents = AgentPool(self.registry)
+        self.service = Service(self.agents, self.artifacts)
+        self.account = Account(self.scheduler, self.profiles, self.store)
         batches = Batches(self.scheduler, config.dispatcher.batch_ms)
-        self.calls = Calls(self.registry, self.scheduler, batches, self.links, self.account)
+        self.calls = Calls(self.registry, self.scheduler, batches, self.agents, self.account)
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
@@ -85,21 +85,21 @@ class App:
             self._lock = _lock(self.state)
             self.token = load_token(self.state)
             self.store.open()
-            self.registry.restore_nodes()
+            self.registry.restore_nodes(kept_capabilities)
             self.profiles.restore()
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
             self._add_kept()
-            self.links.prefetch = self._modules
-            self.links.measured = self.scheduler.topology.measured
+            self.agents.prefetch = self._modules
+            self.agents.measured = self.scheduler.network.measured
             self.grpc_port = await self.service.start(host, port, self.token)
-            self.links.start()
+            self.agents.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End streams, write what is pending, free the state. A second call does nothing."""
-        self.links.stop()
+        self.agents.stop()
         await self.service.stop()
         await asyncio.to_thread(self.store.close)
         if self._lock is not None:
@@ -115,14 +115,16 @@ class App:
         wanted = set(names)
         try:
             async with asyncio.timeout(timeout_s):
-                while not wanted <= self.links.connected():
-                    await self.links.changed()
+                while not wanted <= self.agents.connected():
+                    await self.agents.changed()
         except TimeoutError:
-            missing = ", ".join(sorted(wanted - self.links.connected()))
+            missing = ", ".join(sorted(wanted - self.agents.connected()))
             raise TimeoutError(f"not connected within {timeout_s:g} s: {missing}") from None
 
     def parse_requirements(self, obj: object) -> Requirements:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
+        if obj is None:
+            return NOTHING_ASKED
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
     def add_server(self, offer: Offer) -> None:
@@ -158,12 +160,13 @@ class App:
         known = {server.name for server in self.registry.servers()}
         return name in known and name not in self._added.names()
 
-    def _modules(self) -> list[edge_pb2.Module]:
-        return [
-            module_of(server.name, server.artifact.sha256, server.artifact.size_bytes)
+    def _modules(self) -> dict[str, Artifact]:
+        """What a new agent should fetch ahead, by server."""
+        return {
+            server.name: server.artifact
             for server in self.registry.servers()
             if server.artifact is not None
-        ]
+        }
 
 
 def built_in() -> list[ServerEntry]:

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dispatcher.calls.client_requests import Client
+from typing import Any, Final, Protocol
 
 #: ``progress(done, total, message)``: called on the event loop, in order.
 ProgressSink = Callable[[float, float | None, str], Awaitable[None]]
 #: ``log(level, logger, message)``: the same, for the lines that a server logs of the call.
 LogSink = Callable[[str, str, str], Awaitable[None]]
+
+
+class Client(Protocol):
+    """Who called, as far as it can be asked: for sampling, elicitation and roots."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client declared."""
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The client's answer to one question.
+
+        Raises:
+            ClientRefused: there is none.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,9 @@ class Requirements:
     backend: tuple[str, ...] | None = None
 
 
+NOTHING_ASKED: Final = Requirements()
+
+
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """One ``tools/call``.
@@ -46,7 +61,7 @@ class CallRequest:
 
     tool: str
     arguments: Mapping[str, Any]
-    requirements: Requirements = field(default_factory=Requirements)
+    requirements: Requirements = NOTHING_ASKED
     session: str = ""
     deadline_ms: float | None = None
     progress: ProgressSink | None = None

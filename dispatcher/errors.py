@@ -20,10 +20,9 @@ to users as it stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from dispatcher.call import PlacementRecord
+from dispatcher.call import PlacementRecord
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -16,7 +16,7 @@ from bench.simulate.checker import Checker
 from bench.simulate.placing import START_MS, Dispatcher
 from bench.simulate.world import TIERS, World
 from dispatcher.placement.batching import Held
-from solver import Placed
+from dispatcher.placement.task import Placement
 
 DOWN_MS: Final = 30_000.0  # mean time until a failed node is back
 MISSED: Final = 3  # heartbeats that are missing before a node counts as gone
@@ -52,14 +52,14 @@ class Job:
     lost_on: frozenset[str] = frozenset()
     tries: int = 0
     epoch: int = 0
-    placed: Placed | None = None
+    placed: Placement | None = None
     exec_ms: float = 0.0
 
     @property
     def node(self) -> str:
         """Where it was sent."""
         assert self.placed is not None
-        return self.placed.node
+        return self.placed.node.name
 
 
 @dataclass(slots=True)
@@ -141,11 +141,11 @@ class Simulation:
             for held, placed in self.dispatcher.place_held():
                 self._send(self._held.pop(held), placed)
 
-    def _send(self, job: Job, placed: Placed | None) -> None:
+    def _send(self, job: Job, placed: Placement | None) -> None:
         if placed is None:
             self.outcomes["refused"] += 1
             return
-        job.placed, job.epoch = placed, self._machines[placed.node].epoch
+        job.placed, job.epoch = placed, self._machines[placed.node.name].epoch
         travel_ms = self._world.travel_ms(job.arrival.origin, job.node, job.arrival.kind.input_kib)
         self._in(travel_ms, lambda: self._reach(job))
 

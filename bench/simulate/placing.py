@@ -8,7 +8,7 @@ comes back.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,15 @@ from dispatcher.call import Requirements
 from dispatcher.errors import CallRefused, ConfigError
 from dispatcher.placement.batching import Backlog, Held
 from dispatcher.placement.profiles import Profiles
-from dispatcher.placement.scheduler import Scheduler, Task
+from dispatcher.placement.scheduler import Scheduler
+from dispatcher.placement.task import Placement, Task
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
+from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
 from dispatcher.registry.tools import ServerEntry
 from dispatcher.store.base import CallRow, NodeRow, ProfileRow
-from protos.edge.v1 import edge_pb2
-from solver import Node, Placed
+from protos.contract import DATA_KEY, HINT_KEY
+from solver import Node
 
 SPEED: Final = 1000.0  # of a node of speed 1, in the unit of its registration
 START_MS: Final = 0.3  # all modules are warm
@@ -49,7 +51,7 @@ class _Forgetful:
 
     def save_node(self, row: NodeRow) -> None: ...
     def save_call(self, row: CallRow) -> None: ...
-    def save_profile(self, row: ProfileRow) -> None: ...
+    def save_profiles(self, rows: Iterable[ProfileRow]) -> None: ...
     def forget_node(self, name: str) -> None: ...
 
 
@@ -88,13 +90,15 @@ class Dispatcher:
         """How many answers of the scheduler would have broken a constraint."""
         return self.scheduler.overruled
 
-    def place(self, call: Arrival, lost_on: frozenset[str], now_ms: float) -> Placed | Held | None:
+    def place(
+        self, call: Arrival, lost_on: frozenset[str], now_ms: float
+    ) -> Placement | Held | None:
         """Where a call goes; or that it is held; None where nothing may run it."""
         began = time.perf_counter()
         task = self.task(call)
         try:
             if not lost_on:
-                return self.backlog.offer(task, now_ms)
+                return self.backlog.take(task, now_ms)
             placed = self.scheduler.place(task, lost_on)
         except CallRefused:
             return None
@@ -103,20 +107,19 @@ class Dispatcher:
         self.scheduler.began(placed)
         return placed
 
-    def place_held(self) -> list[tuple[Held, Placed | None]]:
+    def place_held(self) -> list[tuple[Held, Placement | None]]:
         """Where the calls that were held go."""
         began = time.perf_counter()
         found = self.backlog.place()
         spent_us = (time.perf_counter() - began) * 1e6 / max(len(found), 1)
         self.spent_us += [spent_us] * len(found)
         self.held += len(found)
-        return [(held, placed if isinstance(placed, Placed) else None) for held, placed in found]
+        return [(held, placed if isinstance(placed, Placement) else None) for held, placed in found]
 
-    def answered(self, call: Arrival, placed: Placed, exec_ms: float) -> None:
+    def answered(self, call: Arrival, placed: Placement, exec_ms: float) -> None:
         """A call is back: learn from it."""
         self.scheduler.ended(placed)
-        entry, node = self._entries[call.kind.name], self._registry.node(placed.node)
-        assert node is not None
+        entry, node = self._entries[call.kind.name], placed.node
         self._profiles.learn_exec(
             entry.key, node.name, node.speed, input_kib=call.kind.input_kib, exec_ms=exec_ms
         )
@@ -124,7 +127,7 @@ class Dispatcher:
         self._profiles.learn_output(entry.key, call.kind.output_kib)
         self.scheduler.learned(entry, node)
 
-    def lost(self, placed: Placed) -> None:
+    def lost(self, placed: Placement) -> None:
         """Its node vanished with it."""
         self.scheduler.ended(placed)
 
@@ -132,7 +135,7 @@ class Dispatcher:
         """A heartbeat of a node."""
         node = self._registry.node(name)
         assert node is not None
-        beat = edge_pb2.Heartbeat(running=running, queued=queued, queue_ms=queue_ms)
+        beat = Heartbeat(running=running, queued=queued, queue_ms=queue_ms)
         self._registry.heartbeat(node, beat)
 
     def left(self, name: str) -> None:
@@ -193,7 +196,7 @@ def _definitions() -> list[dict[str, Any]]:
                 "name": kind.name,
                 "inputSchema": {"type": "object"},
                 "annotations": {"idempotentHint": kind.idempotent},
-                "_meta": {"dev.sanderling/hint": hint, "dev.sanderling/data": [FILE]},
+                "_meta": {HINT_KEY: hint, DATA_KEY: [FILE]},
             }
         )
     return found
@@ -203,21 +206,21 @@ _ARTIFACT: Final = Artifact("0" * 64, Path("simulated.wasm"), 0)
 _SERVER: Final = ServerEntry("simulated", "1", _ARTIFACT, _definitions())
 
 
-def _registration(node: Node) -> edge_pb2.Register:
-    return edge_pb2.Register(
+def _registration(node: Node) -> Registration:
+    return Registration(
         node=node.id,
         instance="simulated",
-        capabilities=edge_pb2.Capabilities(
+        capabilities=Capabilities(
             isa=node.isa or "",
             cores=node.slots,
             memory_mib=int(node.memory_mib),
             slots=node.slots,
             speed=SPEED * TIERS[node.tier or "device"].speed,
             features=sorted(node.features),
-            mounts=[edge_pb2.Mount(path=path) for path in node.mounts],
+            mounts=[(path, False) for path in node.mounts],
             backends=["wasm"],
             tier=node.tier or "",
             site=node.site or "",
         ),
-        load=edge_pb2.Heartbeat(warm=[_ARTIFACT.sha256]),
+        load=Heartbeat(warm=[_ARTIFACT.sha256]),
     )

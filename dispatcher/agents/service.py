@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from dispatcher.agents.pool import Links, NameTaken
-from dispatcher.agents.stream import CHUNK_BYTES, Link
+from dispatcher.agents import messages
+from dispatcher.agents.pool import AgentPool, NameTaken
+from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
+from protos.contract import CHUNK_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
-log = logging.getLogger("sanderling.links")
+log = logging.getLogger("sanderling.agents")
 
 REGISTER_S: Final = 10.0
 STOP_S: Final = 0.5
@@ -39,8 +41,8 @@ _OPTIONS: Final = (
 class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
     """Listens for agents."""
 
-    def __init__(self, links: Links, artifacts: Artifacts) -> None:
-        self._links = links
+    def __init__(self, agents: AgentPool, artifacts: Artifacts) -> None:
+        self._agents = agents
         self._artifacts = artifacts
         self._bearer = b""
         self._server: grpc.aio.Server | None = None
@@ -82,19 +84,19 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
     ) -> None:
         """Serve one agent until either side ends the stream."""
         await self._authenticate(context)
-        link = await self._admit(context)
-        reader = asyncio.create_task(self._read_all(link, context))
-        writer = asyncio.create_task(link.write_all())
+        stream = await self._admit(context)
+        reader = asyncio.create_task(self._read_all(stream, context))
+        writer = asyncio.create_task(stream.write_all())
         try:
-            await asyncio.wait((reader, writer, link.ended), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((reader, writer, stream.ended), return_when=asyncio.FIRST_COMPLETED)
         finally:
             # Nothing is awaited here: gRPC may cancel this handler a second time.
-            self._links.lost(link)
+            self._agents.lost(stream)
             for task in (reader, writer):
                 task.add_done_callback(_end_quietly)
                 task.cancel()
-        if link.ended.done():
-            await context.abort(grpc.StatusCode.UNAVAILABLE, link.ended.result())
+        if stream.ended.done():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, stream.ended.result())
 
     async def Fetch(  # noqa: N802 - the name is the wire's
         self, request: artifacts_pb2.FetchRequest, context: Context
@@ -135,7 +137,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             "wrong or missing token; start the agent with the token of the dispatcher's state",
         )
 
-    async def _admit(self, context: Context) -> Link:
+    async def _admit(self, context: Context) -> AgentStream:
         """Take the registration; ends the stream with a status where it cannot be."""
         try:
             async with asyncio.timeout(REGISTER_S):
@@ -148,7 +150,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
                 grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `register`"
             )
         try:
-            return self._links.admit(first.register, context)
+            return self._agents.admit(messages.registration(first.register), context)
         except NameTaken as error:
             await context.abort(grpc.StatusCode.ALREADY_EXISTS, str(error))
             raise
@@ -156,12 +158,12 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
 
-    async def _read_all(self, link: Link, context: Context) -> None:
+    async def _read_all(self, stream: AgentStream, context: Context) -> None:
         while True:
             message = await context.read()
             if not isinstance(message, edge_pb2.AttachRequest):
                 return  # end of stream
-            self._links.received(link, message)
+            self._agents.received(stream, message)
 
 
 def _end_quietly(task: asyncio.Task[None]) -> None:

@@ -13,27 +13,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from dispatcher.agents import messages
+from dispatcher.agents.messages import LogLine, Message, Progress, Question
+from dispatcher.agents.outcome import Outcome
 from dispatcher.errors import CallFailed
 from dispatcher.registry.nodes import NodeState
-from protos.edge.v1 import edge_pb2
+from protos.contract import CHUNK_BYTES, INLINE_BYTES, LARGEST_RESULT_BYTES
 
-INLINE_MAX: Final = 256 * 1024
 PING_S: Final = 10.0
-CHUNK_BYTES: Final = 256 * 1024
-RESULT_MAX: Final = 64 * 1024 * 1024
 
 
 class Sink(Protocol):
     """Where a stream's outgoing messages go."""
 
-    async def write(self, message: edge_pb2.AttachResponse) -> None:
+    async def write(self, message: Message) -> None:
         """Send one message; returns when it was taken."""
 
 
 class Questions(Protocol):
     """Who takes the questions of a call."""
 
-    def heard(self, question: edge_pb2.Question) -> None:
+    def heard(self, question: Question) -> None:
         """Take one, or a part of one."""
 
     def interrupted(self) -> None:
@@ -41,34 +41,23 @@ class Questions(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Outcome:
-    """A result message with its whole body."""
-
-    result: edge_pb2.Result
-    body: bytes
-
-
-@dataclass(slots=True, eq=False)
 class Flight:
     """One call on its way to one node and back. ``done`` gets the outcome, or the error."""
 
-    message: edge_pb2.AttachResponse
+    id: str
+    message: Message
     body: bytes
     node: str
-    instance: str
     repeatable: bool
+    client: bool  # whether its client may be asked
     done: asyncio.Future[Outcome]
-    on_news: Callable[[edge_pb2.Progress | edge_pb2.Log], None] | None = None
+    instance: str = ""
+    on_news: Callable[[Progress | LogLine], None] | None = None
     questions: Questions | None = None
-    result_max: int = RESULT_MAX
+    result_max: int = LARGEST_RESULT_BYTES
     sent: bool = False
-    _result: edge_pb2.Result | None = None
+    _outcome: Outcome | None = None
     _parts: bytearray = field(default_factory=bytearray)
-
-    @property
-    def id(self) -> str:
-        """The call's id."""
-        return self.message.call.id
 
     def fail(self, error: Exception) -> None:
         """End it, unless it has ended."""
@@ -77,49 +66,46 @@ class Flight:
 
     def interrupted(self) -> None:
         """The stream broke: a result that was coming in parts comes anew."""
-        self._result = None
+        self._outcome = None
         self._parts = bytearray()
         if self.questions is not None:
             self.questions.interrupted()
 
-    def take_result(self, result: edge_pb2.Result) -> bool:
-        """A result message came; True when it is whole."""
-        body = result.result
-        if body.size_bytes > self.result_max:
+    def take_outcome(self, outcome: Outcome) -> bool:
+        """An outcome came; True when it is whole."""
+        if outcome.size_bytes > self.result_max:
             self.fail(
                 CallFailed(
-                    f"{result.call_id}: the answer has {body.size_bytes} bytes, more than the "
+                    f"{self.id}: the answer has {outcome.size_bytes} bytes, more than the "
                     f"{self.result_max} that are taken; ask for less, or raise limits.output_mib",
                     self.node,
                 )
             )
             return True
-        if body.inline or not body.size_bytes:
-            self._finish(result, body.inline)
+        if outcome.body or not outcome.size_bytes:
+            if not self.done.done():
+                self.done.set_result(outcome)
             return True
-        self._result, self._parts = result, bytearray()
+        self._outcome, self._parts = outcome, bytearray()
         return False
 
     def take_chunk(self, data: bytes) -> bool:
         """A part of the result came; True when it is whole."""
-        if self._result is None:
+        outcome = self._outcome
+        if outcome is None:
             return False
         self._parts += data
-        size = self._result.result.size_bytes
-        if len(self._parts) < size:
+        if len(self._parts) < outcome.size_bytes:
             return False
-        if len(self._parts) > size:
+        if len(self._parts) > outcome.size_bytes:
             self.fail(CallFailed(f"{self.node} sent more than it announced", self.node))
-        else:
-            self._finish(self._result, bytes(self._parts))
+        elif not self.done.done():
+            outcome.body = bytes(self._parts)
+            self.done.set_result(outcome)
         return True
 
-    def _finish(self, result: edge_pb2.Result, body: bytes) -> None:
-        if not self.done.done():
-            self.done.set_result(Outcome(result, body))
 
-
-class Link:
+class AgentStream:
     """The live stream of one agent."""
 
     def __init__(self, node: NodeState, instance: str, sink: Sink, now_s: float) -> None:
@@ -127,12 +113,12 @@ class Link:
         self.instance = instance
         self.heard_s = now_s  # of the event loop's clock
         self.draining = False
-        self._ping = edge_pb2.Ping()
+        self._pings = 0
         self._pinged_s: float | None = None
         self._pings_at_s = now_s
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._sink = sink
-        self._control: deque[edge_pb2.AttachResponse] = deque()
+        self._control: deque[Message] = deque()
         self._bodies: deque[_Body] = deque()
         self._acks: list[str] = []
         self._wake: asyncio.Future[None] | None = None
@@ -142,7 +128,7 @@ class Link:
         if not self.ended.done():
             self.ended.set_result(why)
 
-    def send(self, message: edge_pb2.AttachResponse) -> None:
+    def send(self, message: Message) -> None:
         """Send a message after those before it."""
         self._control.append(message)
         self._awake()
@@ -153,12 +139,12 @@ class Link:
             return
         self._pings_at_s = now_s + PING_S
         self._pinged_s = now_s
-        self._ping.number += 1
-        self.send(edge_pb2.AttachResponse(ping=self._ping))
+        self._pings += 1
+        self.send(messages.ping(self._pings))
 
-    def took_ms(self, pong: edge_pb2.Ping, now_s: float) -> float | None:
-        """How long the way there and back took; None for an answer to an earlier question."""
-        if self._pinged_s is None or pong.number != self._ping.number:
+    def took_ms(self, number: int, now_s: float) -> float | None:
+        """How long the way there and back took; None for the pong of an earlier ping."""
+        if self._pinged_s is None or number != self._pings:
             return None
         took_ms = (now_s - self._pinged_s) * 1000
         self._pinged_s = None
@@ -168,14 +154,14 @@ class Link:
         """Send a call, with its body in chunks if it is large."""
         flight.sent = True
         self._control.append(flight.message)
-        if len(flight.body) > INLINE_MAX:
+        if len(flight.body) > INLINE_BYTES:
             self._bodies.append(_Body(flight.id, memoryview(flight.body)))
         self._awake()
 
     def cancel(self, call_id: str, reason: str) -> None:
         """Ask the agent to stop a call; what was not sent of its body stays here."""
         self._bodies = deque(body for body in self._bodies if body.call_id != call_id)
-        self.send(edge_pb2.AttachResponse(cancel=edge_pb2.Cancel(call_id=call_id, reason=reason)))
+        self.send(messages.cancel(call_id, reason))
 
     def acknowledge(self, call_id: str) -> None:
         """Tell the agent that a result has come, together with others and not before calls."""
@@ -194,7 +180,7 @@ class Link:
             else:
                 await self._sink.write(message)
 
-    def _next(self) -> edge_pb2.AttachResponse | None:
+    def _next(self) -> Message | None:
         if self._control:
             return self._control.popleft()
         if self._bodies:
@@ -203,7 +189,7 @@ class Link:
             body.rest = body.rest[CHUNK_BYTES:]
             if body.rest:
                 self._bodies.append(body)
-            return edge_pb2.AttachResponse(chunk=edge_pb2.Chunk(call_id=body.call_id, data=data))
+            return messages.chunk(body.call_id, data)
         return None
 
     def _awake(self) -> None:
@@ -212,7 +198,7 @@ class Link:
 
     def _send_acks(self) -> None:
         acks, self._acks = self._acks, []
-        self.send(edge_pb2.AttachResponse(ack=edge_pb2.Ack(call_ids=acks)))
+        self.send(messages.acknowledgement(acks))
 
 
 @dataclass(slots=True)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from dispatcher.agents.stream import Outcome
+from dispatcher.agents.outcome import Outcome
 from dispatcher.call import PlacementRecord
 from dispatcher.errors import CallFailed, SanderlingError
-from dispatcher.placement.profiles import Profiles
-from dispatcher.placement.scheduler import Scheduler, Task
-from dispatcher.registry.catalogues import WASM
-from dispatcher.registry.nodes import NodeState
-from dispatcher.registry.registry import Registry
-from dispatcher.registry.tools import ToolEntry
+from dispatcher.placement.profiles import Profiles, Sample
+from dispatcher.placement.scheduler import Scheduler
+from dispatcher.placement.task import Placement
+from dispatcher.registry.tools import WASM, ToolEntry
 from dispatcher.store.base import CallRow, Store
-from protos.edge.v1 import edge_pb2
-from solver import Placed
 
 _SMALL_KIB: Final = 16.0  # messages below this tell the round trip, not the bandwidth
 
@@ -34,83 +29,72 @@ class Timing(NamedTuple):
 class Account:
     """Writes down calls and lets the profiles learn from them."""
 
-    def __init__(
-        self, registry: Registry, scheduler: Scheduler, profiles: Profiles, store: Store
-    ) -> None:
-        self._registry = registry
+    def __init__(self, scheduler: Scheduler, profiles: Profiles, store: Store) -> None:
         self._scheduler = scheduler
         self._profiles = profiles
         self._store = store
 
-    def record(
-        self, task: Task, placed: Placed, node: NodeState, result: edge_pb2.Result, timing: Timing
-    ) -> PlacementRecord:
+    def record(self, placement: Placement, outcome: Outcome, timing: Timing) -> PlacementRecord:
         """The placement record of a call that came back."""
-        times = result.timings
-        queue_ms, start_ms, exec_ms = (
-            _sound(times.queue_ms),
-            _sound(times.start_ms),
-            _sound(times.exec_ms),
-        )
+        node, placed = placement.node, placement.placed
+        held_ms = outcome.start_ms + outcome.exec_ms
         prices = self._scheduler.prices
-        spent = prices.spent(node, start_ms + exec_ms) if prices else None
+        spent = prices.spent(node, held_ms) if prices else None
         flown_ms = (timing.back_s - timing.sent_s) * 1000
         return PlacementRecord(
             node=node.name,
             tier=node.tier,
             isa=node.isa,
-            backend=result.backend or task.entry.module.backend,
+            backend=outcome.backend or placement.offer.backend,
             solver=self._scheduler.name,
-            cold=result.cold,
-            queue_ms=round(queue_ms, 3),
-            start_ms=round(start_ms, 3),
-            exec_ms=round(exec_ms, 3),
-            transfer_ms=round(max(flown_ms - queue_ms - start_ms - exec_ms, 0.0), 3),
+            cold=outcome.cold,
+            queue_ms=round(outcome.queue_ms, 3),
+            start_ms=round(outcome.start_ms, 3),
+            exec_ms=round(outcome.exec_ms, 3),
+            transfer_ms=round(max(flown_ms - outcome.queue_ms - held_ms, 0.0), 3),
             predicted_ms=round(placed.cost_ms - placed.parts.surcharge, 3),
             total_ms=round((timing.back_s - timing.began_s) * 1000, 3),
-            rejected=self._scheduler.rejected(task),
-            trial=task.trial is not None,
+            rejected=placement.rejected,
+            trial=placement.task.trial is not None,
             money=None if spent is None else spent.money,
             energy_j=None if spent is None else spent.energy_j,
         )
 
     def answered(
-        self, task: Task, outcome: Outcome, record: PlacementRecord, *, is_error: bool
+        self, placement: Placement, outcome: Outcome, record: PlacementRecord, *, is_error: bool
     ) -> None:
         """A call was answered: keep it, and learn from it.
 
         ``is_error``: the answer is the tool's own error, which it finds sooner than a result.
         """
+        task, node, offer = placement.task, placement.node, placement.offer
         entry, output_kib = task.entry, len(outcome.body) / 1024
-        self._keep(outcome.result.call_id, entry, record, "error" if is_error else "done")
-        node = self._registry.node(record.node)
-        if node is None:
-            return
-        offer = entry.offer(record.backend)
-        warm = offer.warm in node.warm if offer.backend == WASM else not record.cold
-        self._profiles.learn_start(
-            offer.key(entry.server), node.name, warm=warm, start_ms=record.start_ms
+        self._keep(outcome.call_id, entry, record, "error" if is_error else "done")
+        if record.backend != offer.backend:
+            offer = entry.offer(record.backend)
+        self._profiles.learn(
+            Sample(
+                server=offer.key(entry.server),
+                tool=offer.key(entry.key),
+                answers=entry.key,
+                node=node.name,
+                speed=node.speed_for(offer.backend),
+                warm=offer.warm in node.warm if offer.backend == WASM else not record.cold,
+                start_ms=record.start_ms,
+                input_kib=task.input_kib,
+                output_kib=output_kib,
+                exec_ms=None if is_error else record.exec_ms,
+            )
         )
         node.warm.add(offer.warm)
-        if not is_error:
-            self._profiles.learn_exec(
-                offer.key(entry.key),
-                node.name,
-                node.speed_for(offer.backend),
-                input_kib=task.input_kib,
-                exec_ms=record.exec_ms,
-            )
-            self._profiles.learn_output(entry.key, output_kib)
         self._scheduler.learned(entry, node)
         if task.input_kib + output_kib < _SMALL_KIB:
-            self._scheduler.topology.measured(node.name, record.transfer_ms)
+            self._scheduler.network.measured(node.name, record.transfer_ms)
 
-    def unanswered(self, task: Task, placed: Placed, began_s: float) -> PlacementRecord:
+    def unanswered(self, placement: Placement, began_s: float) -> PlacementRecord:
         """The placement record of a call whose node told nothing of it."""
         timing = Timing(began_s, began_s, time.perf_counter())
-        node = self._registry.node(placed.node) or NodeState(placed.node)
-        record = self.record(task, placed, node, edge_pb2.Result(), timing)
-        return replace(record, transfer_ms=0.0)
+        return replace(self.record(placement, Outcome(), timing), transfer_ms=0.0)
 
     def failed(self, entry: ToolEntry, error: SanderlingError, total_ms: float) -> None:
         """A call ended in an error of the dispatcher's."""
@@ -177,7 +161,3 @@ def record_json(record: PlacementRecord) -> dict[str, Any]:
 def _figures(value: float) -> float:
     """Six significant figures: prices of calls are small."""
     return float(f"{value:.6g}")
-
-
-def _sound(value: float) -> float:
-    return max(value, 0.0) if math.isfinite(value) else 0.0

@@ -8,12 +8,12 @@ from typing import Final
 
 from dispatcher.errors import NodeLost, SanderlingError
 
-ATTEMPTS: Final = 4  # a call that brings its node down must not bring them all down
-RETURNS: Final = 8  # how often it waits for a lost node to come back
+MOST_FAILURES: Final = 4  # a call that brings its node down must not bring them all down
+MOST_RETURNS: Final = 8  # how often it waits for a lost node to come back
 
 
 @dataclass(slots=True)
-class Trail:
+class Attempts:
     """Where a call was tried. Any number of nodes may be ``full``; failures are counted.
 
     A node that was ``lost``, with its instance, may come back and be tried again.

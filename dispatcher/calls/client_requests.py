@@ -10,37 +10,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from dispatcher.agents.stream import CHUNK_BYTES
+from dispatcher.agents.messages import Question
+from dispatcher.call import Client
 from dispatcher.errors import ClientRefused
-from protos.edge.v1 import edge_pb2
+from protos.contract import CAPABILITY_OF, LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
 
 log = logging.getLogger("sanderling.calls")
 
 #: What servers may ask of clients, as clients declare it.
-KINDS: Final = ("sampling", "elicitation", "roots")
-METHODS: Final = ("sampling/createMessage", "elicitation/create", "roots/list")
+KINDS: Final = tuple(CAPABILITY_OF.values())
 #: People take their time; who takes more has gone.
 ANSWER_S: Final = 300.0
-PARAMS_MAX: Final = 8 * 1024 * 1024
-OPEN_MAX: Final = 16  # of one call; agents let fewer pass
+OPEN_MAX: Final = 2 * OPEN_QUESTIONS  # of one call; agents let fewer pass
 _INTERNAL: Final = -32603
-
-
-class Client(Protocol):
-    """Who called, as far as it can be asked. ``capabilities`` are of :data:`KINDS`."""
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        """What the client declared."""
-
-    async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The client's answer to one question.
-
-        Raises:
-            ClientRefused: there is none.
-        """
 
 
 def capabilities(client: Client | None, privacy: str) -> bytes:
@@ -95,15 +79,15 @@ class Patience:
         self._alarm = self._loop.call_later(self._left_s, self._expired)
 
 
-class Inquiry:
+class ClientRequests:
     """The questions of one call on one node. Owned by the event loop.
 
-    ``send`` sends an answer, or a part of one. An answered question that comes again, since its
+    ``send`` sends the answer to the question of an id. An answered question that comes again, since its
     stream broke, gets its answer again.
     """
 
     def __init__(
-        self, client: Client, patience: Patience, send: Callable[[edge_pb2.Answer], None]
+        self, client: Client, patience: Patience, send: Callable[[str, bytes], None]
     ) -> None:
         self._client = client
         self._patience = patience
@@ -112,7 +96,7 @@ class Inquiry:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: dict[str, bytes] = {}
 
-    def heard(self, question: edge_pb2.Question) -> None:
+    def heard(self, question: Question) -> None:
         """A question came, or a part of one, or the end of one."""
         number = question.id
         if question.withdrawn:
@@ -122,7 +106,7 @@ class Inquiry:
                 task.cancel()
         elif number in self._answers:
             if not question.more:
-                self._put(question.call_id, number, self._answers[number])
+                self._send(number, self._answers[number])
         elif number not in self._tasks:
             self._take(question)
 
@@ -135,10 +119,12 @@ class Inquiry:
         for task in self._tasks.values():
             task.cancel()
 
-    def _take(self, question: edge_pb2.Question) -> None:
+    def _take(self, question: Question) -> None:
         body = self._parts.setdefault(question.id, bytearray())
         body += question.params
-        too_much = len(body) > PARAMS_MAX or len(self._parts) + len(self._tasks) > OPEN_MAX
+        too_much = (
+            len(body) > LARGEST_QUESTION_BYTES or len(self._parts) + len(self._tasks) > OPEN_MAX
+        )
         if question.more and not too_much:
             return
         del self._parts[question.id]
@@ -154,10 +140,10 @@ class Inquiry:
         self._tasks.pop(number, None)
         self._patience.resume()
 
-    async def _ask(self, question: edge_pb2.Question, params: bytes) -> None:
+    async def _ask(self, question: Question, params: bytes) -> None:
         try:
             asked = json.loads(params or b"{}")
-            if question.method not in METHODS or not isinstance(asked, dict):
+            if question.method not in CAPABILITY_OF or not isinstance(asked, dict):
                 raise ClientRefused(f"{question.method}: no question of a server")  # noqa: TRY301
             async with asyncio.timeout(ANSWER_S):
                 answer = {"result": await self._client.ask(question.method, asked)}
@@ -170,26 +156,13 @@ class Inquiry:
             answer = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
         self._answer(question, answer)
 
-    def _answer(self, question: edge_pb2.Question, answer: Mapping[str, Any]) -> None:
+    def _answer(self, question: Question, answer: Mapping[str, Any]) -> None:
         body = json.dumps(answer, separators=(",", ":")).encode()
-        if len(body) > PARAMS_MAX:
-            too_large = (
-                f"the client's answer of {len(body)} bytes is over the limit of {PARAMS_MAX}"
-            )
+        if len(body) > LARGEST_QUESTION_BYTES:
+            too_large = f"the client's answer of {len(body)} bytes is over the limit of {LARGEST_QUESTION_BYTES}"
             body = json.dumps(_error(_INTERNAL, too_large)).encode()
         self._answers[question.id] = body
-        self._put(question.call_id, question.id, body)
-
-    def _put(self, call_id: str, number: str, body: bytes) -> None:
-        for start in range(0, len(body), CHUNK_BYTES):
-            self._send(
-                edge_pb2.Answer(
-                    call_id=call_id,
-                    id=number,
-                    body=body[start : start + CHUNK_BYTES],
-                    more=start + CHUNK_BYTES < len(body),
-                )
-            )
+        self._send(question.id, body)
 
 
 def _error(code: int, message: str, data: Any = None) -> dict[str, Any]:

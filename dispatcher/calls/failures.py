@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from dispatcher.agents.outcome import Outcome, Status
 from dispatcher.call import PlacementRecord
 from dispatcher.errors import (
     CallCancelled,
@@ -14,35 +15,32 @@ from dispatcher.errors import (
     CallTimeout,
     SanderlingError,
 )
-from dispatcher.placement.scheduler import Task
-from protos.edge.v1 import edge_pb2
-from solver import Placed
+from dispatcher.placement.task import Placement, Task
 from solver.instance.filters import CAPACITY
 
 #: Bounds of what a caller is told to wait before it tries again.
 WAIT_MS: Final = (200.0, 30_000.0)
 
 
-def turned_away(task: Task, placed: Placed, result: edge_pb2.Result) -> SanderlingError:
+def turned_away(placement: Placement, outcome: Outcome) -> SanderlingError:
     """A node did not start a call: it had no room, its own policy forbids it, or it could not."""
-    name = task.entry.public_name
-    message = result.message or "no reason given"
-    if result.status == edge_pb2.STATUS_UNAVAILABLE:
-        return CallFailed(f"{name}: {placed.node} could not start it: {message}", placed.node)
-    reason = result.reason or CAPACITY
-    mend = f"free a slot on {placed.node}" if reason == CAPACITY else ""
+    name, node = placement.task.entry.public_name, placement.node.name
+    message = outcome.message or "no reason given"
+    if outcome.status == Status.UNAVAILABLE:
+        return CallFailed(f"{name}: {node} could not start it: {message}", node)
+    reason = outcome.reason or CAPACITY
+    mend = f"free a slot on {node}" if reason == CAPACITY else ""
     return CallRefused(
-        f"{name}: {placed.node} refused it: {message}",
+        f"{name}: {node} refused it: {message}",
         reasons={reason: 1},
         core=(reason,),
         mend=mend,
     )
 
 
-def is_full(result: edge_pb2.Result) -> bool:
+def is_full(outcome: Outcome) -> bool:
     """Whether a node did not take a call for want of room."""
-    refused: bool = result.status == edge_pb2.STATUS_REFUSED
-    return refused and (result.reason or CAPACITY) == CAPACITY
+    return outcome.status == Status.REFUSED and (outcome.reason or CAPACITY) == CAPACITY
 
 
 def overloaded(task: Task, nodes: Sequence[str], wait_ms: float) -> CallRefused:
@@ -60,23 +58,23 @@ def overloaded(task: Task, nodes: Sequence[str], wait_ms: float) -> CallRefused:
     )
 
 
-def failure(task: Task, result: edge_pb2.Result, record: PlacementRecord) -> CallFailed:
+def failure(task: Task, outcome: Outcome, record: PlacementRecord) -> CallFailed:
     """A call that was started and ended without a result."""
-    message = result.message or _SAID.get(result.status, "it failed without a word")
+    message = outcome.message or _SAID.get(outcome.status, "it failed without a word")
     text = f"{task.entry.public_name} on {record.node}: {message}"
-    return _KINDS.get(result.status, CallFailed)(text, record.node, record)
+    return _KINDS.get(outcome.status, CallFailed)(text, record.node, record)
 
 
 _KINDS: Final[Mapping[int, type[CallFailed]]] = {
-    edge_pb2.STATUS_TIMEOUT: CallTimeout,
-    edge_pb2.STATUS_CANCELLED: CallCancelled,
+    Status.TIMEOUT: CallTimeout,
+    Status.CANCELLED: CallCancelled,
 }
 _SAID: Final[Mapping[int, str]] = {
-    edge_pb2.STATUS_TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
-    edge_pb2.STATUS_MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
-    edge_pb2.STATUS_OUTPUT: "its answer is over its limit; raise limits.output_mib",
-    edge_pb2.STATUS_LIMIT: "was stopped at one of its limits; raise it in the policy",
-    edge_pb2.STATUS_TRAP: "the module trapped; report it to the server's author",
-    edge_pb2.STATUS_CANCELLED: "was cancelled",
-    edge_pb2.STATUS_PROTOCOL: "its server's answer is no MCP; report it to the server's author",
+    Status.TIMEOUT: "was stopped at its time limit; raise limits.wall_ms in the policy",
+    Status.MEMORY: "was stopped at its memory limit; raise limits.memory_mib",
+    Status.OUTPUT: "its answer is over its limit; raise limits.output_mib",
+    Status.LIMIT: "was stopped at one of its limits; raise it in the policy",
+    Status.TRAP: "the module trapped; report it to the server's author",
+    Status.CANCELLED: "was cancelled",
+    Status.PROTOCOL: "its server's answer is no MCP; report it to the server's author",
 }

@@ -7,8 +7,8 @@ import logging
 from collections import deque
 from typing import Final
 
+from dispatcher.agents.messages import LogLine, Progress
 from dispatcher.call import LogSink, ProgressSink
-from protos.edge.v1 import edge_pb2
 
 log = logging.getLogger("sanderling.calls")
 
@@ -26,10 +26,10 @@ class ProgressRelay:
     def __init__(self, sink: ProgressSink | None, log_sink: LogSink | None = None) -> None:
         self._sink = sink
         self._log_sink = log_sink
-        self._waiting: deque[edge_pb2.Progress | edge_pb2.Log] = deque(maxlen=_WAITING_MAX)
+        self._waiting: deque[Progress | LogLine] = deque(maxlen=_WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, news: edge_pb2.Progress | edge_pb2.Log) -> None:
+    def put(self, news: Progress | LogLine) -> None:
         """Hand over without waiting."""
         self._waiting.append(news)
         if self._task is None or self._task.done():
@@ -54,10 +54,9 @@ class ProgressRelay:
                 log.warning("a client's progress could not be delivered", exc_info=True)
                 self._waiting.clear()
 
-    async def _hand_over(self, one: edge_pb2.Progress | edge_pb2.Log) -> None:
-        if isinstance(one, edge_pb2.Log):
+    async def _hand_over(self, one: Progress | LogLine) -> None:
+        if isinstance(one, LogLine):
             if self._log_sink is not None:
                 await self._log_sink(one.level, one.logger, one.message)
         elif self._sink is not None:
-            total = one.total if one.HasField("total") else None
-            await self._sink(one.progress, total, one.message)
+            await self._sink(one.progress, one.total, one.message)

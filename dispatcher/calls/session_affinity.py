@@ -19,9 +19,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from dispatcher.agents.outcome import SessionNote
 from dispatcher.errors import InvalidArguments
 from protos.contract import SESSION_KEY
-from protos.edge.v1 import edge_pb2
 
 #: A session that was quiet for longer is forgotten; agents end its instance sooner.
 FORGOTTEN_S: Final = 3600.0
@@ -70,7 +70,7 @@ class Sessions:
                 del self._pins[key]
 
 
-def note(pin: Pin | None, node: str, told: edge_pb2.Session) -> dict[str, str]:
+def note(pin: Pin | None, node: str, told: SessionNote) -> dict[str, str]:
     """What a call met, as the value of ``_meta["dev.sanderling/session"]``.
 
     ``pin`` is None for a call of no session. It holds the node that had the session until

@@ -162,7 +162,7 @@ def mcp(
 @click.option("--client", is_flag=True, help="The token of MCP clients instead of the agents'.")
 def token(state: Path | None, *, client: bool) -> int:
     """Print the token with which agents join, for `edge-agent run --token-file`."""
-    from dispatcher.agents.pool import load_token
+    from dispatcher.agents.token import load_token
     from dispatcher.serving.discovery import client_token
     from ground.directories import state_directory
 

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from dispatcher.call import CallRequest
 from dispatcher.errors import UnknownTool
-from dispatcher.registry.catalogues import Catalogue, Offer
+from dispatcher.registry.catalogues import Catalogue
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
-from dispatcher.registry.tools import ServerEntry, ToolEntry
+from dispatcher.registry.tools import Offer, ServerEntry, ToolEntry
 
 RESOURCES: Final = "resources/list"
 TEMPLATES: Final = "resources/templates/list"

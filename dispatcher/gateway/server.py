@@ -157,7 +157,7 @@ class Gateway:
         ctx = caller.ctx
         name, arguments, meta = _call_params(ctx)
         try:
-            self._app.registry.tool(name)
+            entry = self._app.registry.tool(name)
             request = CallRequest(
                 tool=name,
                 arguments=arguments,
@@ -168,7 +168,7 @@ class Gateway:
                 meta=_tool_meta(meta),
                 client=caller if caller.capabilities else None,
             )
-            return (await self._app.calls.call(request)).result
+            return (await self._app.calls.call(request, entry)).result
         except UnknownTool as error:
             raise MCPError(INVALID_PARAMS, str(error)) from None
         except SanderlingError as error:

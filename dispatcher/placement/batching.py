@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 
 from dispatcher.errors import CallRefused
-from dispatcher.placement.scheduler import Scheduler, Task
-from solver import Placed
+from dispatcher.placement.scheduler import Scheduler
+from dispatcher.placement.task import Placement, Task
 
 #: A batch of so many does not wait for its window's end.
 TOGETHER_MOST: Final = 64
@@ -34,7 +34,7 @@ class Held:
 
     task: Task
     run_ms: float
-    placed: asyncio.Future[Placed] | None = None
+    placed: asyncio.Future[Placement] | None = None
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Backlog:
     next_ms: float = math.inf
     held: list[Held] = field(default_factory=list)
 
-    def offer(self, task: Task, now_ms: float) -> Placed | Held:
+    def take(self, task: Task, now_ms: float) -> Placement | Held:
         """Place a call now, and count it on its node; or hold it.
 
         Raises:
@@ -68,12 +68,12 @@ class Backlog:
             self.next_ms = now_ms
         return held
 
-    def place(self) -> list[tuple[Held, Placed | CallRefused]]:
+    def place(self) -> list[tuple[Held, Placement | CallRefused]]:
         """Place all that are held, in the order to send them; their nodes count them from now."""
         batch = sorted(self.held, key=lambda held: held.run_ms)
         self.held = []
         self.next_ms = math.inf
-        found: list[tuple[Held, Placed | CallRefused]] = []
+        found: list[tuple[Held, Placement | CallRefused]] = []
         for held in batch:
             try:
                 placed = self.scheduler.place(held.task)
@@ -84,13 +84,14 @@ class Backlog:
                 found.append((held, placed))
         return found
 
-    def _waits_anyway(self, placed: Placed) -> bool:
+    def _waits_anyway(self, placement: Placement) -> bool:
         """Whether a call loses nothing by being held. Lines get shorter while it travels."""
-        least_ms = self.window_ms + placed.parts.transfer
+        parts = placement.placed.parts
+        least_ms = self.window_ms + parts.transfer
         return (
             self.window_ms > 0
-            and placed.parts.queue >= least_ms
-            and self.scheduler.waiting(placed.node) > 0
+            and parts.queue >= least_ms
+            and self.scheduler.waiting(placement.node.name) > 0
         )
 
 
@@ -102,7 +103,7 @@ class Batches:
         self._backlog = Backlog(scheduler, window_ms if scheduler.joins else 0.0)
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placed:
+    async def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placement:
         """Place a call, ``without`` the nodes that were tried; its node counts it from now on.
 
         The caller tells :meth:`Scheduler.ended` when the call is back or lost. A call that was
@@ -116,10 +117,10 @@ class Batches:
             self._scheduler.began(placed)
             return placed
         loop = asyncio.get_running_loop()
-        answer = self._backlog.offer(task, loop.time() * 1000)
-        if isinstance(answer, Placed):
+        answer = self._backlog.take(task, loop.time() * 1000)
+        if isinstance(answer, Placement):
             return answer
-        future: asyncio.Future[Placed] = loop.create_future()
+        future: asyncio.Future[Placement] = loop.create_future()
         answer.placed = future
         if self._alarm is None or len(self._backlog.held) >= TOGETHER_MOST:
             self._wake()
@@ -140,14 +141,14 @@ class Batches:
         for held, placed in self._backlog.place():
             future = held.placed
             if future is None or future.done():  # its caller is gone
-                if isinstance(placed, Placed):
+                if isinstance(placed, Placement):
                     self._scheduler.ended(placed)
-            elif isinstance(placed, Placed):
+            elif isinstance(placed, Placement):
                 future.set_result(placed)
             else:
                 future.set_exception(placed)
 
-    def _forget(self, held: Held, future: asyncio.Future[Placed]) -> None:
+    def _forget(self, held: Held, future: asyncio.Future[Placement]) -> None:
         """Its caller is gone, perhaps between its placement and its next step."""
         if held in self._backlog.held:
             self._backlog.held.remove(held)

@@ -1,19 +1,75 @@
-"""What each tool costs on each node, as the solver's columns: kept up to date as it is learned."""
+"""What each tool costs on each node, as the solver's columns: kept up to date as it is learned.
+
+A tool with several offers costs on a node what the cheapest of them costs there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dispatcher.placement.prices import Prices, Spending
-from dispatcher.placement.profiles import Profiles
-from dispatcher.registry.catalogues import Offer, cheapest, cost
+from dispatcher.placement.profiles import PRIOR_COLD_MS, Profiles
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
-from dispatcher.registry.tools import ToolEntry
+from dispatcher.registry.tools import WASM, Offer, ToolEntry
 from solver import NodeTable, Profile
 
 _SIZES: Final = 8  # classes of input size, each four times the one before; the first is < 1 KiB
 _TYPICAL_KIB: Final = tuple(0.5 if size == 0 else 1.5 * 4 ** (size - 1) for size in range(_SIZES))
+
+
+#: What a start is taken to cost before one was seen, in ms.
+PRIOR_START_MS: Final = {
+    WASM: PRIOR_COLD_MS,
+    "process": 1500.0,
+    "container": 2500.0,
+    "remote": 50.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an offer costs on a node, in ms."""
+
+    offer: Offer
+    exec_ms: float
+    start_ms: float
+
+
+def cheapest(
+    entry: ToolEntry,
+    offers: Iterable[Offer],
+    node: NodeState,
+    profiles: Profiles,
+    input_kib: float,
+) -> Cost | None:
+    """The offer that a node would answer with soonest; None where it has none of them."""
+    costs = [
+        cost(entry, offer, node, profiles, input_kib)
+        for offer in offers
+        if offer.name in node.offers
+    ]
+    return min(costs, key=lambda one: one.exec_ms + one.start_ms, default=None)
+
+
+def cost(
+    entry: ToolEntry, offer: Offer, node: NodeState, profiles: Profiles, input_kib: float
+) -> Cost:
+    """What a tool would cost on a node, run in one of its ways."""
+    return Cost(
+        offer,
+        exec_ms=profiles.exec_ms(
+            offer.key(entry.key), node.name, node.speed_for(offer.backend), input_kib
+        ),
+        start_ms=profiles.start_ms(
+            offer.key(entry.server),
+            node.name,
+            warm=offer.warm in node.warm,
+            cold_ms=PRIOR_START_MS.get(offer.backend, PRIOR_COLD_MS),
+        ),
+    )
 
 
 class Column(NamedTuple):

@@ -26,9 +26,8 @@ from solver import NodeTable, Profile
 
 if TYPE_CHECKING:
     from dispatcher.placement.profiles import Profiles
-    from dispatcher.registry.catalogues import Offer
     from dispatcher.registry.nodes import NodeState
-    from dispatcher.registry.tools import ToolEntry
+    from dispatcher.registry.tools import Offer, ToolEntry
 
 TRIES: Final = 3  # runs after which a way is known
 ATTEMPTS: Final = 6  # of a way that fails each time, in one dispatcher's life

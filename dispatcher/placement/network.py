@@ -29,7 +29,7 @@ class Way(NamedTuple):
     mbit_s: float
 
 
-class Topology:
+class Network:
     """Keeps the table's links from every origin that calls have come from.
 
     A table of N nodes has N squared pairs and calls come from a few of them, so links are laid

@@ -9,11 +9,12 @@ away: another in its place would move what ``privacy = "node"`` means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dispatcher.config import Config
-from dispatcher.paths import tool_path
 from dispatcher.registry.registry import Registry
 from solver import NodeTable
 
@@ -29,12 +30,16 @@ class Origins:
         self._rank: NDArray[np.int64] | None = None
         self._version = -1  # of the table, at which the two above were filled
 
-    def holder(
-        self, paths: list[str], allow: frozenset[str] | None, deny: frozenset[str]
+    def of(self, paths: Sequence[str], allow: frozenset[str] | None, deny: frozenset[str]) -> str:
+        """Where a call with those file arguments comes from, of which absolute ones count."""
+        whole = [path for path in paths if path.startswith("/")]
+        return (self._holder(whole, allow, deny) if whole else None) or self.default()
+
+    def _holder(
+        self, whole: Sequence[str], allow: frozenset[str] | None, deny: frozenset[str]
     ) -> str | None:
-        """The node whose mounts hold all the absolute paths; rather one that may run the call."""
-        whole = [tool_path(path) for path in paths if path.startswith("/")]
-        if not whole or not len(self._table):
+        """The node whose mounts hold all the paths; rather one that may run the call."""
+        if not len(self._table):
             return None
         held = self._table.serving(whole[0]).copy()
         for path in whole[1:]:

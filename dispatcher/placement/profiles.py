@@ -66,6 +66,29 @@ class Fit:
         return max(mean_y + slope * (x - mean_x), 0.1 * mean_y, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one call cost. Times in ms, sizes in KiB.
+
+    Attributes:
+        server: what starts are known by, of that way to run it; so ``tool`` for its run.
+        answers: what its answers are known by, however it runs.
+        speed: of the node, for that way to run it; 0: not measured.
+        exec_ms: None where the call ended early, which tells nothing of a whole run.
+    """
+
+    server: str
+    tool: str
+    answers: str
+    node: str
+    speed: float
+    warm: bool
+    start_ms: float
+    input_kib: float
+    output_kib: float
+    exec_ms: float | None
+
+
 class Profiles:
     """Learned costs, kept in the store. All times in ms, sizes in KiB."""
 
@@ -119,34 +142,49 @@ class Profiles:
         elsewhere = self._fits.get(("exec", tool, ANYWHERE))
         return scale * (elsewhere.at(input_kib) if elsewhere is not None else PRIOR_EXEC_MS)
 
+    def learn(self, one: Sample) -> None:
+        """A call was answered."""
+        rows = self._start(one.server, one.node, one.start_ms, warm=one.warm)
+        if one.exec_ms is not None:
+            rows += self._exec(one.tool, one.node, one.speed, one.input_kib, one.exec_ms)
+            rows.append(self._add(("output", one.answers, ANYWHERE), 0.0, one.output_kib))
+        self._store.save_profiles(rows)
+
     def learn_exec(
         self, tool: str, node: str, speed: float, *, input_kib: float, exec_ms: float
     ) -> None:
         """A call ran to its end."""
-        scale = speed / REFERENCE_SPEED if speed > 0 else 1.0
-        self._learn(("exec", tool, node), input_kib, exec_ms)
-        self._learn(("exec", tool, ANYWHERE), input_kib, exec_ms * scale)
+        self._store.save_profiles(self._exec(tool, node, speed, input_kib, exec_ms))
 
     def learn_start(self, server: str, node: str, *, warm: bool, start_ms: float) -> None:
         """A module was started for a call."""
-        kind = "warm" if warm else "cold"
-        self._learn((kind, server, node), 0.0, start_ms)
-        self._learn((kind, server, ANYWHERE), 0.0, start_ms)
+        self._store.save_profiles(self._start(server, node, start_ms, warm=warm))
 
     def learn_output(self, tool: str, output_kib: float) -> None:
         """A call answered with that much."""
-        self._learn(("output", tool, ANYWHERE), 0.0, output_kib)
+        self._store.save_profiles([self._add(("output", tool, ANYWHERE), 0.0, output_kib)])
 
     def forget(self, nodes: Iterable[str]) -> None:
         """Drop what was learned on nodes."""
         gone = set(nodes)
         self._fits = {key: fit for key, fit in self._fits.items() if key[2] not in gone}
 
-    def _learn(self, key: tuple[str, str, str], x: float, y: float) -> None:
+    def _exec(
+        self, tool: str, node: str, speed: float, input_kib: float, exec_ms: float
+    ) -> list[ProfileRow]:
+        scale = speed / REFERENCE_SPEED if speed > 0 else 1.0
+        return [
+            self._add(("exec", tool, node), input_kib, exec_ms),
+            self._add(("exec", tool, ANYWHERE), input_kib, exec_ms * scale),
+        ]
+
+    def _start(self, server: str, node: str, start_ms: float, *, warm: bool) -> list[ProfileRow]:
+        kind = "warm" if warm else "cold"
+        return [self._add((kind, server, one), 0.0, start_ms) for one in (node, ANYWHERE)]
+
+    def _add(self, key: tuple[str, str, str], x: float, y: float) -> ProfileRow:
         fit = self._fits.get(key)
         if fit is None:
             fit = self._fits[key] = Fit()
         fit.add(x, y)
-        self._store.save_profile(
-            ProfileRow(*key, fit.count, fit.sum_x, fit.sum_y, fit.sum_xx, fit.sum_xy)
-        )
+        return ProfileRow(*key, fit.count, fit.sum_x, fit.sum_y, fit.sum_xx, fit.sum_xy)

@@ -8,43 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from dispatcher.call import Requirements
+from dispatcher.call import NOTHING_ASKED, Requirements
 from dispatcher.config import Config
-from dispatcher.placement.costs import Costs
+from dispatcher.placement.costs import Costs, cheapest
 from dispatcher.placement.explanation import Explanation, explained, refusal
 from dispatcher.placement.exploration import Explorer
 from dispatcher.placement.guard import guarded
 from dispatcher.placement.loads import Load
-from dispatcher.placement.network import Topology
+from dispatcher.placement.network import Network
 from dispatcher.placement.origins import Origins
 from dispatcher.placement.prices import Prices
 from dispatcher.placement.profiles import Profiles
+from dispatcher.placement.task import Placement, Task
 from dispatcher.policy import egress
 from dispatcher.policy.constraints import Constraints, Policy, constraints_asked
-from dispatcher.policy.locality import declared_paths, likely_paths, resolved
-from dispatcher.registry.catalogues import WASM, Offer, cheapest
+from dispatcher.policy.locality import paths_of, resolved
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
-from dispatcher.registry.tools import ToolEntry
+from dispatcher.registry.tools import WASM, Offer, ToolEntry
 from solver import CallSpec, Node, NodeTable, Placed, Refused
 
 MEMORY_MIB: Final = 16  # what a call is taken to need where neither policy nor tool says
 _REJECTED_MAX: Final = 1024  # kept counts
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One call, made ready to be placed, perhaps more than once."""
-
-    entry: ToolEntry
-    constraints: Constraints
-    spec: CallSpec
-    input_kib: float
-    trial: Offer | None = None  # the way to run it, where that is to be tried
-    usual: CallSpec | None = None  # what it would be without the trial
 
 
 class Scheduler:
@@ -60,7 +48,7 @@ class Scheduler:
         #: Whether calls may be held and placed in batches: where each goes to its cheapest node.
         self.joins = self.name in ("exact", "cp_sat")
         self.table = NodeTable()
-        self.topology = Topology(self.table, config.links)
+        self.network = Network(self.table, config.links)
         self._config = config
         self._registry = registry
         self._profiles = profiles
@@ -70,9 +58,11 @@ class Scheduler:
         self._costs = Costs(self.table, registry, profiles, self.prices)
         self._origins = Origins(config, registry, self.table)
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
-        self._rejected: dict[Any, dict[str, int]] = {}
+        self._rejected: dict[Any, Mapping[str, int]] = {}
         self._version = -1  # of the table, at which the two above were filled
         self._loads: dict[str, Load] = {}
+        self._nodes: dict[str, NodeState] = {}  # those of the table
+        self._known_origins: set[str] = set()
         for node in registry.nodes():
             self.node_described(node)
         registry.observe(self)
@@ -87,10 +77,12 @@ class Scheduler:
     def node_described(self, node: NodeState) -> None:
         """Add it to the table, or describe it anew."""
         self.table.add(_solver_node(node))
-        self._loads.setdefault(node.name, Load()).described(node)
-        self.topology.joined(node.name)
+        self._nodes[node.name] = node
+        load = self._loads.setdefault(node.name, Load())
+        load.described(node)
+        self.network.joined(node.name)
         self._costs.node_changed(node)
-        self._update(node)
+        self._update(node, load)
         if not node.placeable:
             self.table.remove(node.name)
 
@@ -99,7 +91,7 @@ class Scheduler:
         if node.name in self.table:
             load = self._loads[node.name]
             load.told(node)
-            self._update(node)
+            self._update(node, load)
             if load.warm != node.warm:
                 load.warm = set(node.warm)
                 self._costs.node_changed(node)
@@ -120,15 +112,13 @@ class Scheduler:
     ) -> Task:
         """Work out what binds a call: policy, locality, origin."""
         constraints = self._policy.for_tool(entry.server, entry.name, entry.hint)
-        if asked != _NOTHING_ASKED:
+        if asked is not NOTHING_ASKED:
             constraints = constraints.narrowed(constraints_asked(asked))
-        if entry.data_arguments is None:
-            paths = likely_paths(arguments, self._mounted)
-        else:
-            paths = declared_paths(arguments, entry.data_arguments)
+        paths = paths_of(arguments, entry.data_arguments, self._mounted)
         allow, deny = self._permitted(constraints)
-        origin = asked.origin or self._origins.holder(paths, allow, deny) or self.default_origin()
-        self._know(origin)
+        origin = asked.origin or self._origins.of(paths, allow, deny)
+        if origin not in self._known_origins:
+            self._know(origin)
         offers = _permitted_offers(entry, constraints)
         column = self._costs.column(entry, input_kib, offers)
         spec = CallSpec(
@@ -143,13 +133,13 @@ class Scheduler:
                 sorted({*constraints.requires, *self._reaches(entry, constraints, arguments)})
             ),
             privacy=constraints.privacy,  # type: ignore[arg-type]  # checked by the policy
-            data=resolved(paths, self._origins.base(origin)),
+            data=resolved(paths, self._origins.base(origin)) if paths else (),
             allow=allow,
             deny=deny,
         )
-        return Task(entry, constraints, spec, input_kib)
+        return Task(entry, constraints, spec, input_kib, offers)
 
-    def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placed:
+    def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placement:
         """The scheduler's choice of the nodes that may run a call, ``without`` those tried.
 
         Raises:
@@ -163,7 +153,8 @@ class Scheduler:
                 if isinstance(answer, Refused):
                     explanation = explained(self.table, spec, self._guard)
                     raise refusal(task.entry.public_name, explanation, self._registry)
-        return answer
+        node = self._nodes[answer.node]
+        return Placement(task, node, self._offer(task, node), answer, self._rejections(task))
 
     def trial(self, task: Task) -> Task | None:
         """The same call, bound to where its tool has not run yet, if it is time to try that."""
@@ -171,16 +162,15 @@ class Scheduler:
         if not explorer.due(entry):
             return None
         explorer.passed(entry)
-        offers = _permitted_offers(entry, task.constraints)
         nodes = self._registry.nodes()
-        hopes, ways = explorer.hopes(entry, offers, nodes, self.table, task.input_kib)
+        hopes, ways = explorer.hopes(entry, task.offers, nodes, self.table, task.input_kib)
         best = self._guard(self.table, replace(task.spec, profile=hopes)) if ways else None
         usual = self._guard(self.table, task.spec)
         if (
             not isinstance(best, Placed)
             or not isinstance(usual, Placed)
             or best.cost_ms >= usual.cost_ms
-            or explorer.unknown(entry, self.offer(task, usual.node), usual.node)
+            or explorer.unknown(entry, self._offer(task, self._nodes[usual.node]), usual.node)
         ):
             return None
         way = ways[best.node]
@@ -203,23 +193,6 @@ class Scheduler:
         with self._memory_alone():
             return explained(self.table, task.spec, self._guard)
 
-    def rejected(self, task: Task) -> dict[str, int]:
-        """Reason -> number of connected nodes that may not run the call."""
-        self._drop_stale()
-        spec = task.usual or task.spec
-        small = int((self.table.memory_mib < spec.memory_mib).sum())
-        key = (spec.signature(), spec.origin, spec.memory_mib, small)
-        counts = self._rejected.get(key)
-        if counts is None:
-            if len(self._rejected) > _REJECTED_MAX:
-                self._rejected.clear()
-            counts = self._rejected[key] = Refused(self.table, spec).rejected
-        return counts
-
-    def default_origin(self) -> str:
-        """Where calls come from whose origin nothing else tells; "" while there is no node."""
-        return self._origins.default()
-
     def waiting(self, node: str) -> int:
         """How many calls stand in line on a node."""
         load = self._loads[node]
@@ -231,33 +204,46 @@ class Scheduler:
 
     # ---- what happens to calls
 
-    def began(self, placed: Placed) -> None:
-        """A call was sent to a node: it will hold a slot there."""
-        self._loads[placed.node].began(placed)
-        self._update(self._registry.node(placed.node))
+    def began(self, placement: Placement) -> None:
+        """A call is sent to a node: it will hold a slot there."""
+        load = self._loads[placement.node.name]
+        load.began(placement.placed)
+        self._update(placement.node, load)
 
-    def ended(self, placed: Placed) -> None:
+    def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
-        self._loads[placed.node].ended(placed)
-        self._update(self._registry.node(placed.node))
+        load = self._loads[placement.node.name]
+        load.ended(placement.placed)
+        self._update(placement.node, load)
 
     def learned(self, entry: ToolEntry, node: NodeState) -> None:
         """The profiles of a tool on a node have changed."""
         self._costs.learned(entry, node)
 
-    def offer(self, task: Task, node: str) -> Offer:
+    # ---- within
+
+    def _offer(self, task: Task, node: NodeState) -> Offer:
         """The way to run a call on the node that it was placed on."""
         if task.trial is not None:
             return task.trial
-        offers = _permitted_offers(task.entry, task.constraints)
-        state = self._registry.node(node)
-        if len(offers) > 1 and state is not None:
-            best = cheapest(task.entry, offers, state, self._profiles, task.input_kib)
+        if len(task.offers) > 1:
+            best = cheapest(task.entry, task.offers, node, self._profiles, task.input_kib)
             if best is not None:
                 return best.offer
-        return offers[0] if offers else task.entry.offers[0]
+        return task.offers[0] if task.offers else task.entry.offers[0]
 
-    # ---- within
+    def _rejections(self, task: Task) -> Mapping[str, int]:
+        """Reason -> number of connected nodes that may not run the call."""
+        self._drop_stale()
+        spec = task.usual or task.spec
+        small = int((self.table.memory_mib < spec.memory_mib).sum())
+        key = (spec.signature(), spec.origin, spec.memory_mib, small)
+        counts = self._rejected.get(key)
+        if counts is None:
+            if len(self._rejected) > _REJECTED_MAX:
+                self._rejected.clear()
+            counts = self._rejected[key] = Refused(self.table, spec).rejected
+        return counts
 
     @contextmanager
     def _memory_alone(self) -> Iterator[None]:
@@ -292,7 +278,8 @@ class Scheduler:
             site = self._origins.site(origin)
             self.table.add(Node(id=origin, memory_mib=0, slots=0, site=site))
             self.table.remove(origin)
-        self.topology.origin(origin)
+        self.network.origin(origin)
+        self._known_origins.add(origin)
 
     def _permitted(self, constraints: Constraints) -> tuple[frozenset[str] | None, frozenset[str]]:
         self._drop_stale()
@@ -309,17 +296,11 @@ class Scheduler:
             self._permits.clear()
             self._rejected.clear()
 
-    def _update(self, node: NodeState | None) -> None:
-        if node is None:
-            return
-        load = self._loads[node.name]
+    def _update(self, node: NodeState, load: Load) -> None:
         own_ms = load.queue_ms()
         # What the node itself expects counts where it does more than what was sent from here.
         foreign = node.queue_ms if node.running + node.queued > load.calls else 0.0
         self.table.update(node.name, queue_ms=max(own_ms, foreign), memory_mib=load.free_mib())
-
-
-_NOTHING_ASKED: Final = Requirements()
 
 
 def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:

@@ -8,13 +8,13 @@ limits take the least. The order of the steps makes no difference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Protocol
 
 from pydantic import BeforeValidator, ConfigDict, ValidationError
 
-from dispatcher.call import Requirements
+from dispatcher.call import NOTHING_ASKED, Requirements
 from dispatcher.config import (
     Config,
     HintConfig,
@@ -57,24 +57,18 @@ class Limits:
     disk_bytes: int | None = None
     host_calls: int | None = None
 
+    said: Mapping[str, int] = field(init=False, compare=False, repr=False)  # those that are set
+
+    def __post_init__(self) -> None:
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        said = {name: value for name, value in found.items() if value is not None}
+        object.__setattr__(self, "said", said)
+
     def least(self, other: Limits) -> Limits:
         """Each limit at the lower of the two."""
-        if self is other or other == _NO_LIMITS:
+        if self is other or not other.said:
             return self
-        return Limits(
-            **{
-                name: _least(getattr(self, name), getattr(other, name))
-                for name in Limits.__dataclass_fields__
-            }
-        )
-
-    def said(self) -> dict[str, int]:
-        """The limits that are set, by name."""
-        found = {name: getattr(self, name) for name in Limits.__dataclass_fields__}
-        return {name: value for name, value in found.items() if value is not None}
-
-
-_NO_LIMITS: Final = Limits()
+        return Limits(**{**self.said, **other.said, **_lower(self.said, other.said)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +208,7 @@ def parse_requirements(obj: object, nodes: Iterable[Any], config: Config) -> Req
         InvalidRequirements: an unknown key or node, a wrong type, an origin that is not allowed.
     """
     if obj is None:
-        return Requirements()
+        return NOTHING_ASKED
     if not isinstance(obj, Mapping):
         raise InvalidRequirements(f"{REQUIREMENTS_KEY}: must be an object (is {obj!r})")
     if "limits" in obj:
@@ -291,7 +285,5 @@ def _times(value: int | None, unit: int) -> int | None:
     return None if value is None else value * unit
 
 
-def _least(a: int | None, b: int | None) -> int | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return min(a, b)
+def _lower(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    return {name: min(a[name], b[name]) for name in a.keys() & b.keys()}

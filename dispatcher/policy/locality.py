@@ -10,31 +10,35 @@ from dispatcher.paths import from_uri, tool_path
 PATH_MAX: Final = 4096
 
 
-def declared_paths(arguments: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """The values of the arguments that a tool declares as paths; URIs become paths."""
-    return [from_uri(text) for name in names for text in strings(arguments.get(name))]
+def paths_of(
+    arguments: Mapping[str, Any], names: Sequence[str] | None, mounted: Callable[[str], bool]
+) -> list[str]:
+    """The paths among a call's arguments, absolute ones normalised; ``file`` URIs become paths.
 
-
-def likely_paths(arguments: Mapping[str, Any], mounted: Callable[[str], bool]) -> list[str]:
-    """The top-level arguments that look like absolute paths and lie under some node's mount.
-
-    For tools that declare nothing. A text with line breaks is no path.
+    Args:
+        arguments: of the call.
+        names: of the arguments that its tool declares as paths; None where it declares nothing.
+        mounted: whether a normalised path lies under some node's mount. Of a tool that declares
+            nothing only such a text is one, and none with line breaks.
     """
+    if names is not None:
+        declared = (text for name in names for text in strings(arguments.get(name)))
+        return [tool_path(from_uri(text)) for text in declared]
     found = []
     for value in arguments.values():
         for text in strings(value):
             if len(text) > PATH_MAX or "\n" in text or "\r" in text or "\0" in text:
                 continue
-            path = from_uri(text)
-            if path.startswith("/") and mounted(tool_path(path)):
-                found.append(tool_path(path))
+            path = tool_path(from_uri(text))
+            if path.startswith("/") and mounted(path):
+                found.append(path)
     return found
 
 
 def resolved(paths: Sequence[str], base: str) -> tuple[str, ...]:
-    """Absolute, normalised, each once; relative ones are beneath ``base``."""
-    whole = (path if path.startswith("/") else f"{base}/{path}" for path in paths)
-    return tuple(dict.fromkeys(tool_path(path) for path in whole))
+    """All absolute, each once; relative ones are beneath ``base``."""
+    whole = (path if path.startswith("/") else tool_path(f"{base}/{path}") for path in paths)
+    return tuple(dict.fromkeys(whole))
 
 
 def strings(value: object) -> Iterator[str]:

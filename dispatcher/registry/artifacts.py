@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-CHUNK_BYTES: Final = 256 * 1024
+from protos.contract import CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,3 @@ class Artifacts:
             await asyncio.to_thread(file.seek, offset_bytes)
             while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
                 yield data
-
-
-def artifact_of(path: Path) -> Artifact:
-    """Digest and size of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Artifact(digest, path, path.stat().st_size)

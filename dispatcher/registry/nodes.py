@@ -1,4 +1,4 @@
-"""A node: what it is, how it is, and what of that its agent tells over the wire."""
+"""A node: what it is, how it is, and what of that its agent tells."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from dispatcher.config import NODE_NAME
 from dispatcher.paths import tool_path
 from dispatcher.policy.egress import FEATURE, NodeFeatures, parse_rule
-from dispatcher.registry.catalogues import WASM, Catalogue, catalogues
-from protos.edge.v1 import edge_pb2
+from dispatcher.registry.catalogues import Catalogue, catalogues
+from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
+from dispatcher.registry.tools import WASM
 
 _NODE = re.compile(NODE_NAME)
 
@@ -56,7 +57,7 @@ class NodeState:
     agent_version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     warm: set[str] = field(default_factory=set)
-    described: bytes = b""  # its last edge.v1.Capabilities, serialised
+    described: bytes = b""  # its last capabilities, as the store keeps them
     servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
 
     def speed_for(self, backend: str) -> float:
@@ -83,7 +84,7 @@ class NodeObserver(Protocol):
         """It is not to be placed on until it is described again."""
 
 
-def check(register: edge_pb2.Register) -> None:
+def check(register: Registration) -> None:
     """Raise ValueError with one line when a registration cannot be used."""
     if not _NODE.fullmatch(register.node):
         raise ValueError(
@@ -94,27 +95,27 @@ def check(register: edge_pb2.Register) -> None:
     check_capabilities(register.capabilities)
 
 
-def check_capabilities(capabilities: edge_pb2.Capabilities) -> None:
+def check_capabilities(capabilities: Capabilities) -> None:
     """Raise ValueError with one line when capabilities cannot be used."""
     if capabilities.slots < 1:
         raise ValueError("capabilities.slots: must be at least 1")
     if not (math.isfinite(capabilities.speed) and capabilities.speed >= 0):
         raise ValueError("capabilities.speed: must be a finite number >= 0")
-    for mount in capabilities.mounts:
-        if not mount.path.startswith("/"):
-            raise ValueError(f"capabilities.mounts: {mount.path!r} must be absolute")
+    for path, _ in capabilities.mounts:
+        if not path.startswith("/"):
+            raise ValueError(f"capabilities.mounts: {path!r} must be absolute")
 
 
-def describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+def describe(node: NodeState, capabilities: Capabilities) -> None:
     """Take in what a node says that it is."""
     node.tier = capabilities.tier
     node.site = capabilities.site
     node.isa = capabilities.isa
     node.features = _features(capabilities)
     node.backends = frozenset(capabilities.backends)
-    node.mounts = tuple(tool_path(mount.path) for mount in capabilities.mounts)
+    node.mounts = tuple(tool_path(path) for path, _ in capabilities.mounts)
     node.readonly_mounts = frozenset(
-        tool_path(mount.path) for mount in capabilities.mounts if mount.readonly
+        tool_path(path) for path, readonly in capabilities.mounts if readonly
     )
     node.cores = capabilities.cores
     node.slots = capabilities.slots
@@ -125,11 +126,11 @@ def describe(node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
     node.servers = catalogues(capabilities.servers)
-    node.described = capabilities.SerializeToString()
+    node.described = capabilities.kept
 
 
-def _features(capabilities: edge_pb2.Capabilities) -> frozenset[str]:
-    said = [parse_rule(one.to, one.tools) for one in capabilities.egress]
+def _features(capabilities: Capabilities) -> frozenset[str]:
+    said = [parse_rule(to, tools) for to, tools in capabilities.egress]
     if not said:  # an agent from before it told more than the features
         prefix = f"{FEATURE}:"
         named = [name for name in capabilities.features if name.startswith(prefix)]
@@ -137,7 +138,7 @@ def _features(capabilities: edge_pb2.Capabilities) -> frozenset[str]:
     return NodeFeatures.of(capabilities.features, [rule for rule in said if rule is not None])
 
 
-def load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+def load(node: NodeState, beat: Heartbeat) -> None:
     """Take in how a node says that it is."""
     node.running = beat.running
     node.queued = beat.queued
@@ -146,8 +147,7 @@ def load(node: NodeState, beat: edge_pb2.Heartbeat) -> None:
     node.cpu_percent = beat.cpu_percent
     # A server that was running may have ended; a module in memory stays there.
     node.warm = {one for one in node.warm if "/" not in one} | set(beat.warm)
-    if beat.HasField("board"):
-        board = beat.board
-        node.temperature_c = board.temperature_c if board.HasField("temperature_c") else None
-        node.battery_percent = board.battery_percent if board.HasField("battery_percent") else None
-        node.states = frozenset(board.states)
+    if beat.board is not None:
+        node.temperature_c = beat.board.temperature_c
+        node.battery_percent = beat.board.battery_percent
+        node.states = beat.board.states

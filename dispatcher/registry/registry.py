@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
 from dispatcher.registry.artifacts import Artifacts
-from dispatcher.registry.catalogues import merged
 from dispatcher.registry.nodes import (
     NodeObserver,
     NodeState,
@@ -24,9 +23,9 @@ from dispatcher.registry.nodes import (
     describe,
     load,
 )
-from dispatcher.registry.tools import ServerEntry, ToolEntry, qualified, tools_of
+from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
+from dispatcher.registry.tools import ServerEntry, ToolEntry, merged, qualified, tools_of
 from dispatcher.store.base import NodeRow, Store
-from protos.edge.v1 import edge_pb2
 
 log = logging.getLogger("sanderling.registry")
 
@@ -125,8 +124,11 @@ class Registry:
         """Tell an observer of every change from now on."""
         self._observers.append(observer)
 
-    def restore_nodes(self) -> None:
-        """Know the nodes of earlier runs again, as not connected; forget the long gone."""
+    def restore_nodes(self, read: Callable[[bytes], Capabilities]) -> None:
+        """Know the nodes of earlier runs again, as not connected; forget the long gone.
+
+        ``read`` reads what was kept of their capabilities.
+        """
         oldest_s = time.time() - NODES_KEPT_S
         for row in self._store.nodes():
             if row.last_seen_s < oldest_s:
@@ -134,7 +136,7 @@ class Registry:
             elif row.name not in self._nodes:
                 node = NodeState(row.name, last_seen=row.last_seen_s)
                 node.agent_version = row.agent_version
-                describe(node, edge_pb2.Capabilities.FromString(row.capabilities))
+                describe(node, read(row.capabilities))
                 self._nodes[row.name] = node
                 for observer in self._observers:
                     observer.node_described(node)
@@ -147,7 +149,7 @@ class Registry:
         """A node by name, connected or not."""
         return self._nodes.get(name)
 
-    def attach(self, register: edge_pb2.Register) -> NodeState:
+    def attach(self, register: Registration) -> NodeState:
         """A node has come.
 
         Raises:
@@ -167,12 +169,12 @@ class Registry:
             self._offering.append(node)
         self._describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib
-        if register.HasField("load"):
+        if register.load is not None:
             load(node, register.load)
         self._described(node)
         return node
 
-    def heartbeat(self, node: NodeState, beat: edge_pb2.Heartbeat) -> None:
+    def heartbeat(self, node: NodeState, beat: Heartbeat) -> None:
         """A node's load, and what has changed about it.
 
         Modules it calls warm stay so until it registers anew: a beat may be older than a call
@@ -183,7 +185,7 @@ class Registry:
         load(node, beat)
         if node.states != states:  # a policy may select by them
             self._described(node)
-        if beat.HasField("changed"):
+        if beat.changed is not None:
             try:
                 check_capabilities(beat.changed)
             except ValueError as error:
@@ -220,7 +222,7 @@ class Registry:
         row = NodeRow(node.name, node.described, node.agent_version, node.last_seen)
         self._store.save_node(row)
 
-    def _describe(self, node: NodeState, capabilities: edge_pb2.Capabilities) -> None:
+    def _describe(self, node: NodeState, capabilities: Capabilities) -> None:
         before = node.servers
         describe(node, capabilities)
         if node.servers != before:

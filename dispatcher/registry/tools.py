@@ -1,18 +1,24 @@
-"""Tool servers and their tools, as the registry keeps them."""
+"""Tool servers, their tools and the ways to run them, as the registry keeps them.
+
+A module runs wherever there is the ``wasm`` backend. A process, a container or a remote server runs
+where its node says so. In the solver's words a node's backends are the names of its offers
+(``wasm``, ``process/time``), so that a node without a server is refused under ``backend``.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from dispatcher.policy.constraints import Constraints, parse_hint
 from dispatcher.registry.artifacts import Artifact
-from dispatcher.registry.catalogues import Offer
 from protos.contract import DATA_KEY, HINT_KEY, STATE_KEY
 
 log = logging.getLogger("sanderling.registry")
+
+WASM: Final = "wasm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,44 @@ class ServerEntry:
     version: str
     artifact: Artifact | None
     definitions: Sequence[Mapping[str, Any]]
-    backend: str = "wasm"
+    backend: str = WASM
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way to run a server's tools: its backend, and the module where it is one.
+
+    Attributes:
+        name: what a node that can run it has among its backends.
+        warm: what a node that has it at hand has among what is warm.
+    """
+
+    server: str
+    backend: str = WASM
+    module: ServerEntry | None = field(default=None, compare=False)
+    name: str = field(init=False, compare=False)
+    warm: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        name = WASM if self.backend == WASM else f"{self.backend}/{self.server}"
+        artifact = self.module.artifact if self.module is not None else None
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "warm", name if artifact is None else artifact.sha256)
+
+    def key(self, name: str) -> str:
+        """What profiles know a tool or a server by, when it runs this way."""
+        return name if self.backend == WASM else f"{name}@{self.backend}"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolEntry:
-    """One tool. ``data_arguments`` None: the tool does not say which arguments are paths."""
+    """One tool. ``data_arguments`` None: the tool does not say which arguments are paths.
+
+    Attributes:
+        key: ``server.name``, what profiles and the account know it by.
+        stateful: whether it keeps state for each MCP session.
+        repeatable: whether running it twice does no more than running it once.
+    """
 
     public_name: str
     server: str
@@ -44,22 +82,16 @@ class ToolEntry:
     module: ServerEntry
     offers: tuple[Offer, ...] = ()
     method: str = ""  # another MCP method than tools/call
+    key: str = field(init=False, compare=False)
+    stateful: bool = field(init=False, compare=False)
+    repeatable: bool = field(init=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """``server.name``: what profiles and the account know it by."""
-        return f"{self.server}.{self.name}"
-
-    @property
-    def stateful(self) -> bool:
-        """Whether it keeps state for each MCP session."""
+    def __post_init__(self) -> None:
         meta = self.definition.get("_meta")
-        return isinstance(meta, dict) and meta.get(STATE_KEY) == "session"
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether running it twice does no more than running it once."""
-        return self.read_only or self.idempotent
+        stateful = isinstance(meta, dict) and meta.get(STATE_KEY) == "session"
+        object.__setattr__(self, "key", f"{self.server}.{self.name}")
+        object.__setattr__(self, "stateful", stateful)
+        object.__setattr__(self, "repeatable", self.read_only or self.idempotent)
 
     def offer(self, backend: str) -> Offer:
         """The offer of a backend; the first where the backend is not known."""
@@ -108,3 +140,51 @@ def qualified(entry: ToolEntry) -> ToolEntry:
     """The same under its full name: another server has a tool of that name."""
     definition = {**entry.definition, "name": entry.key}
     return replace(entry, public_name=entry.key, definition=definition)
+
+
+def merged(entries: Sequence[ToolEntry]) -> list[ToolEntry]:
+    """The tools of one server, each with all its offers; those of a module count first.
+
+    A tool that two backends offer with other arguments is no tool that either may run: the later
+    one is left out.
+    """
+    found: dict[str, ToolEntry] = {}
+    for entry in entries:
+        known = found.get(entry.name)
+        if known is None:
+            found[entry.name] = entry
+        elif _arguments(known) == _arguments(entry):
+            found[entry.name] = _both(known, entry)
+        else:
+            log.warning(
+                "tool %s of backend %s is left out: its arguments are not those of %s; give its "
+                "server another name",
+                entry.key,
+                entry.offers[0].backend,
+                known.offers[0].backend,
+            )
+    return list(found.values())
+
+
+def _both(first: ToolEntry, second: ToolEntry) -> ToolEntry:
+    """One tool of two: what it promises is what both do."""
+    definition = first.definition
+    if "outputSchema" in definition and "outputSchema" not in second.definition:
+        definition = {key: value for key, value in definition.items() if key != "outputSchema"}
+    return replace(
+        first,
+        definition=definition,
+        offers=(*first.offers, *second.offers),
+        read_only=first.read_only and second.read_only,
+        idempotent=first.idempotent and second.idempotent,
+    )
+
+
+def _arguments(entry: ToolEntry) -> tuple[frozenset[str], frozenset[str]]:
+    schema = entry.definition.get("inputSchema")
+    form = schema if isinstance(schema, dict) else {}
+    properties, required = form.get("properties"), form.get("required")
+    return (
+        frozenset(properties if isinstance(properties, dict) else ()),
+        frozenset(map(str, required if isinstance(required, list) else ())),
+    )

@@ -6,7 +6,7 @@ once: they must never hold up a call, nor fail one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,8 +84,8 @@ class Store(Protocol):
     def save_call(self, row: CallRow) -> None:
         """Keep a call."""
 
-    def save_profile(self, row: ProfileRow) -> None:
-        """Keep a profile; the last row of a kind, key and node counts."""
+    def save_profiles(self, rows: Iterable[ProfileRow]) -> None:
+        """Keep profiles; the last row of a kind, key and node counts."""
 
     def forget_node(self, name: str) -> None:
         """Drop a node and what was learned on it."""

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
@@ -122,10 +122,10 @@ class SqliteStore:
             self._batch.forgotten.discard(row.name)
             self._condition.notify_all()
 
-    def save_profile(self, row: ProfileRow) -> None:
-        """Hand over a profile."""
+    def save_profiles(self, rows: Iterable[ProfileRow]) -> None:
+        """Hand over profiles."""
         with self._condition:
-            self._batch.profiles[row.kind, row.key, row.node] = row
+            self._batch.profiles.update(((row.kind, row.key, row.node), row) for row in rows)
             self._condition.notify_all()
 
     def save_call(self, row: CallRow) -> None:

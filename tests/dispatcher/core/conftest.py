@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from dispatcher import config as configuration
+from dispatcher.agents import messages
 from dispatcher.app import App
 from dispatcher.call import CallRequest, Requirements
 from dispatcher.errors import CallRefused
@@ -213,7 +214,7 @@ def run_app(tmp_path):
             servers=standard_servers(tmp_path) if servers is None else servers,
         )
         if heartbeat_ms is not None:
-            app.links._heartbeat_ms = heartbeat_ms
+            app.agents._heartbeat_ms = heartbeat_ms
         await app.start()
         try:
             yield app
@@ -329,8 +330,8 @@ class MemoryStore:
     def save_call(self, row):
         self.call_rows.append(row)
 
-    def save_profile(self, row):
-        self.profile_rows[row.kind, row.key, row.node] = row
+    def save_profiles(self, rows):
+        self.profile_rows.update(((row.kind, row.key, row.node), row) for row in rows)
 
     def forget_node(self, name):
         self.node_rows.pop(name, None)
@@ -353,13 +354,12 @@ class Board:
             "isa": "x86_64", "memory_mib": 256, "slots": 4, "speed": 1000.0, "backends": ["wasm"],
             "tier": "edge", "site": "home", **capabilities,
         }  # fmt: skip
-        return self.registry.attach(
-            edge_pb2.Register(
-                node=name,
-                instance="i",
-                capabilities=edge_pb2.Capabilities(mounts=mounts, **fields),
-            )
+        told = edge_pb2.Register(
+            node=name,
+            instance="i",
+            capabilities=edge_pb2.Capabilities(mounts=mounts, **fields),
         )
+        return self.registry.attach(messages.registration(told))
 
     def task(self, name, arguments=None, **asked):
         entry = self.registry.tool(name)
@@ -367,7 +367,7 @@ class Board:
         return self.scheduler.task(entry, arguments or {}, requirements, 0.1)
 
     def place(self, name, arguments=None, **asked):
-        return self.scheduler.place(self.task(name, arguments, **asked)).node
+        return self.scheduler.place(self.task(name, arguments, **asked)).node.name
 
     def reasons(self, name, arguments=None, **asked):
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.errors import CallRefused
 from dispatcher.placement.batching import TOGETHER_MOST, Backlog, Held
-from solver import Placed
+from dispatcher.placement.task import Placement
 
 WINDOW_MS = 1.5
 
@@ -33,13 +33,13 @@ class TestBacklog:
     def test_a_call_that_would_stand_in_line_is_held_for_the_window(self, busy):
         one = busy()
         backlog = Backlog(one.scheduler, WINDOW_MS)
-        held = backlog.offer(one.task("echo"), 1000.0)
+        held = backlog.take(one.task("echo"), 1000.0)
         assert isinstance(held, Held)
         assert backlog.next_ms == 1001.5
-        backlog.offer(one.task("echo"), 1001.0)
+        backlog.take(one.task("echo"), 1001.0)
         assert backlog.next_ms == 1001.5
         assert one.scheduler.waiting("a") == 1  # those that are held are nowhere yet
-        assert {type(placed) for _, placed in backlog.place()} == {Placed}
+        assert {type(placed) for _, placed in backlog.place()} == {Placement}
         assert one.scheduler.waiting("a") == 3
         assert (backlog.held, backlog.next_ms) == ([], math.inf)
 
@@ -47,11 +47,11 @@ class TestBacklog:
         one = busy()
         backlog = Backlog(one.scheduler, WINDOW_MS)
         long, short = one.task("echo"), one.task("set")
-        offered = [backlog.offer(task, 0.0).task for task in (long, short, long)]
+        offered = [backlog.take(task, 0.0).task for task in (long, short, long)]
         assert offered == [long, short, long]
         sent = backlog.place()
         assert [held.task for held, _ in sent] == [short, long, long]
-        waits = [placed.parts.queue for _, placed in sent]
+        waits = [placed.placed.parts.queue for _, placed in sent]
         assert waits == sorted(waits)
 
     def test_while_a_node_has_no_line_calls_are_placed_at_once(self, board):
@@ -59,30 +59,30 @@ class TestBacklog:
         one.join("a", slots=2)
         backlog = Backlog(one.scheduler, WINDOW_MS)
         for _ in range(2):
-            assert isinstance(backlog.offer(one.task("echo"), 0.0), Placed)
+            assert isinstance(backlog.take(one.task("echo"), 0.0), Placement)
         assert backlog.next_ms == math.inf
 
     def test_a_line_shorter_than_the_window_is_no_reason(self, busy):
         one = busy()
-        assert isinstance(Backlog(one.scheduler, 10_000.0).offer(one.task("echo"), 0.0), Placed)
+        assert isinstance(Backlog(one.scheduler, 10_000.0).take(one.task("echo"), 0.0), Placement)
 
     def test_many_do_not_wait_for_the_window(self, busy):
         one = busy()
         backlog = Backlog(one.scheduler, WINDOW_MS)
         for _ in range(TOGETHER_MOST):
             assert backlog.next_ms > 5.0
-            backlog.offer(one.task("echo"), 5.0)
+            backlog.take(one.task("echo"), 5.0)
         assert backlog.next_ms == 5.0
 
     def test_nodes_may_vanish_meanwhile(self, busy):
         one = busy()
         backlog = Backlog(one.scheduler, WINDOW_MS)
-        backlog.offer(one.task("echo"), 0.0)
+        backlog.take(one.task("echo"), 0.0)
         one.registry.detach(one.registry.node("a"))
         ((_, refused),) = backlog.place()
         assert isinstance(refused, CallRefused)
         with pytest.raises(CallRefused):
-            backlog.offer(one.task("echo"), 0.0)
+            backlog.take(one.task("echo"), 0.0)
 
 
 def slow(seconds, answer):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from dispatcher.calls.attempts import ATTEMPTS, RETURNS
+from dispatcher.calls.attempts import MOST_FAILURES, MOST_RETURNS
 from dispatcher.errors import (
     CallFailed,
     CallRefused,
@@ -213,7 +213,7 @@ async def test_a_caller_that_leaves_cancels_on_the_node(run_app, attach, call, u
         with pytest.raises(asyncio.CancelledError):
             await running
         await until(lambda: agent.cancels == [agent.calls[0][0].id])
-        assert app.links._flights == {}
+        assert app.agents._flights == {}
 
 
 async def test_progress_arrives_in_order_and_before_the_result(run_app, attach, call, answer):
@@ -365,11 +365,11 @@ class TestNodeLost:
         async with run_app() as app:
             agent = await attach(app, handler=lambda c, a: None)
             running = asyncio.create_task(call(app, "echo"))
-            for cut in range(1, RETURNS + 1):
+            for cut in range(1, MOST_RETURNS + 1):
                 await until(lambda cut=cut: len(agent.calls) == cut)
                 await agent.vanish()
                 await until(lambda: not app.registry.node("device").connected)
-                if cut == RETURNS:
+                if cut == MOST_RETURNS:
                     agent.handler = lambda c, a: answer("at last")
                 await agent.attach()
             assert (await running).result["content"][0]["text"] == "at last"
@@ -379,13 +379,13 @@ class TestNodeLost:
     ):
         async with run_app() as app:
             running = None
-            for number in range(1, ATTEMPTS + 1):
+            for number in range(1, MOST_FAILURES + 1):
                 agent = await attach(app, "device", handler=lambda c, a: None)
                 running = running or asyncio.create_task(call(app, "echo"))
                 await until(lambda agent=agent: agent.calls)
                 await agent.vanish()
                 await until(lambda: not app.registry.node("device").connected)
-                assert number == ATTEMPTS or not running.done()
+                assert number == MOST_FAILURES or not running.done()
             with pytest.raises(NodeLost):
                 await running
 

@@ -166,7 +166,7 @@ class TestLife:
             await until(lambda: not app.registry.node("pi4").placeable)
             assert app.registry.node("pi4").connected
             new = await attach(app, "pi4")
-            assert app.links._links["pi4"].instance == new.instance
+            assert app.agents._streams["pi4"].instance == new.instance
             assert app.registry.node("pi4").placeable
 
     async def test_heartbeats_tell_the_load_and_changes(self, run_app, attach, until):
@@ -209,7 +209,7 @@ class TestLife:
             await agent.beat()
             await until(lambda: node.rtt_ms is not None)
             assert 0 < node.rtt_ms < 10_000
-            assert app.scheduler.topology._hop_ms["pi4"] == node.rtt_ms
+            assert app.scheduler.network._hop_ms["pi4"] == node.rtt_ms
             before = node.rtt_ms
             await agent.send(pong=edge_pb2.Ping(number=99))  # nobody asked
             await agent.beat(queued=1)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dispatcher.errors import CallRefused
-from protos.edge.v1 import edge_pb2
+from dispatcher.registry.reports import Heartbeat
 
 NEED_200 = {"rules": [{"tools": ["act"], "limits": {"memory_mib": 200}}]}
 
@@ -24,7 +24,7 @@ def two(board):
 
 
 def beat(board, node, free_mib, **load):
-    told = edge_pb2.Heartbeat(memory_free_mib=free_mib, **load)
+    told = Heartbeat(memory_free_mib=free_mib, **load)
     board.registry.heartbeat(board.registry.node(node), told)
 
 
@@ -35,7 +35,7 @@ class TestNeed:
         assert one.place("act") == "large"
         explained = one.scheduler.explain(one.task("act"))
         assert {v.node: v.reasons for v in explained.nodes} == {"small": ("memory",), "large": ()}
-        assert one.scheduler.rejected(one.task("act")) == {"memory": 1}
+        assert one.scheduler.place(one.task("act")).rejected == {"memory": 1}
 
     def test_a_tools_own_hint_counts_too(self, board, make_server, make_tool):
         heavy = make_tool("heavy", hint={"limits": {"memory_mib": 512}})
@@ -78,7 +78,7 @@ class TestFree:
         one.join("a", memory_mib=256, slots=4)
         one.join("b", memory_mib=256, slots=4)
         first = one.scheduler.place(one.task("act"))
-        assert first.node == "a"
+        assert first.node.name == "a"
         one.scheduler.began(first)
         assert one.place("act") == "b"
         assert one.place("echo") == "a"
@@ -91,7 +91,7 @@ class TestFree:
         task = one.task("act")
         first = one.scheduler.place(task)
         one.scheduler.began(first)
-        assert one.scheduler.place(task).node == "a"
+        assert one.scheduler.place(task).node.name == "a"
         assert one.scheduler.explain(task).placed == "a"
         one.registry.detach(one.registry.node("a"))
         with pytest.raises(CallRefused):

@@ -151,9 +151,9 @@ def test_every_placement_holds_and_every_refusal_is_needed(
             one.scheduler.place(task)
         assert sum(error.value.reasons.values()) == len(connected)
         return
-    placed = one.scheduler.place(task).node
+    placed = one.scheduler.place(task).node.name
     assert placed in fit
-    assert sum(one.scheduler.rejected(task).values()) == len(connected - fit)
+    assert sum(one.scheduler.place(task).rejected.values()) == len(connected - fit)
     explained = one.scheduler.explain(task)
     assert explained.placed == placed
     assert {v.node for v in explained.nodes if not v.reasons} == fit

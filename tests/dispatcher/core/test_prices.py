@@ -93,7 +93,7 @@ class TestPlacing:
         async with two(priced(CLOUD_IS_DEAR, money=1000.0)) as app:
             task, _ = app.calls._prepare(app.registry.tool("act"), CallRequest("act", {}))
             await attach(app, "edge", tier="edge")
-            assert app.scheduler.place(task).node in {"device", "edge"}
+            assert app.scheduler.place(task).node.name in {"device", "edge"}
 
     async def test_the_state_of_a_board_may_have_a_price(self, two, call):
         values = priced([{"nodes": ["state:on-battery"], "money_per_call": 1.0}], money=1e6)

@@ -10,7 +10,7 @@ from dispatcher.placement.network import (
     OTHER_SITE_RTT_MS,
     SAME_SITE_MBIT_S,
     SAME_SITE_RTT_MS,
-    Topology,
+    Network,
 )
 from dispatcher.placement.profiles import PRIOR_EXEC_MS, PRIOR_OUTPUT_KIB, Fit, Profiles
 from solver import Node, NodeTable
@@ -96,7 +96,7 @@ def test_samples_decay():
     assert 0 < learned.DECAY < 1
 
 
-class TestTopology:
+class TestNetwork:
     def table(self):
         return NodeTable(
             [
@@ -106,44 +106,44 @@ class TestTopology:
         )
 
     def test_guesses_by_site_until_something_is_known(self):
-        topology = Topology(self.table(), [])
-        assert topology.way("a", "b") == (SAME_SITE_RTT_MS, SAME_SITE_MBIT_S)
-        assert topology.way("a", "c").rtt_ms == OTHER_SITE_RTT_MS
+        network = Network(self.table(), [])
+        assert network.way("a", "b") == (SAME_SITE_RTT_MS, SAME_SITE_MBIT_S)
+        assert network.way("a", "c").rtt_ms == OTHER_SITE_RTT_MS
 
     def test_measured_ways_add_up_over_the_dispatcher(self):
         table = self.table()
-        topology = Topology(table, [])
-        topology.origin("a")
+        network = Network(table, [])
+        network.origin("a")
         row = table.row(table.position("a"))
-        topology.measured("c", 3.0)
-        assert topology.way("a", "c").rtt_ms == OTHER_SITE_RTT_MS
-        topology.measured("a", 0.5)
-        assert topology.way("a", "c").rtt_ms == 3.5
+        network.measured("c", 3.0)
+        assert network.way("a", "c").rtt_ms == OTHER_SITE_RTT_MS
+        network.measured("a", 0.5)
+        assert network.way("a", "c").rtt_ms == 3.5
         assert row.half_rtt_ms[table.position("c")] == 1.75
 
     def test_a_slow_moment_does_not_make_a_slow_way(self):
-        topology = Topology(self.table(), [])
-        topology.measured("a", 1.0)
-        topology.measured("b", 1.0)
-        topology.measured("b", 100.0)
-        assert topology.way("a", "b").rtt_ms < 10
-        topology.measured("b", 0.5)
-        assert topology.way("a", "b").rtt_ms == 1.5
+        network = Network(self.table(), [])
+        network.measured("a", 1.0)
+        network.measured("b", 1.0)
+        network.measured("b", 100.0)
+        assert network.way("a", "b").rtt_ms < 10
+        network.measured("b", 0.5)
+        assert network.way("a", "b").rtt_ms == 1.5
 
     def test_the_configuration_stands_over_measurements(self):
         table = self.table()
-        topology = Topology(table, [LinkConfig(a="c", b="a", rtt_ms=40.0, mbit_s=20.0)])
-        topology.origin("a")
-        topology.measured("a", 1.0)
-        topology.measured("c", 1.0)
-        assert topology.way("a", "c") == (40.0, 20.0)
+        network = Network(table, [LinkConfig(a="c", b="a", rtt_ms=40.0, mbit_s=20.0)])
+        network.origin("a")
+        network.measured("a", 1.0)
+        network.measured("c", 1.0)
+        assert network.way("a", "c") == (40.0, 20.0)
         assert table.row(table.position("a")).half_rtt_ms[table.position("c")] == 20.0
 
     def test_a_node_that_joins_later_is_linked_with_every_origin(self):
         table = self.table()
-        topology = Topology(table, [])
-        topology.origin("a")
+        network = Network(table, [])
+        network.origin("a")
         table.add(Node(id="z", memory_mib=1, slots=1, site="h"))
-        topology.joined("z")
+        network.joined("z")
         row = table.row(table.position("a"))
         assert row.half_rtt_ms[table.position("z")] == SAME_SITE_RTT_MS / 2

@@ -102,7 +102,7 @@ class TestBuiltIn:
         task = one.task("echo")
         first = one.scheduler.explain(task).placed
         assert one.scheduler.explain(task).placed == first
-        assert one.scheduler.place(task).node == first
+        assert one.scheduler.place(task).node.name == first
         assert one.scheduler.explain(task).placed != first
 
     def test_an_explanation_names_who_prefers_the_dearer_node(self, board):

@@ -33,8 +33,8 @@ def reopened(store):
 def test_rows_come_back_after_a_restart(store):
     store.save_node(NodeRow("pi4", b"\0\1", "1", 5.0))
     store.save_node(NodeRow("pi4", b"\0\2", "2", 6.0))
-    store.save_profile(ProfileRow("exec", "t.x", "pi4", 1, 2, 3, 4, 5))
-    store.save_profile(ProfileRow("exec", "t.x", "pi4", 2, 3, 4, 5, 6))
+    store.save_profiles([ProfileRow("exec", "t.x", "pi4", 1, 2, 3, 4, 5)])
+    store.save_profiles([ProfileRow("exec", "t.x", "pi4", 2, 3, 4, 5, 6)])
     for n in range(3):
         store.save_call(call_row(n))
     again = reopened(store)
@@ -52,8 +52,8 @@ def test_flush_makes_rows_visible(store):
 
 def test_a_forgotten_node_goes_with_what_was_learned_on_it(store):
     store.save_node(NodeRow("pi4", b"", "1", 5.0))
-    store.save_profile(ProfileRow("exec", "t.x", "pi4", 1, 2, 3, 4, 5))
-    store.save_profile(ProfileRow("exec", "t.x", "", 1, 2, 3, 4, 5))
+    store.save_profiles([ProfileRow("exec", "t.x", "pi4", 1, 2, 3, 4, 5)])
+    store.save_profiles([ProfileRow("exec", "t.x", "", 1, 2, 3, 4, 5)])
     store.flush()
     store.forget_node("pi4")
     store.flush()

@@ -62,7 +62,7 @@ class FakeApp:
     def parse_requirements(self, obj):
         return parse_requirements(obj, self.known_nodes, self.config)
 
-    async def call(self, request):
+    async def call(self, request, entry=None):
         self.requests.append(request)
         result = await self.answer(request)
         return CallReply(result, RECORD)

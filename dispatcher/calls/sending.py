@@ -1,0 +1,157 @@
+"""One attempt of a call: its message, its way to a node and back, and how long that may take."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from functools import partial
+from typing import Final
+
+from dispatcher.agents import messages
+from dispatcher.agents.messages import OutgoingCall
+from dispatcher.agents.outcome import Outcome
+from dispatcher.agents.pool import AgentPool
+from dispatcher.agents.stream import Flight
+from dispatcher.call import CallRequest
+from dispatcher.calls.client_requests import ClientRequests, Patience, capabilities
+from dispatcher.calls.payloads import json_bytes
+from dispatcher.calls.progress import ProgressRelay
+from dispatcher.errors import CallFailed, CallTimeout, SanderlingError
+from dispatcher.placement.scheduler import Scheduler
+from dispatcher.placement.task import Placement
+from dispatcher.registry.registry import Registry
+from protos.contract import LARGEST_RESULT_BYTES, PREFIX
+
+WALL_MS: Final = 30_000  # where neither policy nor caller says
+QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
+ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
+
+
+class Sender:
+    """Sends calls that the scheduler counts on their nodes already, and tells it when they end."""
+
+    def __init__(self, registry: Registry, scheduler: Scheduler, agents: AgentPool) -> None:
+        self._registry = registry
+        self._scheduler = scheduler
+        self._agents = agents
+        self._ids = map(f"{secrets.token_hex(8)}-{{:x}}".format, itertools.count(1))
+
+    def flight(
+        self, request: CallRequest, placement: Placement, body: bytes, left_ms: float
+    ) -> Flight:
+        """A call as its node is to get it.
+
+        Raises:
+            InvalidArguments: the request's ``_meta`` is no JSON.
+        """
+        try:
+            return self._flight(request, placement, body, left_ms)
+        except SanderlingError:
+            self._scheduler.ended(placement)
+            raise
+
+    async def fly(
+        self, flight: Flight, request: CallRequest, placement: Placement, left_ms: float
+    ) -> Outcome:
+        """Send a call and wait for its outcome, its deadline, or its caller's leave.
+
+        Raises:
+            CallFailed: nothing came of it, or not in time.
+        """
+        relay = None
+        if request.progress is not None or request.log is not None:
+            relay = ProgressRelay(request.progress, request.log)
+            flight.on_news = relay.put
+        wait_ms = _wait_ms(placement, left_ms)
+        patience = Patience(wait_ms / 1000, partial(_expire, flight, placement, wait_ms))
+        asked = None
+        if request.client is not None and flight.client:
+            asked = ClientRequests(request.client, patience, partial(self._agents.answer, flight))
+            flight.questions = asked
+        try:
+            self._agents.launch(flight)
+            outcome = await flight.done
+            if relay is not None:
+                await relay.drained()
+        except asyncio.CancelledError:
+            self._agents.cancel(flight, "the caller is gone")
+            raise
+        except CallFailed:
+            self._agents.cancel(flight, "nobody waits for it any more")
+            raise
+        finally:
+            if asked is not None:
+                asked.close()
+            patience.cancel()
+            self._agents.land(flight)
+            self._scheduler.ended(placement)
+            if relay is not None:
+                relay.close()
+        return outcome
+
+    def _flight(
+        self, request: CallRequest, placement: Placement, body: bytes, left_ms: float
+    ) -> Flight:
+        task, offer = placement.task, placement.offer
+        entry, constraints, spec = task.entry, task.constraints, task.spec
+        origin = self._registry.node(spec.origin)
+        client = b""
+        if request.client is not None:
+            client = capabilities(request.client, constraints.privacy)
+        meta = {key: value for key, value in request.meta.items() if not key.startswith(PREFIX)}
+        call = OutgoingCall(
+            id=next(self._ids),
+            server=entry.server,
+            tool=entry.name,
+            arguments=body,
+            backend=offer.backend,
+            artifact=None if offer.module is None else offer.module.artifact,
+            method=entry.method,
+            client=client,
+            limits={
+                **constraints.limits.said,
+                "wall_ms": max(int(min(_wall_ms(placement), left_ms)), 1),
+            },
+            egress=sorted(map(sorted, constraints.egress)),
+            privacy=constraints.privacy,
+            origin=spec.origin,
+            site="" if origin is None else origin.site,
+            data=spec.data,
+            session=request.session if entry.stateful else "",
+            wants_progress=request.progress is not None,
+            meta=json_bytes(entry.public_name, meta) if meta else b"",
+        )
+        return Flight(
+            id=call.id,
+            message=messages.call(call),
+            body=body,
+            node=placement.node.name,
+            repeatable=entry.repeatable,
+            client=bool(client),
+            done=asyncio.get_running_loop().create_future(),
+            result_max=min(
+                constraints.limits.output_bytes or LARGEST_RESULT_BYTES, LARGEST_RESULT_BYTES
+            ),
+        )
+
+
+def _wall_ms(placement: Placement) -> int:
+    return placement.task.constraints.limits.wall_ms or WALL_MS
+
+
+def _wait_ms(placement: Placement, left_ms: float) -> float:
+    """How long to wait for a node that says nothing."""
+    wall_ms = max(min(_wall_ms(placement), left_ms), 1)
+    patience_ms = wall_ms + QUEUE_GRACE_MS + placement.placed.parts.queue
+    return min(patience_ms, max(left_ms, 0.0) + ANSWER_GRACE_MS)
+
+
+def _expire(flight: Flight, placement: Placement, wait_ms: float) -> None:
+    flight.fail(
+        CallTimeout(
+            f"{placement.task.entry.public_name}: no answer from {flight.node} within "
+            f"{wait_ms / 1000:.1f} s; raise limits.wall_ms in the policy if it needs longer",
+            flight.node,
+        )
+    )

@@ -1,0 +1,41 @@
+"""One call on its way through placement: what binds it, and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dispatcher.policy.constraints import Constraints
+from dispatcher.registry.nodes import NodeState
+from dispatcher.registry.tools import Offer, ToolEntry
+from solver import CallSpec, Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call, made ready to be placed, perhaps more than once.
+
+    ``offers`` are the ways to run it that policy and caller leave.
+    """
+
+    entry: ToolEntry
+    constraints: Constraints
+    spec: CallSpec
+    input_kib: float
+    offers: tuple[Offer, ...]
+    trial: Offer | None = None  # the way to run it, where that is to be tried
+    usual: CallSpec | None = None  # what it would be without the trial
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a call goes, which way it runs there, and what the solver predicts.
+
+    ``rejected`` counts the connected nodes that may not run it, by reason.
+    """
+
+    task: Task
+    node: NodeState
+    offer: Offer
+    placed: Placed
+    rejected: Mapping[str, int]
