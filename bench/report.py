@@ -89,7 +89,9 @@ def table(boards: list[Board]) -> str:
             ratio = None if median is None else board.ratio(benchmark)
             cells.append("-" if median is None else figure(median))
             cells.append("" if ratio is None else f"{figure(ratio)}x")
-        lines.append(f"| `{benchmark.removeprefix('bench/')}` | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| `{benchmark.removeprefix('bench/benchmarks/')}` | " + " | ".join(cells) + " |"
+        )
     return "\n".join([*lines, "", *(f"- {board.name}: {board.machine}" for board in boards)])
 
 

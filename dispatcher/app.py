@@ -15,7 +15,7 @@ from dispatcher.agents.messages import kept_capabilities
 from dispatcher.agents.pool import AgentPool
 from dispatcher.agents.service import Service
 from dispatcher.agents.token import load_token
-from dispatcher.call import NOTHING_ASKED, Requirements
+from dispatcher.call import Requirements
 from dispatcher.calls.accounting import Account
 from dispatcher.calls.lifecycle import Calls
 from dispatcher.config import Config
@@ -123,8 +123,6 @@ class App:
 
     def parse_requirements(self, obj: object) -> Requirements:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
-        if obj is None:
-            return NOTHING_ASKED
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
     def add_server(self, offer: Offer) -> None:

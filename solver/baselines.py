@@ -82,7 +82,7 @@ def brute_force(alpha: float = ALPHA, beta: float = BETA) -> Scheduler:
     def choose(table: NodeTable, call: CallSpec, able: Ints) -> int:
         run = _scaled(call.profile.run_ms[able])
         moved = _scaled(transfer_ms(table, call)[able])
-        wait = _scaled(table.row(table.position(call.origin)).half_rtt_ms[able])
+        wait = _scaled(table.row_of(call.origin).half_rtt_ms[able])
         best, least = int(able[0]), math.inf
         for k, n in enumerate(able.tolist()):
             tiered = alpha * (run[k] + beta * wait[k]) + (1 - alpha) * moved[k]

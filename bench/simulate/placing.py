@@ -125,7 +125,7 @@ class Dispatcher:
         )
         self._profiles.learn_start(entry.server, node.name, warm=True, start_ms=START_MS)
         self._profiles.learn_output(entry.key, call.kind.output_kib)
-        self.scheduler.learned(entry, node)
+        self.scheduler.costs.learned(entry, node)
 
     def lost(self, placed: Placement) -> None:
         """Its node vanished with it."""

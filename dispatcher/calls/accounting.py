@@ -12,7 +12,7 @@ from dispatcher.errors import CallFailed, SanderlingError
 from dispatcher.placement.profiles import Profiles, Sample
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
-from dispatcher.registry.tools import WASM, ToolEntry
+from dispatcher.registry.tools import ToolEntry
 from dispatcher.store.base import CallRow, Store
 
 _SMALL_KIB: Final = 16.0  # messages below this tell the round trip, not the bandwidth
@@ -31,6 +31,7 @@ class Account:
 
     def __init__(self, scheduler: Scheduler, profiles: Profiles, store: Store) -> None:
         self._scheduler = scheduler
+        self._prices = scheduler.prices or None
         self._profiles = profiles
         self._store = store
 
@@ -38,8 +39,7 @@ class Account:
         """The placement record of a call that came back."""
         node, placed = placement.node, placement.placed
         held_ms = outcome.start_ms + outcome.exec_ms
-        prices = self._scheduler.prices
-        spent = prices.spent(node, held_ms) if prices else None
+        spent = None if self._prices is None else self._prices.spent(node, held_ms)
         flown_ms = (timing.back_s - timing.sent_s) * 1000
         return PlacementRecord(
             node=node.name,
@@ -74,12 +74,12 @@ class Account:
             offer = entry.offer(record.backend)
         self._profiles.learn(
             Sample(
-                server=offer.key(entry.server),
-                tool=offer.key(entry.key),
+                server=entry.server + offer.suffix,
+                tool=entry.key + offer.suffix,
                 answers=entry.key,
                 node=node.name,
-                speed=node.speed_for(offer.backend),
-                warm=offer.warm in node.warm if offer.backend == WASM else not record.cold,
+                speed=node.native_speed if offer.native else node.speed,
+                warm=not record.cold if offer.native else offer.warm in node.warm,
                 start_ms=record.start_ms,
                 input_kib=task.input_kib,
                 output_kib=output_kib,
@@ -87,7 +87,7 @@ class Account:
             )
         )
         node.warm.add(offer.warm)
-        self._scheduler.learned(entry, node)
+        self._scheduler.costs.learned(entry, node)
         if task.input_kib + output_kib < _SMALL_KIB:
             self._scheduler.network.measured(node.name, record.transfer_ms)
 

@@ -51,7 +51,7 @@ class Calls:
         self._account = account
         self._validators = Validators()
         self._sessions = session_affinity.Sessions()
-        self._sender = Sender(registry, scheduler, agents)
+        self._sender = Sender(scheduler, agents)
 
     async def call(self, request: CallRequest, entry: ToolEntry | None = None) -> CallReply:
         """Run one call on the best node that may run it.
@@ -183,6 +183,7 @@ class Calls:
         if task.entry.stateful:
             met = session_affinity.note(pin, placement.node.name, outcome.session)
         record = self._account.record(placement, outcome, timing)
+        shown = record_json(record)
         if outcome.status != Status.DONE:
             raise failure(task, outcome, record)
         result = parsed(task.entry.public_name, outcome.body, record)
@@ -193,7 +194,7 @@ class Calls:
         )
         meta = result.get("_meta")
         result["_meta"] = {**(meta if isinstance(meta, dict) else {})}
-        result["_meta"][PLACEMENT_KEY] = record_json(record)
+        result["_meta"][PLACEMENT_KEY] = shown
         if met is not None:
             result["_meta"][SESSION_KEY] = met
         return CallReply(result, record)

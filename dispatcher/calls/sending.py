@@ -20,7 +20,6 @@ from dispatcher.calls.progress import ProgressRelay
 from dispatcher.errors import CallFailed, CallTimeout, SanderlingError
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
-from dispatcher.registry.registry import Registry
 from protos.contract import LARGEST_RESULT_BYTES, PREFIX
 
 WALL_MS: Final = 30_000  # where neither policy nor caller says
@@ -31,8 +30,7 @@ ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to 
 class Sender:
     """Sends calls that the scheduler counts on their nodes already, and tells it when they end."""
 
-    def __init__(self, registry: Registry, scheduler: Scheduler, agents: AgentPool) -> None:
-        self._registry = registry
+    def __init__(self, scheduler: Scheduler, agents: AgentPool) -> None:
         self._scheduler = scheduler
         self._agents = agents
         self._ids = map(f"{secrets.token_hex(8)}-{{:x}}".format, itertools.count(1))
@@ -64,10 +62,14 @@ class Sender:
             relay = ProgressRelay(request.progress, request.log)
             flight.on_news = relay.put
         wait_ms = _wait_ms(placement, left_ms)
-        patience = Patience(wait_ms / 1000, partial(_expire, flight, placement, wait_ms))
+        expire = partial(_expire, flight, placement, wait_ms)
         asked = None
-        if request.client is not None and flight.client:
-            asked = ClientRequests(request.client, patience, partial(self._agents.answer, flight))
+        alarm: Patience | asyncio.TimerHandle
+        if request.client is None or not flight.client:
+            alarm = asyncio.get_running_loop().call_later(wait_ms / 1000, expire)
+        else:
+            alarm = Patience(wait_ms / 1000, expire)
+            asked = ClientRequests(request.client, alarm, partial(self._agents.answer, flight))
             flight.questions = asked
         try:
             self._agents.launch(flight)
@@ -83,7 +85,7 @@ class Sender:
         finally:
             if asked is not None:
                 asked.close()
-            patience.cancel()
+            alarm.cancel()
             self._agents.land(flight)
             self._scheduler.ended(placement)
             if relay is not None:
@@ -95,7 +97,6 @@ class Sender:
     ) -> Flight:
         task, offer = placement.task, placement.offer
         entry, constraints, spec = task.entry, task.constraints, task.spec
-        origin = self._registry.node(spec.origin)
         client = b""
         if request.client is not None:
             client = capabilities(request.client, constraints.privacy)
@@ -116,7 +117,7 @@ class Sender:
             egress=sorted(map(sorted, constraints.egress)),
             privacy=constraints.privacy,
             origin=spec.origin,
-            site="" if origin is None else origin.site,
+            site=task.site,
             data=spec.data,
             session=request.session if entry.stateful else "",
             wants_progress=request.progress is not None,

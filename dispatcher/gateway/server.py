@@ -33,7 +33,7 @@ from mcp_types import PaginatedRequestParams as ListParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dispatcher import __version__
-from dispatcher.call import CallRequest, ProgressSink
+from dispatcher.call import NOTHING_ASKED, CallRequest, ProgressSink, Requirements
 from dispatcher.calls.accounting import record_json
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import (
@@ -161,7 +161,7 @@ class Gateway:
             request = CallRequest(
                 tool=name,
                 arguments=arguments,
-                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                requirements=self._requirements(meta),
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
@@ -197,7 +197,7 @@ class Gateway:
             request = CallRequest(
                 tool="",
                 arguments={},
-                requirements=self._app.parse_requirements(meta.get(REQUIREMENTS_KEY)),
+                requirements=self._requirements(meta),
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
@@ -211,6 +211,10 @@ class Gateway:
         except SanderlingError as error:
             raise MCPError(_FAILED, str(error)) from None
         return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+
+    def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
+        asked = meta.get(REQUIREMENTS_KEY)
+        return NOTHING_ASKED if asked is None else self._app.parse_requirements(asked)
 
     def _session(self, ctx: Context, meta: Mapping[str, Any]) -> str:
         headers = getattr(ctx.request, "headers", None)

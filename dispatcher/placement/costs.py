@@ -61,10 +61,13 @@ def cost(
     return Cost(
         offer,
         exec_ms=profiles.exec_ms(
-            offer.key(entry.key), node.name, node.speed_for(offer.backend), input_kib
+            entry.key + offer.suffix,
+            node.name,
+            node.native_speed if offer.native else node.speed,
+            input_kib,
         ),
         start_ms=profiles.start_ms(
-            offer.key(entry.server),
+            entry.server + offer.suffix,
             node.name,
             warm=offer.warm in node.warm,
             cold_ms=PRIOR_START_MS.get(offer.backend, PRIOR_COLD_MS),

@@ -60,15 +60,15 @@ class Explorer:
 
     def tried(self, entry: ToolEntry, offer: Offer, node: str) -> None:
         """A call is sent that way."""
-        self._attempts[offer.key(entry.key), node] += 1
+        self._attempts[entry.key + offer.suffix, node] += 1
 
     def _hoped_ms(self, entry: ToolEntry, offer: Offer, node: NodeState, input_kib: float) -> float:
-        speed = node.speed_for(offer.backend)
-        return self._profiles.hoped_ms(offer.key(entry.key), node.name, speed, input_kib)
+        speed = node.native_speed if offer.native else node.speed
+        return self._profiles.hoped_ms(entry.key + offer.suffix, node.name, speed, input_kib)
 
     def unknown(self, entry: ToolEntry, offer: Offer, node: str) -> bool:
         """Whether a way is worth a trial for what is not known of it."""
-        way = (offer.key(entry.key), node)
+        way = (entry.key + offer.suffix, node)
         return self._profiles.samples(*way) < TRIES and self._attempts[way] < ATTEMPTS
 
     def hopes(

@@ -35,13 +35,13 @@ class Guard:
         self.name = name
         self.overruled = 0
         self._scheduler = scheduler
+        #: The exact choice itself, which needs no guard, or this guard.
+        self.choose: Scheduler = place_one if scheduler is place_one else self
         self._told_s = -_QUIET_S
         self._untold = 0
 
     def __call__(self, table: NodeTable, call: CallSpec) -> Placed | Refused:
         """Where the scheduler puts a call, or the exact choice where it may not run there."""
-        if self._scheduler is place_one:
-            return place_one(table, call)
         answer, fault = _asked(self._scheduler, table, call)
         if not fault:
             return answer

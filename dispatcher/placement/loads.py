@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dispatcher.registry.nodes import NodeState
-from solver import Placed
+from solver import NodeTable, Placed
 
 
 @dataclass(slots=True)
@@ -71,3 +71,11 @@ class Load:
         """The memory that one more call finds now."""
         running = min(self.slots / self.calls, 1.0) if self.calls else 0.0
         return max(self.alone_mib() - running * self.need_mib, 0.0)
+
+    def tell(self, table: NodeTable, node: NodeState) -> None:
+        """Write to the solver's table what one more call would find on the node."""
+        # What the node itself expects counts where it does more than what was sent from here.
+        foreign_ms = node.queue_ms if node.running + node.queued > self.calls else 0.0
+        table.update(
+            node.name, queue_ms=max(self.queue_ms(), foreign_ms), memory_mib=self.free_mib()
+        )

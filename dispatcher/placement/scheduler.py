@@ -45,6 +45,7 @@ class Scheduler:
     def __init__(self, config: Config, registry: Registry, profiles: Profiles) -> None:
         self._guard = guarded(config.dispatcher.scheduler)
         self.name = self._guard.name
+        self._choose = self._guard.choose
         #: Whether calls may be held and placed in batches: where each goes to its cheapest node.
         self.joins = self.name in ("exact", "cp_sat")
         self.table = NodeTable()
@@ -55,7 +56,7 @@ class Scheduler:
         self._policy = Policy(config.policy)
         self._explorer = Explorer(config.dispatcher.explore if self.joins else 0.0, profiles)
         self.prices = Prices(config.policy)
-        self._costs = Costs(self.table, registry, profiles, self.prices)
+        self.costs = Costs(self.table, registry, profiles, self.prices)
         self._origins = Origins(config, registry, self.table)
         self._permits: dict[Constraints, tuple[frozenset[str] | None, frozenset[str]]] = {}
         self._rejected: dict[Any, Mapping[str, int]] = {}
@@ -81,8 +82,8 @@ class Scheduler:
         load = self._loads.setdefault(node.name, Load())
         load.described(node)
         self.network.joined(node.name)
-        self._costs.node_changed(node)
-        self._update(node, load)
+        self.costs.node_changed(node)
+        load.tell(self.table, node)
         if not node.placeable:
             self.table.remove(node.name)
 
@@ -91,10 +92,10 @@ class Scheduler:
         if node.name in self.table:
             load = self._loads[node.name]
             load.told(node)
-            self._update(node, load)
+            load.tell(self.table, node)
             if load.warm != node.warm:
                 load.warm = set(node.warm)
-                self._costs.node_changed(node)
+                self.costs.node_changed(node)
 
     def node_left(self, node: NodeState) -> None:
         """Take it out of the table."""
@@ -120,7 +121,7 @@ class Scheduler:
         if origin not in self._known_origins:
             self._know(origin)
         offers = _permitted_offers(entry, constraints)
-        column = self._costs.column(entry, input_kib, offers)
+        column = self.costs.column(entry, input_kib, offers)
         spec = CallSpec(
             origin=origin,
             profile=column.profile,
@@ -137,7 +138,8 @@ class Scheduler:
             allow=allow,
             deny=deny,
         )
-        return Task(entry, constraints, spec, input_kib, offers)
+        node = self._nodes.get(origin)
+        return Task(entry, constraints, spec, input_kib, offers, "" if node is None else node.site)
 
     def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placement:
         """The scheduler's choice of the nodes that may run a call, ``without`` those tried.
@@ -146,10 +148,10 @@ class Scheduler:
             CallRefused: no node may.
         """
         spec = task.spec if not without else replace(task.spec, deny=task.spec.deny | without)
-        answer = self._guard(self.table, spec)
+        answer = self._choose(self.table, spec)
         if isinstance(answer, Refused):
             with self._memory_alone():
-                answer = self._guard(self.table, spec)
+                answer = self._choose(self.table, spec)
                 if isinstance(answer, Refused):
                     explanation = explained(self.table, spec, self._guard)
                     raise refusal(task.entry.public_name, explanation, self._registry)
@@ -164,8 +166,8 @@ class Scheduler:
         explorer.passed(entry)
         nodes = self._registry.nodes()
         hopes, ways = explorer.hopes(entry, task.offers, nodes, self.table, task.input_kib)
-        best = self._guard(self.table, replace(task.spec, profile=hopes)) if ways else None
-        usual = self._guard(self.table, task.spec)
+        best = self._choose(self.table, replace(task.spec, profile=hopes)) if ways else None
+        usual = self._choose(self.table, task.spec)
         if (
             not isinstance(best, Placed)
             or not isinstance(usual, Placed)
@@ -175,7 +177,7 @@ class Scheduler:
             return None
         way = ways[best.node]
         explorer.tried(entry, way, best.node)
-        column = self._costs.column(entry, task.input_kib, (way,))
+        column = self.costs.column(entry, task.input_kib, (way,))
         spec = replace(
             task.spec,
             profile=column.profile,
@@ -208,17 +210,13 @@ class Scheduler:
         """A call is sent to a node: it will hold a slot there."""
         load = self._loads[placement.node.name]
         load.began(placement.placed)
-        self._update(placement.node, load)
+        load.tell(self.table, placement.node)
 
     def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
         load = self._loads[placement.node.name]
         load.ended(placement.placed)
-        self._update(placement.node, load)
-
-    def learned(self, entry: ToolEntry, node: NodeState) -> None:
-        """The profiles of a tool on a node have changed."""
-        self._costs.learned(entry, node)
+        load.tell(self.table, placement.node)
 
     # ---- within
 
@@ -295,12 +293,6 @@ class Scheduler:
             self._version = self.table.version
             self._permits.clear()
             self._rejected.clear()
-
-    def _update(self, node: NodeState, load: Load) -> None:
-        own_ms = load.queue_ms()
-        # What the node itself expects counts where it does more than what was sent from here.
-        foreign = node.queue_ms if node.running + node.queued > load.calls else 0.0
-        self.table.update(node.name, queue_ms=max(own_ms, foreign), memory_mib=load.free_mib())
 
 
 def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:

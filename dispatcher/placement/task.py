@@ -23,6 +23,7 @@ class Task:
     spec: CallSpec
     input_kib: float
     offers: tuple[Offer, ...]
+    site: str  # of the node of origin
     trial: Offer | None = None  # the way to run it, where that is to be tried
     usual: CallSpec | None = None  # what it would be without the trial
 

@@ -12,7 +12,6 @@ from dispatcher.paths import tool_path
 from dispatcher.policy.egress import FEATURE, NodeFeatures, parse_rule
 from dispatcher.registry.catalogues import Catalogue, catalogues
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
-from dispatcher.registry.tools import WASM
 
 _NODE = re.compile(NODE_NAME)
 
@@ -45,6 +44,7 @@ class NodeState:
     cpu_percent: float = 0.0
     speed: float = 0.0
     integer_speed: float = 0.0
+    native_speed: float = 0.0  # for machine code, in the unit of ``speed``; 0: not measured
     memory_mib_s: float = 0.0
     temperature_c: float | None = None
     battery_percent: float | None = None
@@ -59,16 +59,7 @@ class NodeState:
     warm: set[str] = field(default_factory=set)
     described: bytes = b""  # its last capabilities, as the store keeps them
     servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
-
-    def speed_for(self, backend: str) -> float:
-        """Its measured speed for a backend, in the unit of ``speed``; 0: not measured."""
-        native = self.integer_speed * SPEED_PER_INTEGER
-        return native if native and backend != WASM else self.speed
-
-    @property
-    def offers(self) -> frozenset[str]:
-        """The names of the offers that it can run, among them the backend of modules."""
-        return self.backends | self.servers.keys()
+    offers: frozenset[str] = frozenset()  # names of those it can run, modules' backend among them
 
 
 class NodeObserver(Protocol):
@@ -122,10 +113,12 @@ def describe(node: NodeState, capabilities: Capabilities) -> None:
     node.memory_mib = capabilities.memory_mib
     node.speed = capabilities.speed
     node.integer_speed = capabilities.integer_speed
+    node.native_speed = node.integer_speed * SPEED_PER_INTEGER or node.speed
     node.memory_mib_s = capabilities.memory_mib_s
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
     node.servers = catalogues(capabilities.servers)
+    node.offers = node.backends | node.servers.keys()
     node.described = capabilities.kept
 
 

@@ -165,7 +165,7 @@ class Registry:
         node.temperature_c = node.battery_percent = None
         if node not in self._offering:
             # What is kept of it from an earlier run offers nothing before it comes itself.
-            node.servers = {}
+            node.servers, node.offers = {}, node.backends
             self._offering.append(node)
         self._describe(node, register.capabilities)
         node.memory_free_mib = node.memory_mib

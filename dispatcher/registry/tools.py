@@ -42,6 +42,8 @@ class Offer:
     Attributes:
         name: what a node that can run it has among its backends.
         warm: what a node that has it at hand has among what is warm.
+        suffix: of the name of a tool or server, for what profiles know it by when it runs this way.
+        native: it runs code of the machine, which has a speed of its own.
     """
 
     server: str
@@ -49,16 +51,17 @@ class Offer:
     module: ServerEntry | None = field(default=None, compare=False)
     name: str = field(init=False, compare=False)
     warm: str = field(init=False, compare=False)
+    suffix: str = field(init=False, compare=False)
+    native: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         name = WASM if self.backend == WASM else f"{self.backend}/{self.server}"
         artifact = self.module.artifact if self.module is not None else None
         object.__setattr__(self, "name", name)
+        native = self.backend != WASM
         object.__setattr__(self, "warm", name if artifact is None else artifact.sha256)
-
-    def key(self, name: str) -> str:
-        """What profiles know a tool or a server by, when it runs this way."""
-        return name if self.backend == WASM else f"{name}@{self.backend}"
+        object.__setattr__(self, "suffix", f"@{self.backend}" if native else "")
+        object.__setattr__(self, "native", native)
 
 
 @dataclass(frozen=True, slots=True)

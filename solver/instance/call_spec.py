@@ -76,6 +76,11 @@ class Profile:
         self._follow()
         return self._start_ms
 
+    def at(self, i: int) -> tuple[float, float]:
+        """``start_ms`` and ``exec_ms`` on node ``i``."""
+        self._follow()
+        return float(self._start_ms[i]), float(self._exec_ms[i])
+
     @property
     def run_ms(self) -> Floats:
         """``start_ms + exec_ms`` per node: how long a call holds its slot."""
@@ -84,7 +89,7 @@ class Profile:
 
     def _follow(self) -> None:
         """Nodes may have joined the table since."""
-        more = len(self._table) - len(self._exec_ms)
+        more = len(self._table.ids) - len(self._exec_ms)
         if more:
             unknown = np.full(more, math.inf)
             self._exec_ms = np.concatenate((self._exec_ms, unknown))

@@ -29,24 +29,26 @@ class Parts:
 
 def transfer_ms(table: NodeTable, call: CallSpec) -> Floats:
     """Input from the origin and from other holders, and the output back if it returns."""
-    row = table.row(table.position(call.origin))
+    row = table.row_of(call.origin)
     moved = row.half_rtt_ms + call.input_kib * row.ms_per_kib
     if call.returns:
         moved += row.half_rtt_ms + call.output_kib * row.ms_per_kib
     for source, kib in call.inputs:
-        other = table.row(table.position(source))
+        other = table.row_of(source)
         moved += other.half_rtt_ms + kib * other.ms_per_kib
     return moved
 
 
 def parts_of(table: NodeTable, call: CallSpec, i: int) -> Parts:
     """The components of the cost on node ``i``."""
+    start, execution = call.profile.at(i)
+    extra = surcharge_ms(call)
     return Parts(
         queue=float(table.queue_ms[i]),
-        start=float(call.profile.start_ms[i]),
-        exec=float(call.profile.exec_ms[i]),
-        transfer=float(transfer_at(table, call, i)),
-        surcharge=0.0 if (extra := surcharge_ms(call)) is None else float(extra[i]),
+        start=start,
+        exec=execution,
+        transfer=transfer_at(table, call, i),
+        surcharge=0.0 if extra is None else float(extra[i]),
     )
 
 
@@ -57,13 +59,13 @@ def surcharge_ms(call: CallSpec) -> Floats | None:
 
 def transfer_at(table: NodeTable, call: CallSpec, i: int) -> float:
     """:func:`transfer_ms` on node ``i`` alone."""
-    row = table.row(table.position(call.origin))
+    row = table.row_of(call.origin)
     half, per_kib = float(row.half_rtt_ms[i]), float(row.ms_per_kib[i])
     moved = half + call.input_kib * per_kib
     if call.returns:
         moved += half + call.output_kib * per_kib
     for source, kib in call.inputs:
-        other = table.row(table.position(source))
+        other = table.row_of(source)
         moved += float(other.half_rtt_ms[i]) + kib * float(other.ms_per_kib[i])
     return moved
 
@@ -76,7 +78,7 @@ def cost_ms(table: NodeTable, call: CallSpec, out: Floats | None = None) -> Floa
     """
     total = np.empty(len(table)) if out is None else out
     part, refused = table.scratch[0], table.scratch_mask
-    row = table.row(table.position(call.origin))
+    row = table.row_of(call.origin)
     np.add(table.queue_ms, call.profile.run_ms, out=total)
     np.multiply(row.half_rtt_ms, 2.0 if call.returns else 1.0, out=part)
     np.add(total, part, out=total)
@@ -84,7 +86,7 @@ def cost_ms(table: NodeTable, call: CallSpec, out: Floats | None = None) -> Floa
     np.multiply(row.ms_per_kib, kib, out=part)
     np.add(total, part, out=total)
     for source, more_kib in call.inputs:
-        other = table.row(table.position(source))
+        other = table.row_of(source)
         total += other.half_rtt_ms + more_kib * other.ms_per_kib
     np.less(table.memory_mib, call.memory_mib, out=refused)
     np.logical_or(refused, steadily_refused(table, call), out=refused)

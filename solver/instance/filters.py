@@ -90,9 +90,9 @@ def privacy(table: NodeTable, call: CallSpec) -> Mask:
 
 def link(table: NodeTable, call: CallSpec) -> Mask:
     """Nodes that cannot talk to the origin, or to a node that holds an input."""
-    refused = np.isinf(table.row(table.position(call.origin)).half_rtt_ms)
+    refused = np.isinf(table.row_of(call.origin).half_rtt_ms)
     for source, _ in call.inputs:
-        refused |= np.isinf(table.row(table.position(source)).half_rtt_ms)
+        refused |= np.isinf(table.row_of(source).half_rtt_ms)
     return refused
 
 
@@ -127,14 +127,14 @@ def deadline(table: NodeTable, call: CallSpec) -> Mask:
     """Nodes where even an undisturbed call takes longer than it may."""
     if math.isinf(call.deadline_ms):
         return _none(table)
-    row = table.row(table.position(call.origin))
+    row = table.row_of(call.origin)
     arrive = row.half_rtt_ms + call.input_kib * row.ms_per_kib
     wait = np.maximum(table.queue_ms, arrive) if call.overlaps else table.queue_ms + arrive
     takes = wait + call.profile.run_ms
     if call.returns:
         takes = takes + row.half_rtt_ms + call.output_kib * row.ms_per_kib
     for source, kib in call.inputs:
-        other = table.row(table.position(source))
+        other = table.row_of(source)
         takes = takes + other.half_rtt_ms + kib * other.ms_per_kib
     # Where a link or a profile is missing it takes for ever, and that is another reason.
     late: Mask = (takes > allowance(call.deadline_ms)) & np.isfinite(takes)

@@ -157,6 +157,14 @@ class NodeTable:
                 row.ms_per_kib[j] = per_kib
         return row
 
+    def row_of(self, node_id: str) -> Row:
+        """The links of a node; see :meth:`row`.
+
+        Raises:
+            UnknownNode: the table has no such node.
+        """
+        return self.row(self.position(node_id))
+
     def matrices(self) -> tuple[Floats, Floats]:
         """``half_rtt_ms`` and ``ms_per_kib`` between all nodes, as :meth:`row` has them.
 

@@ -132,10 +132,10 @@ class TestPrivacy:
         board = home(links=links)
         for name in ("device", "edge"):
             board.registry.node(name).speed = 1.0
-            board.scheduler.learned(board.registry.tool("echo"), board.registry.node(name))
+            board.scheduler.costs.learned(board.registry.tool("echo"), board.registry.node(name))
         board.task("echo")
         for name in ("device", "edge", "cloud"):
-            board.scheduler.learned(board.registry.tool("echo"), board.registry.node(name))
+            board.scheduler.costs.learned(board.registry.tool("echo"), board.registry.node(name))
         assert board.place("echo") == "cloud"
         assert board.place("echo", {}, privacy="site") in {"device", "edge"}
         assert board.place("echo", {}, privacy="node") == "device"
@@ -234,8 +234,8 @@ class TestCost:
         for _ in range(10):
             one.app.profiles.learn_exec(entry.key, "a", 1000.0, input_kib=0.1, exec_ms=400.0)
             one.app.profiles.learn_exec(entry.key, "b", 1000.0, input_kib=0.1, exec_ms=4.0)
-        one.scheduler.learned(entry, one.registry.node("a"))
-        one.scheduler.learned(entry, one.registry.node("b"))
+        one.scheduler.costs.learned(entry, one.registry.node("a"))
+        one.scheduler.costs.learned(entry, one.registry.node("b"))
         assert one.place("echo") == "b"
 
     def test_a_suspended_node_is_not_placed_on(self, board):
