@@ -24,7 +24,7 @@ from dispatcher.placement.batching import Batches
 from dispatcher.placement.profiles import Profiles
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.policy.constraints import parse_requirements
-from dispatcher.registry.added_servers import AddedTools, Offer
+from dispatcher.registry.added_servers import AddedServers, Upload
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ServerEntry
@@ -69,7 +69,7 @@ class App:
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
-        self._added = AddedTools(self.state)
+        self._added = AddedServers(self.state)
         self._lock: IO[str] | None = None
 
     async def start(self) -> None:
@@ -125,16 +125,16 @@ class App:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
-    def add_server(self, offer: Offer) -> None:
+    def add_server(self, upload: Upload) -> None:
         """Keep a tool server in the state directory and make its tools callable.
 
         Raises:
             RequestError: another server has its name.
             ConfigError: the state directory cannot be written.
         """
-        if self._is_taken(offer.name):
-            raise RequestError(f"a server {offer.name!r} is there already; give another --name")
-        self.registry.add_servers([self._added.add(offer)])
+        if self._is_taken(upload.name):
+            raise RequestError(f"a server {upload.name!r} is there already; give another --name")
+        self.registry.add_servers([self._added.add(upload)])
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added.

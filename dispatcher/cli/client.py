@@ -70,9 +70,9 @@ class DispatcherClient:
         """The last calls, newest first."""
         return list(self._ask("GET", "/api/calls")["calls"])
 
-    def add_server(self, offer: Mapping[str, Any]) -> None:
-        """Register a tool server; see :class:`dispatcher.registry.added_servers.Offer`."""
-        self._ask("POST", "/api/tools/add", offer)
+    def add_server(self, upload: Mapping[str, Any]) -> None:
+        """Register a tool server; see :class:`dispatcher.registry.added_servers.Upload`."""
+        self._ask("POST", "/api/tools/add", upload)
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added."""
@@ -152,22 +152,22 @@ def connected(where: Where) -> Iterator[DispatcherClient]:
     if where.url:
         yield DispatcherClient(where.url, os.environ.get(TOKEN_VARIABLE, ""))
         return
-    running = None if where.embed else running_client(where.state)
-    if running is not None:
-        yield running
+    published = None if where.embed else client_of_state(where.state)
+    if published is not None:
+        yield published
         return
     with embedded(where) as client:
         yield client
 
 
-def running_client(state: Path) -> DispatcherClient | None:
+def client_of_state(state: Path) -> DispatcherClient | None:
     """A client of the dispatcher that runs on a state directory, if one does."""
-    running = find(state)
-    if running is None:
+    published = find(state)
+    if published is None:
         return None
-    client = DispatcherClient(running.url, running.token)
+    client = DispatcherClient(published.url, published.token)
     try:
-        alive = client.health().get("started") == running.started
+        alive = client.health().get("started") == published.started
     except SanderlingError:
         alive = False
     return client if alive else None

@@ -103,10 +103,10 @@ def dispatcher(
 
 
 async def _serve(config: Config, *, local_agents: bool) -> None:
-    from dispatcher.serving.process import running
+    from dispatcher.serving.process import serving
 
-    async with running(config, local_agents=local_agents) as serving:
-        click.echo(serving.ready_line())
+    async with serving(config, local_agents=local_agents) as dispatcher:
+        click.echo(dispatcher.ready_line())
         await asyncio.Event().wait()
 
 
@@ -138,9 +138,9 @@ def mcp(
         if config_file or names or mounts:
             raise click.UsageError("--config, --agents and --mount are of no use with a URL")
         from dispatcher.cli.client import TOKEN_VARIABLE
-        from dispatcher.serving.bridge import proxy
+        from dispatcher.serving.bridge import bridge
 
-        run(proxy(url, os.environ.get(TOKEN_VARIABLE, "")))
+        run(bridge(url, os.environ.get(TOKEN_VARIABLE, "")))
         return DONE
     from dispatcher.serving import stdio
 

@@ -91,25 +91,25 @@ def add(
     and asks for, and registers it in the dispatcher that runs, else in the state directory.
     """
     from dispatcher.cli.module_sources import read_module
-    from dispatcher.registry.added_servers import Offer, check
+    from dispatcher.registry.added_servers import Upload, check
 
     wasm = read_module(source, digest)
     with told_to_wait("looking at the module"):
         found = _inspect(wasm, source)
-    offer = Offer(name or _name_of(found, source), found["version"], wasm, found["tools"])
-    check(offer)
+    upload = Upload(name or _name_of(found, source), found["version"], wasm, found["tools"])
+    check(upload)
     if not as_json:
-        _show(offer, found)
+        _show(upload, found)
     if not yes:
         if not sys.stdin.isatty():
             raise ConfigError("nobody can be asked here; look at the above and add --yes")
-        click.confirm(f"Add {offer.name}?", abort=True)
-    _register(offer, url, state)
+        click.confirm(f"Add {upload.name}?", abort=True)
+    _register(upload, url, state)
     if as_json:
-        names = [tool["name"] for tool in offer.tools]
-        click.echo(json.dumps({"server": offer.name, "sha256": offer.sha256, "tools": names}))
+        names = [tool["name"] for tool in upload.tools]
+        click.echo(json.dumps({"server": upload.name, "sha256": upload.sha256, "tools": names}))
     else:
-        click.echo(f"added {offer.name}")
+        click.echo(f"added {upload.name}")
     return DONE
 
 
@@ -123,9 +123,9 @@ def remove(name: str, url: str | None, state: Path | None) -> int:
     if client is not None:
         client.remove_server(name)
     else:
-        from dispatcher.registry.added_servers import AddedTools
+        from dispatcher.registry.added_servers import AddedServers
 
-        if not AddedTools(_directory(state)).remove(name):
+        if not AddedServers(_directory(state)).remove(name):
             raise SanderlingError(f"no server {name!r} was added; `sanderling tools` lists all")
     click.echo(f"removed {name}")
     return DONE
@@ -183,11 +183,11 @@ def _name_of(found: dict[str, Any], source: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", own.lower()).strip("-_")[:63]
 
 
-def _show(offer: Any, found: dict[str, Any]) -> None:
-    click.echo(f"{offer.name} {offer.version}".rstrip())
-    click.echo(f"  kind      {found['kind']}, {len(offer.wasm) / 1024:.0f} KiB")
-    click.echo(f"  sha256    {offer.sha256}")
-    for index, tool in enumerate(offer.tools):
+def _show(upload: Any, found: dict[str, Any]) -> None:
+    click.echo(f"{upload.name} {upload.version}".rstrip())
+    click.echo(f"  kind      {found['kind']}, {len(upload.wasm) / 1024:.0f} KiB")
+    click.echo(f"  sha256    {upload.sha256}")
+    for index, tool in enumerate(upload.tools):
         about = str(tool.get("description") or "").strip().partition("\n")[0][:80]
         about = "".join(char for char in about if char.isprintable())
         click.echo(f"  {'tools' if index == 0 else '':<10}{tool['name']}: {about}")
@@ -199,28 +199,30 @@ def _show(offer: Any, found: dict[str, Any]) -> None:
     click.echo(f"  imports   {', '.join(imports[:_MOST_IMPORTS])}{more}")
 
 
-def _register(offer: Any, url: str | None, state: Path | None) -> None:
+def _register(upload: Any, url: str | None, state: Path | None) -> None:
     client = _client(url, state)
     if client is not None:
-        client.add_server(offer.to_json())
+        client.add_server(upload.to_json())
         return
-    from dispatcher.registry.added_servers import AddedTools
+    from dispatcher.registry.added_servers import AddedServers
     from wasm_tools import manifest
 
-    if offer.name in {server.name for server in manifest.servers()}:
-        raise SanderlingError(f"{offer.name}: a built-in server has that name; give another --name")
-    AddedTools(_directory(state)).add(offer)
+    if upload.name in {server.name for server in manifest.servers()}:
+        raise SanderlingError(
+            f"{upload.name}: a built-in server has that name; give another --name"
+        )
+    AddedServers(_directory(state)).add(upload)
 
 
 def _client(url: str | None, state: Path | None) -> DispatcherClient | None:
     """The dispatcher that is meant, None where none runs on the state directory."""
     import os
 
-    from dispatcher.cli.client import TOKEN_VARIABLE, DispatcherClient, running_client
+    from dispatcher.cli.client import TOKEN_VARIABLE, DispatcherClient, client_of_state
 
     if url:
         return DispatcherClient(url, os.environ.get(TOKEN_VARIABLE, ""))
-    return running_client(_directory(state))
+    return client_of_state(_directory(state))
 
 
 def _directory(state: Path | None) -> Path:

@@ -69,8 +69,8 @@ class Load:
 
     def free_mib(self) -> float:
         """The memory that one more call finds now."""
-        running = min(self.slots / self.calls, 1.0) if self.calls else 0.0
-        return max(self.alone_mib() - running * self.need_mib, 0.0)
+        share = min(self.slots / self.calls, 1.0) if self.calls else 0.0
+        return max(self.alone_mib() - share * self.need_mib, 0.0)
 
     def tell(self, table: NodeTable, node: NodeState) -> None:
         """Write to the solver's table what one more call would find on the node."""

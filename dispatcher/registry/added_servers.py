@@ -33,7 +33,7 @@ log = logging.getLogger("sanderling.registry")
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Upload:
     """A tool server that is to be added. ``tools`` are its MCP tool objects."""
 
     name: str
@@ -57,7 +57,7 @@ class Offer:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Offer:
+    def from_json(cls, body: Mapping[str, Any]) -> Upload:
         """Read such a body.
 
         Raises:
@@ -67,38 +67,38 @@ class Offer:
             wasm = base64.b64decode(body.get("module", ""), validate=True)
         except (binascii.Error, TypeError, ValueError):
             raise RequestError("module: must be base64") from None
-        offer = cls(
+        upload = cls(
             str(body.get("name", "")), str(body.get("version", "")), wasm, body.get("tools") or []
         )
-        if body.get("sha256") != offer.sha256:
+        if body.get("sha256") != upload.sha256:
             raise RequestError("module: its bytes do not have the digest that was given")
-        check(offer)
-        return offer
+        check(upload)
+        return upload
 
 
-def check(offer: Offer) -> None:
+def check(upload: Upload) -> None:
     """Refuse what could not be registered.
 
     Raises:
         RequestError: names what is wrong and the mend.
     """
-    if not SERVER_NAME.fullmatch(offer.name):
+    if not SERVER_NAME.fullmatch(upload.name):
         raise RequestError(
-            f"name {offer.name!r}: write a-z, 0-9, '_' and '-', 63 at most; give one with --name"
+            f"name {upload.name!r}: write a-z, 0-9, '_' and '-', 63 at most; give one with --name"
         )
-    if not offer.wasm or len(offer.wasm) > LARGEST_MODULE_BYTES:
+    if not upload.wasm or len(upload.wasm) > LARGEST_MODULE_BYTES:
         raise RequestError(f"module: must be 1 to {LARGEST_MODULE_BYTES} bytes")
-    well_formed = isinstance(offer.tools, list) and all(
+    well_formed = isinstance(upload.tools, list) and all(
         isinstance(tool, dict)
         and isinstance(tool.get("name"), str)
         and isinstance(tool.get("inputSchema"), dict)
-        for tool in offer.tools
+        for tool in upload.tools
     )
-    if not well_formed or not offer.tools:
+    if not well_formed or not upload.tools:
         raise RequestError("tools: must be MCP tool objects, with name and inputSchema")
 
 
-class AddedTools:
+class AddedServers:
     """The added servers of a state directory."""
 
     def __init__(self, state: Path) -> None:
@@ -118,23 +118,23 @@ class AddedTools:
         """The names of all that are there, readable or not."""
         return {file.stem for file in self._directory.glob("*.json")}
 
-    def add(self, offer: Offer) -> ServerEntry:
+    def add(self, upload: Upload) -> ServerEntry:
         """Keep a server; one of the same name is replaced.
 
         Raises:
             ConfigError: the directory cannot be written.
         """
         entry = {
-            "name": offer.name,
-            "version": offer.version,
-            "sha256": offer.sha256,
-            "size": len(offer.wasm),
-            "tools": offer.tools,
+            "name": upload.name,
+            "version": upload.version,
+            "sha256": upload.sha256,
+            "size": len(upload.wasm),
+            "tools": upload.tools,
         }
-        file = self._directory / f"{offer.name}.json"
+        file = self._directory / f"{upload.name}.json"
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self._directory / f"{offer.sha256}.wasm", offer.wasm, durable=True)
+            write_whole(self._directory / f"{upload.sha256}.wasm", upload.wasm, durable=True)
             text = json.dumps(entry, ensure_ascii=False, indent=1)
             write_whole(file, text.encode(), durable=True)
             self._sweep()

@@ -32,7 +32,7 @@ from dispatcher import __version__
 from dispatcher.call import CallRequest
 from dispatcher.errors import RequestError, SanderlingError
 from dispatcher.gateway.server import error_result, internal_error
-from dispatcher.registry.added_servers import Offer
+from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ class Api:
         return {"calls": [asdict(row) for row in rows]}
 
     async def _add(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        offer = await asyncio.to_thread(Offer.from_json, body)
-        self._app.add_server(offer)
-        return {"server": offer.name}
+        upload = await asyncio.to_thread(Upload.from_json, body)
+        self._app.add_server(upload)
+        return {"server": upload.name}
 
     async def _remove(self, body: Mapping[str, Any]) -> dict[str, Any]:
         name = str(body.get("name", ""))

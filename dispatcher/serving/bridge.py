@@ -25,7 +25,13 @@ from mcp.shared.inbound import (
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
 
-from dispatcher.serving.stdio import GRACE_S, OpenRequests, Wire, parse_error, wire
+from dispatcher.serving.stdio import (
+    GRACE_S,
+    OpenRequests,
+    StdioTransport,
+    parse_error,
+    stdio_transport,
+)
 from protos.contract import SESSION_KEY
 
 log = logging.getLogger("sanderling.stdio")
@@ -39,22 +45,22 @@ _ERROR: Final = -32000
 Message = dict[str, Any]
 
 
-async def proxy(url: str, token: str = "") -> None:
+async def bridge(url: str, token: str = "") -> None:
     """Pass messages between stdio and an MCP endpoint until stdin is closed."""
     headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
     timeout = httpx2.Timeout(None, connect=_CONNECT_S)
-    with wire() as lines:
+    with stdio_transport() as lines:
         async with httpx2.AsyncClient(headers=headers, timeout=timeout) as client:
-            await _Proxy(url, client, lines).run()
+            await _Bridge(url, client, lines).run()
 
 
-class _Proxy:
+class _Bridge:
     """One client's traffic."""
 
-    def __init__(self, url: str, client: httpx2.AsyncClient, lines: Wire) -> None:
-        self._url, self._client, self._wire = url, client, lines
+    def __init__(self, url: str, client: httpx2.AsyncClient, lines: StdioTransport) -> None:
+        self._url, self._client, self._transport = url, client, lines
         self._session: dict[str, str] = {}
         self._connection = secrets.token_hex(16)
         self._open = OpenRequests()
@@ -64,11 +70,11 @@ class _Proxy:
 
     async def run(self) -> None:
         try:
-            async for line in self._wire.lines():
+            async for line in self._transport.lines():
                 try:
                     message = json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    await self._wire.write(parse_error(error))
+                    await self._transport.write(parse_error(error))
                     continue
                 await self._take(message)
             await self._open.settled(GRACE_S)
@@ -150,7 +156,7 @@ class _Proxy:
             value["id"] = message["id"]  # refused before its id was read
             body = json.dumps(value).encode()
         self._learn(message, value.get("result"))
-        await self._wire.write(body if b"\n" not in body else json.dumps(value).encode())
+        await self._transport.write(body if b"\n" not in body else json.dumps(value).encode())
         return "method" not in value
 
     def _with_session(self, message: Message) -> Message:
@@ -206,12 +212,12 @@ class _Proxy:
                     if response.is_client_error:
                         return
                     async for event in _events(response):
-                        await self._wire.write(event)
+                        await self._transport.write(event)
             await asyncio.sleep(_LISTEN_AGAIN_S)
 
     async def _fail(self, number: Any, text: str) -> None:
         fault = {"code": _ERROR, "message": text}
-        await self._wire.write(
+        await self._transport.write(
             json.dumps({"jsonrpc": "2.0", "id": number, "error": fault}).encode()
         )
 

@@ -16,7 +16,7 @@ _CLIENT_TOKEN = "client-token"  # noqa: S105 - the name of a file
 
 
 @dataclass(frozen=True, slots=True)
-class RunningDispatcher:
+class DispatcherAddress:
     """Where a dispatcher serves. ``token`` is "" where clients need none.
 
     ``started`` is in Unix seconds.
@@ -28,9 +28,9 @@ class RunningDispatcher:
     token: str = ""
 
 
-def publish(state: Path, running: RunningDispatcher) -> None:
+def publish(state: Path, published: DispatcherAddress) -> None:
     """Write the file that :func:`find` reads, for this user's eyes only."""
-    write_whole(state / _FILE, (json.dumps(asdict(running)) + "\n").encode())
+    write_whole(state / _FILE, (json.dumps(asdict(published)) + "\n").encode())
 
 
 def withdraw(state: Path) -> None:
@@ -38,7 +38,7 @@ def withdraw(state: Path) -> None:
     (state / _FILE).unlink(missing_ok=True)
 
 
-def find(state: Path) -> RunningDispatcher | None:
+def find(state: Path) -> DispatcherAddress | None:
     """The dispatcher that published itself in a state directory; None where none lives.
 
     A dispatcher that was killed leaves its file, and its process number may be another's by now:
@@ -46,16 +46,16 @@ def find(state: Path) -> RunningDispatcher | None:
     """
     try:
         values = json.loads((state / _FILE).read_text(encoding="utf-8"))
-        running = RunningDispatcher(
+        published = DispatcherAddress(
             url=str(values["url"]),
             pid=int(values["pid"]),
             started=float(values["started"]),
             token=str(values["token"]),
         )
-        os.kill(running.pid, 0)
+        os.kill(published.pid, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return running
+    return published
 
 
 def client_token(state: Path) -> str:

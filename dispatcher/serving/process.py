@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from dispatcher.config import AgentConfig, Config
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.serving.discovery import RunningDispatcher, client_token, publish, withdraw
+from dispatcher.serving.discovery import DispatcherAddress, client_token, publish, withdraw
 from dispatcher.serving.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _PATIENCE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class Serving:
     """A dispatcher that serves. ``url`` is "" where it has no HTTP endpoint."""
 
     app: App
@@ -50,9 +50,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(
+async def serving(
     config: Config, *, local_agents: bool, http: bool = True
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[Serving]:
     """Run a dispatcher for as long as this is open; open means that it can serve.
 
     Args:
@@ -81,7 +81,7 @@ async def running(
         gateway = Gateway(app)
         url = "" if listening is None else await _serve(app, gateway, listening, stack)
         await _registered(app, supervisor, [agent.name for agent in agents])
-        yield Running(app, gateway, url, len(agents))
+        yield Serving(app, gateway, url, len(agents))
         log.info("stopping")
 
 
@@ -111,7 +111,7 @@ async def _serve(
     await endpoint.start(listening)
     port = listening.getsockname()[1]
     local = f"http://{_authority(_local(host))}:{port}/mcp"
-    publish(app.state, RunningDispatcher(local, os.getpid(), started, access.token))
+    publish(app.state, DispatcherAddress(local, os.getpid(), started, access.token))
     stack.callback(withdraw, app.state)
     return f"http://{_authority(host)}:{port}/mcp"
 

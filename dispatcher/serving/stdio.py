@@ -23,7 +23,7 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
 
-from dispatcher.serving.process import running
+from dispatcher.serving.process import serving
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -36,7 +36,7 @@ _FLUSH_S: Final = 2.0
 _ENDLESS: Final = "subscriptions/listen"
 
 
-class Wire:
+class StdioTransport:
     """Lines from stdin and to stdout."""
 
     def __init__(self, source: IO[bytes], sink: IO[bytes]) -> None:
@@ -78,7 +78,7 @@ class Wire:
 
 
 @contextmanager
-def wire() -> Iterator[Wire]:
+def stdio_transport() -> Iterator[StdioTransport]:
     """Take stdin and stdout for MCP, and let what else is printed go to stderr."""
     sys.stdout.flush()
     source, sink = os.dup(0), os.dup(1)
@@ -87,7 +87,9 @@ def wire() -> Iterator[Wire]:
     os.dup2(2, 1)
     try:
         # Not closed: the thread may still be reading when the command ends.
-        yield Wire(os.fdopen(source, "rb", closefd=False), os.fdopen(sink, "wb", closefd=False))
+        yield StdioTransport(
+            os.fdopen(source, "rb", closefd=False), os.fdopen(sink, "wb", closefd=False)
+        )
     finally:
         sys.stdout.flush()
         os.dup2(source, 0)
@@ -106,9 +108,9 @@ def own_state(state: Path | None) -> Iterator[Path]:
 
 async def serve(config: Config) -> None:
     """Run a dispatcher with its local agents, and speak MCP until stdin is closed."""
-    with wire() as lines:
+    with stdio_transport() as lines:
         async with (
-            running(config, local_agents=True, http=False) as dispatcher,
+            serving(config, local_agents=True, http=False) as dispatcher,
             dispatcher.gateway.changes.following(),
         ):
             server = dispatcher.gateway.server
@@ -122,8 +124,8 @@ async def serve(config: Config) -> None:
 class StdioSession:
     """The streams that the SDK's server runs on, joined to a wire."""
 
-    def __init__(self, lines: Wire) -> None:
-        self._wire = lines
+    def __init__(self, lines: StdioTransport) -> None:
+        self._transport = lines
         self._send_in, self.inbound = anyio.create_memory_object_stream[SessionMessage | Exception](
             0
         )
@@ -146,11 +148,11 @@ class StdioSession:
 
     async def _pump_in(self) -> None:
         async with self._send_in:
-            async for line in self._wire.lines():
+            async for line in self._transport.lines():
                 try:
                     message = jsonrpc_message_adapter.validate_json(line, by_name=False)
                 except ValueError as error:
-                    await self._wire.write(parse_error(error))
+                    await self._transport.write(parse_error(error))
                     continue
                 if isinstance(message, JSONRPCRequest):
                     self._open.asked(message.id, message.method)
@@ -164,7 +166,7 @@ class StdioSession:
             async for one in self._receive_out:
                 message = one.message
                 text = message.model_dump_json(by_alias=True, exclude_unset=True)
-                await self._wire.write(text.encode())
+                await self._transport.write(text.encode())
                 if isinstance(message, JSONRPCResponse | JSONRPCError):
                     self._open.answered(message.id)
 

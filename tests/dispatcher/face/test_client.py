@@ -12,11 +12,11 @@ from dispatcher.cli.client import (
     DispatcherClient,
     DispatcherError,
     Where,
+    client_of_state,
     connected,
-    running_client,
 )
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.serving.discovery import RunningDispatcher, publish
+from dispatcher.serving.discovery import DispatcherAddress, publish
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def test_the_dispatchers_own_words(answering):
 
 def test_a_live_dispatcher_of_the_state_directory_is_found(tmp_path, answering):
     answering["body"] = b'{"ok": true, "started": 3.5}'
-    publish(tmp_path, RunningDispatcher(f"{answering['url']}/mcp", os.getpid(), 3.5, "t"))
-    client = running_client(tmp_path)
+    publish(tmp_path, DispatcherAddress(f"{answering['url']}/mcp", os.getpid(), 3.5, "t"))
+    client = client_of_state(tmp_path)
     assert client is not None
     assert client.url == f"{answering['url']}/mcp"
 
@@ -97,10 +97,10 @@ def test_a_live_dispatcher_of_the_state_directory_is_found(tmp_path, answering):
 def test_what_took_its_port_after_it_died_is_not(tmp_path, answering):
     for body in (b'{"ok": true, "started": 4.5}', b"hello"):
         answering["body"] = body
-        publish(tmp_path, RunningDispatcher(f"{answering['url']}/mcp", os.getpid(), 3.5))
-        assert running_client(tmp_path) is None
-    publish(tmp_path, RunningDispatcher("http://127.0.0.1:1/mcp", os.getpid(), 3.5))
-    assert running_client(tmp_path) is None
+        publish(tmp_path, DispatcherAddress(f"{answering['url']}/mcp", os.getpid(), 3.5))
+        assert client_of_state(tmp_path) is None
+    publish(tmp_path, DispatcherAddress("http://127.0.0.1:1/mcp", os.getpid(), 3.5))
+    assert client_of_state(tmp_path) is None
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from dispatcher.errors import ConfigError
 from dispatcher.serving.discovery import (
-    RunningDispatcher,
+    DispatcherAddress,
     client_token,
     find,
     publish,
@@ -18,7 +18,7 @@ from dispatcher.serving.discovery import (
 
 
 def test_what_is_published_is_found_until_it_is_withdrawn(tmp_path):
-    running = RunningDispatcher("http://127.0.0.1:1/mcp", os.getpid(), 12.5, "t")
+    running = DispatcherAddress("http://127.0.0.1:1/mcp", os.getpid(), 12.5, "t")
     assert find(tmp_path) is None
     publish(tmp_path, running)
     assert find(tmp_path) == running
@@ -32,7 +32,7 @@ def test_a_dead_dispatcher_is_not_found(tmp_path):
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1, check=True
     )
-    publish(tmp_path, RunningDispatcher("http://127.0.0.1:1/mcp", int(dead.stdout), 1.0))
+    publish(tmp_path, DispatcherAddress("http://127.0.0.1:1/mcp", int(dead.stdout), 1.0))
     assert find(tmp_path) is None
 
 
