@@ -1,8 +1,5 @@
 """The dispatcher: one MCP server to clients, which places every call on the best node."""
 
-from importlib.metadata import PackageNotFoundError, version
+from ground import __version__
 
-try:
-    __version__ = version("sanderling")
-except PackageNotFoundError:  # run from a tree that was never installed
-    __version__ = "0"
+__all__ = ["__version__"]

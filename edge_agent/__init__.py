@@ -1,5 +1,5 @@
 """What runs on a board: an edge agent that answers calls of MCP tools."""
 
-from typing import Final
+from ground import __version__
 
-__version__: Final = "0.1.0"
+__all__ = ["__version__"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from dispatcher.config import Config
 
 PATIENCE_S: Final = 2.0
-_PARENT_POLL_S: Final = 0.5
-_Result = TypeVar("_Result")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -161,45 +157,6 @@ def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
         logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
     for chatty in ("asyncio", "sse_starlette", "httpcore2", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def run(work: Coroutine[Any, Any, _Result], parent_pid: int | None = None) -> _Result | None:
-    """Run until done, or until SIGTERM, SIGINT or the parent's end: then None, after its clean-up."""
-    return asyncio.run(_until_signal(work, parent_pid))
-
-
-async def _until_signal(
-    work: Coroutine[Any, Any, _Result], parent_pid: int | None
-) -> _Result | None:
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work)
-    stopped = False
-
-    def stop() -> None:
-        nonlocal stopped
-        if not stopped:  # once: a second signal must not interrupt the clean-up
-            stopped = True
-            task.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop)
-    watch = loop.create_task(_orphaned(parent_pid, stop)) if parent_pid else None
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
-        return None
-    finally:
-        if watch is not None:
-            watch.cancel()
-
-
-async def _orphaned(parent_pid: int, stop: Callable[[], None]) -> None:
-    """Stop when the process that started this one has ended, however it did."""
-    while os.getppid() == parent_pid:  # noqa: ASYNC110 - no event tells of it
-        await asyncio.sleep(_PARENT_POLL_S)
-    stop()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,6 @@ from dispatcher.cli.common import (
     VERBOSE,
     load_config,
     options,
-    run,
     setup_logging,
 )
 from ground.commands import DONE, Examples
@@ -66,7 +64,7 @@ def up(
     """
     setup_logging(verbose=verbose)
     config = load_config(config_file, state, listen, names, mounts)
-    run(_serve(config, local_agents=True), parent_pid)
+    _run(config, parent_pid, local_agents=True)
     return DONE
 
 
@@ -98,11 +96,19 @@ def dispatcher(
     setup_logging(verbose=verbose)
     table = {"state": None if state is None else state.absolute(), **listen}
     config = load(config_file, {"dispatcher": table})
-    run(_serve(config, local_agents=False), parent_pid)
+    _run(config, parent_pid, local_agents=False)
     return DONE
 
 
+def _run(config: Config, parent_pid: int | None, *, local_agents: bool) -> None:
+    from dispatcher.cli.event_loop import run
+
+    run(_serve(config, local_agents=local_agents), parent_pid)
+
+
 async def _serve(config: Config, *, local_agents: bool) -> None:
+    import asyncio
+
     from dispatcher.serving.process import serving
 
     async with serving(config, local_agents=local_agents) as dispatcher:
@@ -133,6 +139,8 @@ def mcp(
     With a URL it passes messages on to that dispatcher; without, it runs a dispatcher and its
     agents itself, until stdin is closed.
     """
+    from dispatcher.cli import event_loop
+
     setup_logging(verbose=verbose, quiet=True)
     if url:
         if config_file or names or mounts:
@@ -140,14 +148,14 @@ def mcp(
         from dispatcher.cli.client import TOKEN_VARIABLE
         from dispatcher.serving.bridge import bridge
 
-        run(bridge(url, os.environ.get(TOKEN_VARIABLE, "")))
+        event_loop.run(bridge(url, os.environ.get(TOKEN_VARIABLE, "")))
         return DONE
     from dispatcher.serving import stdio
 
     with stdio.own_state(state) as directory:
         listen = {"port": 0, "grpc_port": 0}
         config = load_config(config_file, directory, listen, names, mounts)
-        run(stdio.serve(config))
+        event_loop.run(stdio.serve(config))
     return DONE
 
 

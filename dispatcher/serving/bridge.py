@@ -16,16 +16,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 import httpx2
-from mcp.shared.inbound import (
-    NAME_BEARING_METHODS,
-    encode_header_value,
-    find_invalid_x_mcp_header,
-    mcp_param_headers,
-    x_mcp_header_map,
-)
-from mcp_types import PROTOCOL_VERSION_META_KEY
 
-from dispatcher.serving.stdio import (
+from dispatcher.serving.stdio_transport import (
     GRACE_S,
     OpenRequests,
     StdioTransport,
@@ -41,6 +33,8 @@ _VERSION: Final = "mcp-protocol-version"
 _CONNECT_S: Final = 5.0
 _LISTEN_AGAIN_S: Final = 2.0
 _ERROR: Final = -32000
+#: The key of MCP 2026-07-28 that every request of the stateless era has in its ``_meta``.
+VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 
 Message = dict[str, Any]
 
@@ -52,7 +46,9 @@ async def bridge(url: str, token: str = "") -> None:
         headers["authorization"] = f"Bearer {token}"
     timeout = httpx2.Timeout(None, connect=_CONNECT_S)
     with stdio_transport() as lines:
-        async with httpx2.AsyncClient(headers=headers, timeout=timeout) as client:
+        # Without TLS there are no certificates to read, which takes a tenth of the start.
+        secure = not url.lower().startswith("http:")
+        async with httpx2.AsyncClient(headers=headers, timeout=timeout, verify=secure) as client:
             await _Bridge(url, client, lines).run()
 
 
@@ -167,7 +163,7 @@ class _Bridge:
             message["method"] != "tools/call"
             or not isinstance(params, dict)
             or not isinstance(meta, dict)
-            or PROTOCOL_VERSION_META_KEY not in meta
+            or VERSION_KEY not in meta
         ):
             return message
         named = {SESSION_KEY: self._connection, **meta}
@@ -175,11 +171,12 @@ class _Bridge:
 
     def _routing(self, message: Message) -> dict[str, str]:
         """The headers that the stateless era mirrors from a request's body."""
-        params = message.get("params")
-        meta = params.get("_meta") if isinstance(params, dict) else None
-        version = meta.get(PROTOCOL_VERSION_META_KEY) if isinstance(meta, dict) else None
-        if not isinstance(version, str) or not isinstance(params, dict):
+        version, params = _version(message), message.get("params")
+        if not version or not isinstance(params, dict):
             return {}
+        # The SDK knows which they are; clients of the handshake era need not wait for it.
+        from mcp.shared.inbound import NAME_BEARING_METHODS, encode_header_value, mcp_param_headers
+
         method = str(message["method"])
         headers = {_VERSION: version, "mcp-method": method}
         name = params.get(NAME_BEARING_METHODS.get(method, ""))
@@ -197,7 +194,9 @@ class _Bridge:
             return
         if message["method"] == "initialize" and isinstance(result.get("protocolVersion"), str):
             self._session[_VERSION] = result["protocolVersion"]
-        elif message["method"] == "tools/list":
+        elif message["method"] == "tools/list" and _version(message):
+            from mcp.shared.inbound import find_invalid_x_mcp_header, x_mcp_header_map
+
             for tool in result.get("tools") or ():
                 schema = tool.get("inputSchema")
                 if find_invalid_x_mcp_header(schema) is None:
@@ -229,6 +228,14 @@ class _Bridge:
         if _SESSION in self._session:
             with suppress(httpx2.HTTPError):
                 await self._client.delete(self._url, headers=self._session, timeout=1.0)
+
+
+def _version(message: Message) -> str:
+    """The protocol version that a request of the stateless era names; "" of another."""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    version = meta.get(VERSION_KEY) if isinstance(meta, dict) else None
+    return version if isinstance(version, str) else ""
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
