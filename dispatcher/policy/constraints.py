@@ -44,6 +44,11 @@ class Placeable(Protocol):
     states: frozenset[str]
 
 
+def looked_at(node: Placeable) -> tuple[object, ...]:
+    """All that rules look at: when it changes, what is permitted may change with it."""
+    return node.name, node.tier, node.site, node.isa, node.states
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most that a call may take; None where nothing is said."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
+from dispatcher.policy.constraints import looked_at
 from dispatcher.registry.artifacts import Artifacts
 from dispatcher.registry.nodes import (
     NodeObserver,
@@ -181,9 +182,9 @@ class Registry:
         that has just loaded one.
         """
         node.last_seen = time.time()
-        states = node.states
+        before = looked_at(node)
         load(node, beat)
-        if node.states != states:  # a policy may select by them
+        if looked_at(node) != before:
             self._described(node)
         if beat.changed is not None:
             try:

@@ -24,7 +24,7 @@ from dispatcher.serving.stdio_transport import (
     parse_error,
     stdio_transport,
 )
-from protos.contract import SESSION_KEY
+from protos.contract import LARGEST_RESULT_BYTES, SESSION_KEY
 
 log = logging.getLogger("sanderling.stdio")
 
@@ -239,24 +239,11 @@ def _version(message: Message) -> str:
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """The data of each event of a server-sent event stream (WHATWG HTML, section 9.2).
-
-    Lines are cut at line feeds only: JSON may hold U+2028, at which text would be cut too.
-    """
-    data: list[bytes] = []
-    parts: list[bytes] = []  # of a line that has not ended yet
-    async for chunk in response.aiter_bytes():
-        parts.append(chunk)
-        if b"\n" not in chunk:
-            continue
-        *lines, rest = b"".join(parts).split(b"\n")
-        parts = [rest]
-        for line in (one.rstrip(b"\r") for one in lines):
-            if line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
+    """The data of each event of a server-sent event stream; events without data are left out."""
+    response.encoding = "utf-8"  # of every such stream, whatever its header says
+    async for event in httpx2.EventSource(response, LARGEST_RESULT_BYTES):
+        if event.data:
+            yield event.data.encode()
 
 
 def _reason(error: Exception) -> str:
