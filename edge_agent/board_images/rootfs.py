@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent.boards import wheel
-from edge_agent.boards.locks import locked
+from edge_agent.board_images import wheel
+from edge_agent.board_images.locks import locked
 from wasm_tools import debian
 from wasm_tools.errors import ToolchainError
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.boards.rootfs import SITE, Board
+from edge_agent.board_images.rootfs import SITE, Board
 from wasm_tools import debian
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def command(
 
     Args:
         board: whose programs ``root`` holds.
-        root: of :func:`edge_agent.boards.rootfs.ensure`.
+        root: of :func:`edge_agent.board_images.rootfs.ensure`.
         program: a command of the board.
         binds: directories of the host by the path at which the program sees them.
     """

@@ -1,4 +1,4 @@
-"""``python -m edge_agent.boards``: the engine for riscv64, and boards to try without one."""
+"""``python -m edge_agent.board_images``: the engine for riscv64, and boards to try without one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.boards import emulation, rootfs, wheel
+from edge_agent.board_images import emulation, rootfs, wheel
 from wasm_tools.errors import WasmToolsError
 
 _EXAMPLES = """examples:
-  python -m edge_agent.boards wheel --out dist       build wasmtime for riscv64, once
-  python -m edge_agent.boards rootfs riscv64         make a board's file system, once
-  python -m edge_agent.boards run riscv64 -- python3 -m edge_agent capabilities
+  python -m edge_agent.board_images wheel --out dist       build wasmtime for riscv64, once
+  python -m edge_agent.board_images rootfs riscv64         make a board's file system, once
+  python -m edge_agent.board_images run riscv64 -- python3 -m edge_agent capabilities
 
 exit codes: 0 done, 1 something can't be had or a build failed, 2 usage error;
 run ends with the code of the program
@@ -25,7 +25,7 @@ run ends with the code of the program
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m edge_agent.boards",
+        prog="python -m edge_agent.board_images",
         description="Boards of other instruction sets, from a PC with Debian's tools.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
