@@ -25,10 +25,10 @@ from pathlib import Path
 
 import psutil
 
-from edge_agent.board.memory import give_back
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.code.compiler import compile_here
 from edge_agent.engine.runtime import WasmEngine
+from edge_agent.memory import give_back
 from wasm_tools import manifest
 
 MOST_DISK_BYTES = 8 * 2**30

@@ -19,7 +19,6 @@ from edge_agent.attachment.heartbeat import Pulse
 from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.wasm import WasmBackend
 from edge_agent.board.capabilities import cores, describe
-from edge_agent.board.memory import give_back, use_one_arena
 from edge_agent.board.sensors import Board
 from edge_agent.board.speed import measure
 from edge_agent.calls.queue import Desk, Rules
@@ -27,6 +26,7 @@ from edge_agent.config.agent_config import AgentConfig
 from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
+from edge_agent.memory import give_back, use_one_arena
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from edge_agent.board.memory import give_back
 from edge_agent.engine.call_state import CANCELLED, Running
+from edge_agent.memory import give_back
 
 # A component that is not asleep ends within a fraction of this.
 _GRACE_S: Final = 0.004
