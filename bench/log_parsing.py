@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.rig.command import Columns, parser, show
 from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call

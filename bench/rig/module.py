@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.peers.mcp_process import Call
 from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import DEFAULT_LIMITS
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call

@@ -13,7 +13,7 @@ from edge_agent.errors import ConfigError
 if TYPE_CHECKING:
     from edge_agent.egress import CallEgress, Egress
     from edge_agent.engine.call_state import Running
-    from edge_agent.engine.code.modules import LoadedModule
+    from edge_agent.engine.code.loaded import LoadedModule
     from edge_agent.engine.limits import Limits
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import CoreModule, LoadedModule
+from edge_agent.engine.code.loaded import CoreModule, LoadedModule
 from edge_agent.engine.code.sections import imports_of
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.egress.gate import CallEgress
-    from edge_agent.engine.guest.native import Guest
     from edge_agent.mounts import Mount
 
 STDERR_BYTES: Final = 8 * 1024
@@ -22,6 +21,31 @@ TIMED_OUT: Final = "timed out"
 CANCELLED: Final = "cancelled"
 
 _ambient = threading.local()
+
+
+class FileGate(Protocol):
+    """What counts a guest's open files and the bytes that it writes."""
+
+    def allow(self, limits: Limits) -> None:
+        """Set what the call that begins may write; files that are open stay counted."""
+
+    def may_open(self, limits: Limits) -> bool:
+        """Whether the guest may have one more file open."""
+
+    def disk_is_full(self, mounts: Sequence[Mount]) -> bool:
+        """Whether a disk that the guest may write to has too little left."""
+
+    def pass_on(self, name: str, cells: Any, count: int) -> int:
+        """Let the call of a gated function through; return 0, or the address of a trap."""
+
+
+class Guest(Protocol):
+    """The instance that works for a call, as host functions meet it."""
+
+    gate: FileGate | None  # made when it first opens or writes a file
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read from its memory; IndexError where the range is not within that."""
 
 
 class Running:

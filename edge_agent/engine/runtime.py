@@ -23,7 +23,8 @@ from edge_agent.engine.code.address_space import ON_DEMAND, Space, find_space
 from edge_agent.engine.code.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.code.compiler import Compile, compile_apart, compile_here
 from edge_agent.engine.code.error_text import cause, one_line
-from edge_agent.engine.code.modules import CoreModule, LoadedModule, ModuleStore
+from edge_agent.engine.code.loaded import CoreModule, LoadedComponent, LoadedModule
+from edge_agent.engine.code.modules import ModuleStore
 from edge_agent.engine.code.settings import STACK_BYTES, make_core_config
 from edge_agent.engine.code.target import compiled_for
 from edge_agent.engine.commands import converse
@@ -49,7 +50,7 @@ from edge_agent.errors import (
 )
 
 if TYPE_CHECKING:
-    from edge_agent.engine.component.runner import Components, LoadedComponent
+    from edge_agent.engine.component.runner import Components
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from edge_agent.egress import Egress
 from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed

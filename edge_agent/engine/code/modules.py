@@ -9,19 +9,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol
 
 import wasmtime
 
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.code.cache import ModuleCache
+from edge_agent.engine.code.compiled import Compiled
 from edge_agent.engine.code.compiler import Compile
 from edge_agent.engine.code.error_text import one_line
+from edge_agent.engine.code.loaded import CoreModule, LoadedComponent, LoadedModule
 from edge_agent.engine.code.loader import Kept
-from edge_agent.engine.code.plan import CODE, plan_on_disk
+from edge_agent.engine.code.plan import CODE, Plan, plan_on_disk
 from edge_agent.engine.code.sections import COMPONENT_MAGIC
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, EdgeAgentError, ModuleRejected
@@ -35,24 +36,19 @@ _OWN: Final = "-own"
 _REJECTED_S: Final = 600.0
 _MOST_REJECTED: Final = 256
 _POLL_S: Final = 0.005
-if TYPE_CHECKING:
-    from edge_agent.engine.component.runner import Components, LoadedComponent
-
 _log = logging.getLogger(__name__)
 
 Source = Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class CoreModule:
-    """A compiled core module with its imports resolved."""
+class ComponentLoader(Protocol):
+    """Loads what is no core module."""
 
-    digest: str
-    pre: wasmtime.InstancePre
-    kind: Kind = Kind.REACTOR
+    def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
+        """Return a component that was compiled before, or None."""
 
-
-LoadedModule: TypeAlias = "CoreModule | LoadedComponent"
+    def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
+        """Keep and load what was compiled."""
 
 
 class _Loading:
@@ -77,7 +73,7 @@ class ModuleStore:
         engine: wasmtime.Engine,
         linker: wasmtime.Linker,
         cache: ModuleCache | None,
-        components: Callable[[], Components],
+        components: Callable[[], ComponentLoader],
         compile_module: Compile,
         capacity: int = LOADED_MODULES,
     ) -> None:

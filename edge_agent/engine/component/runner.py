@@ -8,11 +8,10 @@ of components take for granted. Limits, mounts and stopping are those of all mod
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 import wasmtime
-from wasmtime.component import Component, ExportIndex, Func, Linker
+from wasmtime.component import Component, Func, Linker
 
 from edge_agent.engine.answer import Answer
 from edge_agent.engine.call_state import Running
@@ -20,6 +19,7 @@ from edge_agent.engine.code.address_space import Space
 from edge_agent.engine.code.cache import ModuleCache
 from edge_agent.engine.code.compiled import Compiled
 from edge_agent.engine.code.compiler import Compile
+from edge_agent.engine.code.loaded import LoadedComponent
 from edge_agent.engine.code.loader import Kept
 from edge_agent.engine.code.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.code.settings import make_component_config
@@ -52,17 +52,6 @@ from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
 _OWN: Final = "-own-component"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedComponent:
-    """A compiled component with what its imports resolve to."""
-
-    digest: str
-    plan: Plan
-    compiled: Component
-    linker: Linker
-    entry: ExportIndex
 
 
 class Components:

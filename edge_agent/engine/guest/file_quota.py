@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wasmtime
 
 from edge_agent.engine.abi import WASI_MODULE
-from edge_agent.engine.call_state import Running, current
+from edge_agent.engine.call_state import FileGate, Guest, Running, current
 from edge_agent.engine.guest.side_instances import (
     Beside,
     Unchecked,
@@ -36,7 +36,6 @@ from edge_agent.engine.watch.descriptors import Descriptors
 from edge_agent.logs import log_unexpected
 
 if TYPE_CHECKING:
-    from edge_agent.engine.guest.native import Guest
     from edge_agent.mounts import Mount
 
 # Numbers of WASI's errors.
@@ -127,6 +126,7 @@ class Gate:
     __slots__ = (
         "__weakref__",
         "_allow",
+        "_descriptors",
         "_disk_at_s",
         "_disk_full",
         "_functions",
@@ -135,8 +135,9 @@ class Gate:
         "held",
     )
 
-    def __init__(self, instance: Beside) -> None:
+    def __init__(self, instance: Beside, descriptors: Descriptors) -> None:
         self._instance = instance
+        self._descriptors = descriptors
         self._allow = instance.function("allow")
         self._functions = {name: instance.function(name) for name in _PARAMETERS}
         self._disk_at_s = 0.0
@@ -162,12 +163,13 @@ class Gate:
                 self.held -= 1
         return trap
 
-    def may_open(self, limits: Limits, descriptors: Descriptors) -> bool:
+    def may_open(self, limits: Limits) -> bool:
         """Whether the guest may have one more file open.
 
         One that has few gets them also from a part of the descriptors that others don't,
         so that one that has many takes them from nobody.
         """
+        descriptors = self._descriptors
         if self.held >= limits.open_files:
             return False
         if self.held % _CHECK_EVERY == 0 or self._in_use >= descriptors.for_guests:
@@ -264,10 +266,10 @@ class Gates:
         """Return how many bytes all guests wrote to files, since this was made."""
         return self._written
 
-    def _refuse(self, name: str, gate: Gate, running: Running) -> int:
+    def _refuse(self, name: str, gate: FileGate, running: Running) -> int:
         """Return the error that a function is refused with, or 0."""
         if name == "path_open":
-            return 0 if gate.may_open(running.limits, self._descriptors) else _TOO_MANY_FILES
+            return 0 if gate.may_open(running.limits) else _TOO_MANY_FILES
         if name in _WRITE:
             return _NO_SPACE if gate.disk_is_full(running.mounts) else 0
         return 0
@@ -281,9 +283,8 @@ class Gates:
 
     def _make(self, caller: int, guest: Guest, running: Running) -> Gate:
         names = list(_PARAMETERS)
-        gate = guest.gate = Gate(
-            instantiate_beside(caller, self._plain, self.prepare(), WASI_MODULE, names)
-        )
+        instance = instantiate_beside(caller, self._plain, self.prepare(), WASI_MODULE, names)
+        gate = guest.gate = Gate(instance, self._descriptors)
         gate.allow(running.limits)
         self._gates.add(gate)
         return gate

@@ -17,17 +17,14 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import wasmtime
 from wasmtime import _bindings, _ffi
 
-from edge_agent.engine.call_state import STDERR_BYTES, Running, current
+from edge_agent.engine.call_state import STDERR_BYTES, FileGate, Running, current
 from edge_agent.engine.limits import LARGEST_TABLE_ELEMENTS
 from edge_agent.mounts import Mount
-
-if TYPE_CHECKING:
-    from edge_agent.engine.guest.file_quota import Gate
 
 # Every name of the C API that this module calls.
 USES: Final = (
@@ -336,7 +333,7 @@ class Guest:
         self._instance: Any = None
         self._memory: Any = None
         self._shape = shape
-        self.gate: Gate | None = None
+        self.gate: FileGate | None = None
         _set_epoch_callback(self._store, _on_epoch, None, None)
         self._number = next(_numbers)
         self.serve(running)
