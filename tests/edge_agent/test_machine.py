@@ -48,7 +48,7 @@ import json, resource, sys
 limit = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import Running
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed
 from tests.edge_agent import modules

@@ -192,7 +192,7 @@ def test_commands_compile_within_bounds_too(tmp_path, command):
     """The interpreter of the child is one that can do nothing: so nothing is compiled in place."""
     path = components.saying().write(tmp_path)
     code = (
-        "import sys; from edge_agent.engine import compiler\n"
+        "import sys; from edge_agent.engine.code import compiler\n"
         "class Sys: executable = '/bin/false'; path = sys.path\n"
         "compiler.sys = Sys; compiler.compile_here = None\n"
         "from edge_agent.cli import main; main()"

@@ -24,17 +24,12 @@ from edge_agent.engine.code.loader import Kept
 from edge_agent.engine.code.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.code.settings import make_component_config
 from edge_agent.engine.commands import FAREWELL_S
+from edge_agent.engine.component.exchange import PATHS, Exchange, HttpSink, WrongPath
 from edge_agent.engine.component.host_calls import guard_components
-from edge_agent.engine.component.http import (
-    PATHS,
-    Exchange,
-    HttpSink,
-    Resources,
-    WrongPath,
-    define_others,
-)
-from edge_agent.engine.component.outgoing import HELPER as BODY_HELPER
-from edge_agent.engine.component.outgoing import PREOPENS, Bodies, define_directories
+from edge_agent.engine.component.http import define_others
+from edge_agent.engine.component.resources import Resources
+from edge_agent.engine.component.response_bodies import HELPER as BODY_HELPER
+from edge_agent.engine.component.response_bodies import PREOPENS, Bodies, define_directories
 from edge_agent.engine.component.streams import Pipes, Reader
 from edge_agent.engine.component.wasi import (
     CLOCK,

@@ -73,7 +73,7 @@ class Scene:
     running: Running
     helper: component.Instance
     http: Any = None
-    bodies: Any = None  # of answers, where the component may send requests
+    bodies: Any = None  # of responses, where the component may send requests
     pipes: Pipes | None = None
     body_helper: component.Instance | None = None
 
