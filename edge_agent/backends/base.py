@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.backends.client_request import Answer, Question
+from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
-from edge_agent.engine.sessions import SessionNote
 
 
 @dataclass(frozen=True, slots=True)

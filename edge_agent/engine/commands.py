@@ -10,7 +10,7 @@ import wasmtime
 from edge_agent.engine.answer import Answer
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.guest import native
+from edge_agent.engine.guest.instance import Guest, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed
 
@@ -19,7 +19,7 @@ FAREWELL_S: Final = 0.5
 
 
 def converse(
-    guest: native.Guest,
+    guest: Guest,
     pre: wasmtime.InstancePre,
     message: bytes,
     running: Running,
@@ -41,7 +41,7 @@ def converse(
         done=lambda: watchdog.hasten(running, FAREWELL_S),
     )
     try:
-        streams = native.Streams(conversation.input, output.feed)
+        streams = Streams(conversation.input, output.feed)
         guest.set_wasi(running.mounts, streams, running.env)
     except OSError as error:
         raise CallFailed(f"{error}; create it or change the agent's mounts") from None

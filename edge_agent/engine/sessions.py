@@ -14,15 +14,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, CallTimeout
 
 if TYPE_CHECKING:
     from edge_agent.engine.call_state import Running
-    from edge_agent.engine.guest.native import Guest
+    from edge_agent.engine.guest.instance import Guest
 
 #: Instances kept at once. Each holds a place in the engine's pool of memories.
 MOST_SESSIONS: Final = 64
@@ -31,14 +31,6 @@ _REMEMBERED: Final = 4096  # endings that a later call is told of
 _POLL_S: Final = 0.05
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionNote:
-    """What a call of a session met: a ``fresh`` instance, and why an earlier one was ``lost``."""
-
-    fresh: bool
-    lost: str = ""
 
 
 class Session:

@@ -7,7 +7,8 @@ import pytest
 
 from edge_agent.engine.call_state import Running
 from edge_agent.engine.limits import MIB, Limits
-from edge_agent.engine.sessions import MOST_SESSIONS, SessionNote
+from edge_agent.engine.answer import SessionNote
+from edge_agent.engine.sessions import MOST_SESSIONS
 from edge_agent.errors import CallCancelled, CallTimeout, ModuleTrapped, OutputTooLarge
 from tests.edge_agent_sessions.conftest import Counter
 

@@ -16,8 +16,8 @@ from typing import Final
 
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.server import Served
+from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import MIB
-from edge_agent.engine.sessions import SessionNote
 from edge_agent.errors import CallRefused
 
 MOST_SESSIONS: Final = 64

@@ -42,7 +42,7 @@ from edge_agent.engine.component.wasi import (
     set_scene,
 )
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.guest import native
+from edge_agent.engine.guest.instance import Guest, Shape, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
@@ -146,8 +146,8 @@ class Components:
 
         limit = running.limits.output_bytes
         sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
-        shape = native.Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
-        guest = native.Guest(self.engine, running, shape)
+        shape = Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
+        guest = Guest(self.engine, running, shape)
         bodies = Bodies() if loaded.plan.sends else None
         pipes = Pipes(sink.feed, running.take_stderr, self._reader)
         try:
@@ -179,7 +179,7 @@ class Components:
 
     def _instantiate(
         self,
-        guest: native.Guest,
+        guest: Guest,
         loaded: LoadedComponent,
         data: bytes,
         running: Running,
@@ -189,7 +189,7 @@ class Components:
         """Make an instance; return its store and the function that runs it."""
         try:
             mounts = [*running.mounts, *([bodies.mount] if bodies is not None else [])]
-            streams = native.Streams(data, files=(pipes.output.path, pipes.error.path))
+            streams = Streams(data, files=(pipes.output.path, pipes.error.path))
             guest.set_wasi(mounts, streams, running.env)
             pipes.begin()
         except OSError as error:
