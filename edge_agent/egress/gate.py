@@ -51,7 +51,7 @@ _NOT_FOR_MODULES: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Seen:
+class StepRecord:
     """What is known of a step so far."""
 
     decision: str
@@ -117,7 +117,7 @@ class CallEgress:
         except Refused as refused:
             # The URL stays out of the log: what made it invalid may be a password in it.
             self.used += 1
-            self._note("", "", Seen("denied", "the request is invalid"), time.perf_counter())
+            self._note("", "", StepRecord("denied", "the request is invalid"), time.perf_counter())
             return refused.as_answer()
         try:
             target, response = self._follow(request, Clock(call, request.timeout_ms))
@@ -143,7 +143,7 @@ class CallEgress:
     def _step(self, request: Request, clock: Clock) -> Response:
         """Send one request to one target, and write it down."""
         began = time.perf_counter()
-        seen = Seen("failed", "")
+        seen = StepRecord("failed", "")
         try:
             self._admit(request.target, request.method)
             response = self._exchange(request, clock, seen)
@@ -178,7 +178,7 @@ class CallEgress:
                     f"{self.server}.{self.tool}; to permit it, add it to egress in the policy",
                 )
 
-    def _exchange(self, request: Request, clock: Clock, seen: Seen) -> Response:
+    def _exchange(self, request: Request, clock: Clock, seen: StepRecord) -> Response:
         # Half of what it imports is needed by nothing else on an agent.
         from edge_agent.egress.transport.exchange import exchange
 
@@ -220,7 +220,7 @@ class CallEgress:
             told["body_base64"] = base64.b64encode(body).decode()
         return told
 
-    def _note(self, method: str, url: str, seen: Seen, began: float) -> None:
+    def _note(self, method: str, url: str, seen: StepRecord, began: float) -> None:
         if self.used > self.egress.limits.requests + 1:
             return  # one line says that it went on asking; more would only fill the log
         entry = Entry(

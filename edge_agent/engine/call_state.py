@@ -48,7 +48,7 @@ class Guest(Protocol):
         """Read from its memory; IndexError where the range is not within that."""
 
 
-class Running:
+class CallState:
     """One call on its thread.
 
     Host functions are linked once for all calls, so they find the call that
@@ -202,16 +202,16 @@ def _nothing() -> None:
     """Stand for what interrupts a guest, where none runs."""
 
 
-def current() -> Running | None:
+def current() -> CallState | None:
     """Return the call that this thread runs, or None."""
-    return getattr(_ambient, "running", None)
+    return getattr(_ambient, "call", None)
 
 
 @contextmanager
-def on_this_thread(running: Running) -> Iterator[None]:
-    """Make ``running`` the call of this thread."""
-    _ambient.running = running
+def on_this_thread(call: CallState) -> Iterator[None]:
+    """Make ``call`` the call of this thread."""
+    _ambient.call = call
     try:
         yield
     finally:
-        _ambient.running = None
+        _ambient.call = None

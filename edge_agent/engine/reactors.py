@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from edge_agent.engine.answer import Answer
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.loaded import CoreModule
 from edge_agent.engine.endings import stopped_error
 from edge_agent.engine.guest.instance import Guest
@@ -15,7 +15,7 @@ from edge_agent.errors import BadAnswer, CallFailed, MemoryExceeded, OutputTooLa
 _U32: Final = 0xFFFF_FFFF
 
 
-def exchange(guest: Guest, module: CoreModule, message: bytes, running: Running) -> Answer:
+def exchange(guest: Guest, module: CoreModule, message: bytes, call: CallState) -> Answer:
     """Make an instance of a module and ask it.
 
     Raises:
@@ -23,34 +23,34 @@ def exchange(guest: Guest, module: CoreModule, message: bytes, running: Running)
         wasmtime.WasmtimeError, wasmtime.Trap: as the engine says.
     """
     begun = time.perf_counter()
-    instantiate(guest, module, running)
-    return ask(guest, message, running, begun)
+    instantiate(guest, module, call)
+    return ask(guest, message, call, begun)
 
 
-def instantiate(guest: Guest, module: CoreModule, running: Running) -> None:
+def instantiate(guest: Guest, module: CoreModule, call: CallState) -> None:
     """Make the instance of a guest ready to be asked; raises as :func:`exchange`."""
     try:
-        guest.set_wasi(running.mounts, env=running.env)
+        guest.set_wasi(call.mounts, env=call.env)
     except OSError as error:
         raise CallFailed(f"{error}; create it or change the agent's mounts") from None
-    if running.stopped is not None:
-        raise stopped_error(running)
+    if call.stopped is not None:
+        raise stopped_error(call)
     guest.instantiate(module.pre)
     initialize = guest.function(b"_initialize")
     if initialize is not None:
         guest.call(initialize)
 
 
-def ask(guest: Guest, message: bytes, running: Running, begun: float) -> Answer:
+def ask(guest: Guest, message: bytes, call: CallState, begun: float) -> Answer:
     """Ask a ready instance; its start is counted from ``begun``."""
-    limits = running.limits
+    limits = call.limits
     place = _call_alloc(guest, len(message), limits.memory_mib)
     guest.write(place, message)
     ready = time.perf_counter()
     packed = guest.call(_export(guest, b"mcp_call"), place, len(message)).i64
     ended = time.perf_counter()
-    if running.stopped is not None:  # it came back from a sleep that was cut short
-        raise stopped_error(running)
+    if call.stopped is not None:  # it came back from a sleep that was cut short
+        raise stopped_error(call)
     start, size = packed >> 32 & _U32, packed & _U32
     if size > limits.output_bytes:
         raise OutputTooLarge(
@@ -61,7 +61,7 @@ def ask(guest: Guest, message: bytes, running: Running, begun: float) -> Answer:
         data = guest.read(start, size) if size else b""
     except IndexError as error:
         raise BadAnswer(f"mcp_call answered with a forged pointer: {error}") from None
-    stderr = running.stderr.decode(errors="replace") if running.stderr else ""
+    stderr = call.stderr.decode(errors="replace") if call.stderr else ""
     return Answer(
         data, guest.memory_bytes(), (ready - begun) * 1000, (ended - ready) * 1000, stderr
     )

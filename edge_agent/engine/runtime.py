@@ -18,8 +18,8 @@ import wasmtime
 
 from edge_agent.engine.abi import Kind
 from edge_agent.engine.answer import Answer
-from edge_agent.engine.call_state import Running, on_this_thread
-from edge_agent.engine.code.address_space import ON_DEMAND, Space, find_space
+from edge_agent.engine.call_state import CallState, on_this_thread
+from edge_agent.engine.code.address_space import ON_DEMAND, AddressSpace, find_space
 from edge_agent.engine.code.cache import DEFAULT_CACHE_BYTES, ModuleCache
 from edge_agent.engine.code.compiler import Compile, compile_apart, compile_here
 from edge_agent.engine.code.error_text import one_line
@@ -29,7 +29,7 @@ from edge_agent.engine.code.settings import STACK_BYTES, make_core_config
 from edge_agent.engine.code.target import compiled_for
 from edge_agent.engine.commands import converse
 from edge_agent.engine.component.files import ComponentFiles
-from edge_agent.engine.component.own_thread import Apart
+from edge_agent.engine.component.own_thread import OwnThreads
 from edge_agent.engine.endings import explain, explain_component, stopped_error
 from edge_agent.engine.guest import native
 from edge_agent.engine.guest.file_quota import Gates
@@ -98,7 +98,7 @@ class WasmEngine:
         self._component_files = ComponentFiles(
             self.descriptors, self.gates.held, self.gates.written
         )
-        self._apart = Apart()
+        self._own_threads = OwnThreads()
         self.watchdog = Watchdog(_weakly(self._interrupt))
         self.sessions = Sessions()
 
@@ -131,7 +131,7 @@ class WasmEngine:
         return f"wasmtime-{native.ENGINE_VERSION}-{platform.machine()}-{digest}"
 
     def send(
-        self, module: LoadedModule, message: bytes, running: Running, session: str = ""
+        self, module: LoadedModule, message: bytes, call: CallState, session: str = ""
     ) -> Answer:
         """Give one JSON-RPC message to a fresh instance and return its answer.
 
@@ -141,80 +141,80 @@ class WasmEngine:
             CallFailed: of the kind that says how the guest ended.
         """
         if not isinstance(module, CoreModule):
-            return self._send_to_component(module, message, running)
+            return self._send_to_component(module, message, call)
         if session and module.kind is Kind.REACTOR:
-            return self._send_in_session(module, message, running, (module.digest, session))
-        with on_this_thread(running):
-            self.watchdog.watch(running)
-            guest = Guest(self.wasmtime_engine, running)
+            return self._send_in_session(module, message, call, (module.digest, session))
+        with on_this_thread(call):
+            self.watchdog.watch(call)
+            guest = Guest(self.wasmtime_engine, call)
             try:
                 if module.kind is Kind.COMMAND:
-                    return converse(guest, module.pre, message, running, self.watchdog)
-                return exchange(guest, module, message, running)
+                    return converse(guest, module.pre, message, call, self.watchdog)
+                return exchange(guest, module, message, call)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-                raise explain(error, guest, running) from None
+                raise explain(error, guest, call) from None
             except BadAnswer:
-                if running.stopped is not None:  # woken from a sleep, it ended by itself
-                    raise stopped_error(running) from None
+                if call.stopped is not None:  # woken from a sleep, it ended by itself
+                    raise stopped_error(call) from None
                 raise
             finally:
-                self.watchdog.release(running)
+                self.watchdog.release(call)
                 guest.close()
 
     def _send_in_session(
-        self, module: CoreModule, message: bytes, running: Running, key: tuple[str, str]
+        self, module: CoreModule, message: bytes, call: CallState, key: tuple[str, str]
     ) -> Answer:
-        with self.sessions.turn(key, running) as (held, note), on_this_thread(running):
-            running.restart_clock()
-            self.watchdog.watch(running)
+        with self.sessions.turn(key, call) as (held, note), on_this_thread(call):
+            call.restart_clock()
+            self.watchdog.watch(call)
             try:
                 if held.guest is None:
-                    held.guest = Guest(self.wasmtime_engine, running)
+                    held.guest = Guest(self.wasmtime_engine, call)
                     begun = time.perf_counter()
-                    instantiate(held.guest, module, running)
+                    instantiate(held.guest, module, call)
                 else:
-                    held.guest.serve(running)
+                    held.guest.serve(call)
                     begun = time.perf_counter()
-                return replace(ask(held.guest, message, running, begun), session=note)
+                return replace(ask(held.guest, message, call, begun), session=note)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-                failed = explain(error, held.guest, running) if held.guest else None
+                failed = explain(error, held.guest, call) if held.guest else None
                 self.sessions.end(held, str(failed))
                 raise failed or error from None
             except CallFailed as error:
                 # Stopped in the middle, or never made whole; an answer that was only too
                 # large leaves the instance sound.
-                if note.fresh or running.stopped is not None:
+                if note.fresh or call.stopped is not None:
                     self.sessions.end(held, str(error))
                 raise
             finally:
-                self.watchdog.release(running)
+                self.watchdog.release(call)
 
     def _send_to_component(
-        self, module: LoadedComponent, message: bytes, running: Running
+        self, module: LoadedComponent, message: bytes, call: CallState
     ) -> Answer:
-        work = partial(self._run_component, module, message, running)
-        return self._apart.run(work, running, stopped_error)
+        work = partial(self._run_component, module, message, call)
+        return self._own_threads.run(work, call, stopped_error)
 
-    def _run_component(self, module: LoadedComponent, message: bytes, running: Running) -> Answer:
-        with on_this_thread(running):
-            self.watchdog.watch(running)
+    def _run_component(self, module: LoadedComponent, message: bytes, call: CallState) -> Answer:
+        with on_this_thread(call):
+            self.watchdog.watch(call)
             try:
-                if running.stopped is not None:
-                    raise stopped_error(running)
-                with self._component_files.watching(running):
-                    return self.components().send(module, message, running, self.watchdog)
+                if call.stopped is not None:
+                    raise stopped_error(call)
+                with self._component_files.watching(call):
+                    return self.components().send(module, message, call, self.watchdog)
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-                raise explain_component(error, running) from None
+                raise explain_component(error, call) from None
             except BadAnswer:
-                if running.stopped is not None:  # woken from a sleep, it ended by itself
-                    raise stopped_error(running) from None
+                if call.stopped is not None:  # woken from a sleep, it ended by itself
+                    raise stopped_error(call) from None
                 raise
             finally:
-                self.watchdog.release(running)
+                self.watchdog.release(call)
 
-    def cancel(self, running: Running) -> None:
+    def cancel(self, call: CallState) -> None:
         """End a call now, whether it has begun or not."""
-        self.watchdog.cancel(running)
+        self.watchdog.cancel(call)
 
     def close(self) -> None:
         """End every running call and stop the watchdog."""
@@ -243,7 +243,7 @@ def _weakly(method: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, Space]:
+def _make_engine(concurrency: int) -> tuple[wasmtime.Engine, AddressSpace]:
     """Make an engine with pooled memories, or without where address space is short."""
     space = find_space(concurrency)
     try:

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, Final
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB
 from edge_agent.serving.answerer import Answerer, error_answer, parse_object
 
@@ -27,7 +27,7 @@ class StdioServer:
     def __init__(self, answerer: Answerer, concurrency: int) -> None:
         self._answerer = answerer
         self._concurrency = concurrency
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, CallState] = {}
         self._lock = threading.Lock()
 
     def serve(self, source: IO[bytes], target: IO[bytes]) -> None:
@@ -55,13 +55,13 @@ class StdioServer:
         """End every request under way."""
         self._answerer.cancel_all()
 
-    def _admit(self, line: bytes) -> tuple[str, Running]:
+    def _admit(self, line: bytes) -> tuple[str, CallState]:
         key, running = _request_key(line), self._answerer.begin()
         with self._lock:
             self._running[key] = running
         return key, running
 
-    def _answer(self, line: bytes, key: str, running: Running, target: IO[bytes]) -> None:
+    def _answer(self, line: bytes, key: str, running: CallState, target: IO[bytes]) -> None:
         try:
             answer = self._answerer.answer(line.strip(), running, _SESSION)
         finally:

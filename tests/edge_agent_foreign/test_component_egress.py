@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secret, Secrets, parse_rule
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.component import response_bodies
 from edge_agent.engine.component.response_bodies import Bodies
 from edge_agent.engine.limits import Limits
@@ -43,7 +43,7 @@ def ask(engine, audit):
             pytest.skip(f"{server}.component.wasm does not import wasi:http/outgoing-handler")
         loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
         egress = Egress([parse_rule(rule) for rule in rules], audit=Audit(audit), **more)
-        running = Running(Limits(wall_ms=20_000), (), egress.for_call(server, tool, "c1"), env)
+        running = CallState(Limits(wall_ms=20_000), (), egress.for_call(server, tool, "c1"), env)
         message = make_call(tool, json.dumps(arguments).encode())
         return json.loads(read_result(engine.send(loaded, message, running).data))
 

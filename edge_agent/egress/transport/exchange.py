@@ -51,7 +51,7 @@ class Channel(io.RawIOBase):
         self._socket = sock
         self._clock = clock
         self._budget = header_bytes
-        self._reader = _Kept(self, _BLOCK)
+        self._reader = _UnclosedReader(self, _BLOCK)
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
         """Return the one reader, which keeps what it has read ahead."""
@@ -82,7 +82,7 @@ class Channel(io.RawIOBase):
         self._budget = count
 
 
-class _Kept(io.BufferedReader):
+class _UnclosedReader(io.BufferedReader):
     def close(self) -> None:
         """Stay open: `http.client` closes its reader between interim responses."""
 

@@ -21,7 +21,7 @@ from wasmtime.component import ResourceAny, ResourceType, Variant
 from edge_agent.engine.code.plan import HTTP_TYPES, OUTGOING_HANDLER
 from edge_agent.engine.component.exchange import Exchange
 from edge_agent.engine.component.fields import FIELDS_FUNCTIONS
-from edge_agent.engine.component.host_calls import Refused
+from edge_agent.engine.component.host_calls import RefusedFunction
 from edge_agent.engine.component.outgoing import (
     HANDLER_FUNCTIONS,
     REQUEST_FUNCTIONS,
@@ -56,7 +56,7 @@ def define_others(linker: component.Linker, name: str, exports: Mapping[str, boo
             elif implementation is not None:
                 instance.add_func(export, _guarded(implementation))
             else:
-                instance.add_func(export, Refused(f"{name}#{export}"))
+                instance.add_func(export, RefusedFunction(f"{name}#{export}"))
 
 
 def _drop(_: Any, number: int) -> None:
@@ -71,7 +71,7 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(store: Any, *arguments: Any) -> Any:
         exchange = scene().http
-        if exchange is None or not scene().running.count_host_call():
+        if exchange is None or not scene().call.count_host_call():
             raise wasmtime.WasmtimeError("the call is over")
         try:
             # Also of those that nobody asks about: what was lent is so given back.

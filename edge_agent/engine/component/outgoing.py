@@ -140,7 +140,7 @@ def _future_get(held: Resources, future: Any) -> Any:
     asked.taken = True
     if body is not None and not _is_as_long_as_said(asked.request, body):
         return _failed("the body is not as long as its Content-Length; write all of it")
-    answer = http(asked.request.asked(), scene().running)
+    answer = http(asked.request.asked(), scene().call)
     if "error" in answer:
         return _failed(str(answer["error"]))
     return Variant("some", held.own("incoming-response", answer))

@@ -48,21 +48,21 @@ class RequestBody:
 
 def begin_body(held: Resources, body: RequestBody) -> Any:
     """Return the stream that a request's body is written to."""
-    running, pipes = scene().running, scene().pipes
-    if running.capture is not None or pipes is None:
+    call, pipes = scene().call, scene().pipes
+    if call.capture is not None or pipes is None:
         raise wasmtime.WasmtimeError("another request's body is being written")
     pipes.error.drain()  # what was written before is no body
     body.is_whole = False
-    running.capture = body.feed
+    call.capture = body.feed
     return scene().resource(held.store, "stderr")
 
 
 def end_body(body: RequestBody) -> None:
     """Take the end of a request's body, which is finished, or dropped."""
-    running, pipes = scene().running, scene().pipes
+    call, pipes = scene().call, scene().pipes
     if not body.is_whole and pipes is not None:
         pipes.error.drain()
-        running.capture = None
+        call.capture = None
     body.is_whole = True
 
 

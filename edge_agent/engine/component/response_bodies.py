@@ -22,7 +22,7 @@ from edge_agent.engine.component.wasi import scene
 from edge_agent.mounts import Mount
 
 PREOPENS: Final = "wasi:filesystem/preopens"
-# Beside the other helper's: a stream of a file of the last directory, by its number, and the
+# SideInstance the other helper's: a stream of a file of the last directory, by its number, and the
 # directories as they are.
 HELPER: Final = """
 (component

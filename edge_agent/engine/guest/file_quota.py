@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, Final
 import wasmtime
 
 from edge_agent.engine.abi import WASI_MODULE
-from edge_agent.engine.call_state import FileGate, Guest, Running, current
+from edge_agent.engine.call_state import CallState, FileGate, Guest, current
 from edge_agent.engine.guest.side_instances import (
-    Beside,
+    SideInstance,
     Unchecked,
     define_unchecked,
-    instantiate_beside,
+    instantiate_in_store,
 )
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.engine.watch.descriptors import Descriptors
@@ -135,7 +135,7 @@ class Gate:
         "held",
     )
 
-    def __init__(self, instance: Beside, descriptors: Descriptors) -> None:
+    def __init__(self, instance: SideInstance, descriptors: Descriptors) -> None:
         self._instance = instance
         self._descriptors = descriptors
         self._allow = instance.function("allow")
@@ -151,7 +151,7 @@ class Gate:
         self._instance.tell(self._allow, limits.disk_bytes)
 
     def pass_on(self, name: str, cells: Any, count: int) -> int:
-        """Let the call of a gated function through, as :meth:`Beside.pass_on` does."""
+        """Let the call of a gated function through, as :meth:`SideInstance.pass_on` does."""
         closes = name == "fd_close" or (
             name == "fd_renumber" and cells[0].i32 != cells[1].i32  # closes what the second was
         )
@@ -234,12 +234,12 @@ class Gates:
 
     def answer(self, name: str, caller: int, cells: Any, count: int) -> int:
         """Answer a call of a gated function by the guest of this thread; the address of a trap, or 0."""
-        running = current()
-        if running is None or running.guest is None:
+        call = current()
+        if call is None or call.guest is None:
             cells[0].i32 = _FAILED
             return 0
-        gate = running.guest.gate or self._make(caller, running.guest, running)
-        refused = self._refuse(name, gate, running)
+        gate = call.guest.gate or self._make(caller, call.guest, call)
+        refused = self._refuse(name, gate, call)
         if refused:
             cells[0].i32 = refused
         else:
@@ -248,10 +248,10 @@ class Gates:
             if trap:
                 return trap
             if name in _WRITE and cells[0].i32 == 0 and not 0 <= file < _FIRST_FILE:
-                self._count_written(running.guest, counted_at & _U32)
+                self._count_written(call.guest, counted_at & _U32)
         denied = _DENIED.get(cells[0].i32)
         if denied is not None:
-            running.deny(denied[0].format(running.limits), denied[1])
+            call.deny(denied[0].format(call.limits), denied[1])
         return 0
 
     def _count_written(self, guest: Guest, counted_at: int) -> None:
@@ -266,12 +266,12 @@ class Gates:
         """Return how many bytes all guests wrote to files, since this was made."""
         return self._written
 
-    def _refuse(self, name: str, gate: FileGate, running: Running) -> int:
+    def _refuse(self, name: str, gate: FileGate, call: CallState) -> int:
         """Return the error that a function is refused with, or 0."""
         if name == "path_open":
-            return 0 if gate.may_open(running.limits) else _TOO_MANY_FILES
+            return 0 if gate.may_open(call.limits) else _TOO_MANY_FILES
         if name in _WRITE:
-            return _NO_SPACE if gate.disk_is_full(running.mounts) else 0
+            return _NO_SPACE if gate.disk_is_full(call.mounts) else 0
         return 0
 
     def prepare(self) -> wasmtime.Module:
@@ -281,11 +281,11 @@ class Gates:
                 self._loaded = self._own_module(_GATE)
             return self._loaded
 
-    def _make(self, caller: int, guest: Guest, running: Running) -> Gate:
+    def _make(self, caller: int, guest: Guest, call: CallState) -> Gate:
         names = list(_PARAMETERS)
-        instance = instantiate_beside(caller, self._plain, self.prepare(), WASI_MODULE, names)
+        instance = instantiate_in_store(caller, self._plain, self.prepare(), WASI_MODULE, names)
         gate = guest.gate = Gate(instance, self._descriptors)
-        gate.allow(running.limits)
+        gate.allow(call.limits)
         self._gates.add(gate)
         return gate
 

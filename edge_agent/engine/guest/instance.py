@@ -14,7 +14,7 @@ from typing import Any, Final
 import wasmtime
 from wasmtime import _bindings, _ffi
 
-from edge_agent.engine.call_state import STDERR_BYTES, FileGate, Running, current
+from edge_agent.engine.call_state import STDERR_BYTES, CallState, FileGate, current
 from edge_agent.engine.guest.native import (
     INSTANCES_PER_GUEST,
     KIND_FUNC,
@@ -55,10 +55,10 @@ _CONTINUE: Final = 0
 
 def _decide_on_epoch(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
     """Let the guest of this thread go on, or end it when its call was stopped."""
-    running = current()
+    call = current()
     delta[0] = 1
     kind[0] = _CONTINUE
-    if running is None or running.stopped is None:
+    if call is None or call.stopped is None:
         return 0
     return make_error(b"stopped")
 
@@ -68,9 +68,9 @@ def _take_stderr(number: int, address: int, size: int) -> int:
 
     The engine calls this on a thread of its own, so the guest goes by number.
     """
-    running = _writers.get(number)
-    if running is not None and address:
-        running.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)), size)
+    call = _writers.get(number)
+    if call is not None and address:
+        call.add_stderr(ctypes.string_at(address, min(size, STDERR_BYTES)), size)
     return size
 
 
@@ -95,7 +95,7 @@ class Streams:
     files: tuple[str, str] | None = None
 
 
-_writers: Final[dict[int, Running]] = {}
+_writers: Final[dict[int, CallState]] = {}
 _readers: Final[dict[int, Callable[[bytes], None]]] = {}
 _numbers: Final = itertools.count(1)
 
@@ -114,7 +114,7 @@ _argv = (ctypes.c_char_p * 1)(b"server")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class StoreBounds:
     """How many parts a store may hold; its memories share the limit of the call."""
 
     instances: int
@@ -124,7 +124,7 @@ class Shape:
     helpers: int = 0  # small memories of the agent's own beside them
 
     @classmethod
-    def of_component(cls, memories: int, helpers: int = 0) -> Shape:
+    def of_component(cls, memories: int, helpers: int = 0) -> StoreBounds:
         """Return the bounds of a component with that many memories."""
         return cls(
             instances=300,
@@ -136,7 +136,7 @@ class Shape:
 
 
 # One memory, so that the limit of one is the limit of all; the second instance is its gate.
-CORE_SHAPE: Final = Shape(INSTANCES_PER_GUEST, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
+CORE_BOUNDS: Final = StoreBounds(INSTANCES_PER_GUEST, 1, TABLES_PER_MODULE, TABLE_ELEMENTS)
 
 
 class _Storelike:
@@ -169,7 +169,7 @@ class Guest:
     __slots__ = ("_context", "_instance", "_memory", "_number", "_raw", "_shape", "_store", "gate")
 
     def __init__(
-        self, engine: wasmtime.Engine, running: Running, shape: Shape = CORE_SHAPE
+        self, engine: wasmtime.Engine, call: CallState, shape: StoreBounds = CORE_BOUNDS
     ) -> None:
         self._store = store_new(engine.ptr(), None, None)
         self._context = store_context(self._store)
@@ -180,11 +180,11 @@ class Guest:
         self.gate: FileGate | None = None
         set_epoch_callback(self._store, _on_epoch, None, None)
         self._number = next(_numbers)
-        self.serve(running)
+        self.serve(call)
 
-    def serve(self, running: Running) -> None:
-        """Make ``running`` the call that the guest works for, with its limits."""
-        shape, limits = self._shape, running.limits
+    def serve(self, call: CallState) -> None:
+        """Make ``call`` the call that the guest works for, with its limits."""
+        shape, limits = self._shape, call.limits
         store_limiter(
             self._store,
             limits.memory_bytes // shape.memories,
@@ -194,8 +194,8 @@ class Guest:
             shape.memories + shape.helpers,
         )
         set_epoch_deadline(self._context, 1)
-        _writers[self._number] = running
-        running.guest = self
+        _writers[self._number] = call
+        call.guest = self
         if self.gate is not None:
             self.gate.allow(limits)
 

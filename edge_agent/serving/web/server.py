@@ -17,7 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConfigError
 from edge_agent.serving.answerer import Answerer, chosen_session, error_answer
@@ -76,7 +76,7 @@ class HttpServer:
         self._access = access
         self._concurrency = concurrency
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="request")
-        self._running: dict[tuple[str, str], Running] = {}
+        self._running: dict[tuple[str, str], CallState] = {}
         self._sessions: OrderedDict[str, None] = OrderedDict()
         self._in_flight = 0
         self._held_bytes = 0
@@ -231,7 +231,7 @@ class HttpServer:
             if self._running.get(key) is running:
                 del self._running[key]
 
-    async def _cancel_when(self, gone: asyncio.Event, running: Running) -> None:
+    async def _cancel_when(self, gone: asyncio.Event, running: CallState) -> None:
         await gone.wait()
         self._answerer.cancel(running)
 
