@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from edge_agent.engine.limits import MIB
+from edge_agent.jsonrpc import METHOD_NOT_FOUND
 
 #: The methods that servers may ask, and the client's capability that each needs.
 CAPABILITY_OF: Final[Mapping[str, str]] = {
@@ -25,8 +26,6 @@ OFFERED: Final[Mapping[str, Any]] = {
 QUESTION_BYTES: Final = 8 * MIB
 OPEN_AT_ONCE: Final = 8  # of one call
 CLIENT_REPLY_S: Final = 600.0  # a call's clock stands still for no longer than that
-METHOD_NOT_FOUND: Final = -32601
-INTERNAL_ERROR: Final = -32603
 
 ClientReply = Mapping[str, Any]
 """An object with ``result`` or ``error``, as JSON-RPC has them."""

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.backends.client_request import (
-    INTERNAL_ERROR,
     QUESTION_BYTES,
     ClientRequest,
     error_reply,
 )
 from edge_agent.calls.updates import RequestToClient, RequestWithdrawn, Send
-from edge_agent.jsonrpc import parse_foreign
+from edge_agent.jsonrpc import INTERNAL_ERROR, parse_foreign
 
 _log = logging.getLogger(__name__)
 _UNUSABLE: Final = error_reply(INTERNAL_ERROR, "the client's answer cannot be used")

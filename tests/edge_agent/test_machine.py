@@ -9,7 +9,8 @@ import pytest
 import wasm_tools
 from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import settings, target
-from edge_agent.engine.code.address_space import GIB, ON_DEMAND, AddressSpace, find_space, fits
+from edge_agent.engine.code.address_space import ON_DEMAND, AddressSpace, find_space, fits
+from edge_agent.engine.limits import GIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ModuleRejected
 from tests.edge_agent import modules

@@ -20,6 +20,7 @@ from edge_agent import __version__
 from edge_agent.backends.client_request import CAPABILITY_OF, OFFERED
 from edge_agent.backends.mcp_client.request import Listener, PendingRequest
 from edge_agent.backends.mcp_client.server_requests import ServerRequests
+from edge_agent.engine.limits import MIB, MOST_LIMITS
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -29,10 +30,12 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
+from edge_agent.jsonrpc import METHOD_NOT_FOUND
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_ERA: Final = "2026-07-28"
-METHOD_NOT_FOUND: Final = -32601
+#: The largest answer that an agent takes, and a little for what is around it.
+LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB
 _META: Final = "io.modelcontextprotocol/"
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)

@@ -23,10 +23,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from edge_agent.backends.mcp_client.channel import STATELESS_ERA, Client
+from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, STATELESS_ERA, Client
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.backends.settings import ServerTable
-from edge_agent.engine.limits import MIB
 from edge_agent.errors import (
     BadAnswer,
     CallFailed,
@@ -38,7 +37,7 @@ from edge_agent.errors import (
 )
 from edge_agent.jsonrpc import parse_foreign
 
-BODY_BYTES: Final = 65 * MIB
+BODY_BYTES: Final = LARGEST_MESSAGE_BYTES
 CONNECT_S: Final = 10.0
 _READ_BYTES: Final = 64 * 1024
 _IDLE_CONNECTIONS: Final = 8
@@ -56,7 +55,6 @@ class StreamChannel:
     """
 
     def __init__(self, table: ServerTable, client: Client, over: Callable[[], None]) -> None:
-        self._table = table
         self._client = client
         self._over = over
         parts = urlsplit(table.url)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from edge_agent.backends.client_request import (
-    INTERNAL_ERROR,
     ClientReply,
     ClientRequest,
     error_reply,
 )
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.errors import CallFailed
+from edge_agent.jsonrpc import INTERNAL_ERROR
 
 _REPLY_S: Final = 5.0
 _log = logging.getLogger(__name__)

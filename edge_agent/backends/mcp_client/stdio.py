@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.backends.launch.keeper_client import Child, Command, KeeperClient
-from edge_agent.backends.mcp_client.channel import Client
+from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, Client
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallTimeout, NotSent, OutputTooLarge
 from edge_agent.jsonrpc import parse_foreign
 
-LINE_BYTES: Final = 65 * MIB  # a little more than the largest answer that an agent takes
+LINE_BYTES: Final = LARGEST_MESSAGE_BYTES
 JUNK_BYTES: Final = MIB  # that is no MCP, before a server is given up
 STDERR_BYTES: Final = 8 * 1024
 END_S: Final = 1.0  # from the end of its input to SIGTERM

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from edge_agent.backends.base import Reporter, ToolCall, ToolResult
 from edge_agent.backends.client_request import (
-    INTERNAL_ERROR,
     OPEN_AT_ONCE,
     QUESTION_BYTES,
     ClientReply,
@@ -35,7 +34,7 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import error_result, parse
+from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on

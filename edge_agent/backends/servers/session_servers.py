@@ -18,9 +18,9 @@ from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.server import Server
 from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import MIB
+from edge_agent.engine.sessions import MOST_SESSIONS
 from edge_agent.errors import CallRefused
 
-MOST_SESSIONS: Final = 64
 _REMEMBERED: Final = 1024  # ends of sessions
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 

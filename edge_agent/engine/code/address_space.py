@@ -12,9 +12,8 @@ import mmap
 from dataclasses import dataclass
 from typing import Final
 
-from edge_agent.engine.limits import MIB
+from edge_agent.engine.limits import GIB, MIB
 
-GIB: Final = 1024 * MIB
 GUARD_BYTES: Final = 32 * MIB
 # A memory of a pool grows no further than this: less would be felt, so then there is no pool.
 _POOLED: Final = (4 * GIB, 2 * GIB, GIB)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import wasmtime
 from wasmtime import component
@@ -58,12 +58,6 @@ HELPER: Final = """
     (canon lift (core func $sleep)))
 )
 """
-
-
-class Storelike(Protocol):
-    """What the engine's Python API takes for a store."""
-
-    def _context(self) -> Any: ...
 
 
 @dataclass(slots=True)
