@@ -103,7 +103,7 @@ def _unsupported(method: str, what: str) -> ClientReply:
 
 
 def capabilities(client: bytes) -> Mapping[str, Any]:
-    """The client's capabilities as they came over the wire."""
+    """The client's capabilities as they came with its call."""
     try:
         found = json.loads(client) if client else {}
     except ValueError:

@@ -165,7 +165,7 @@ def variables() -> dict[str, str]:
     return kept
 
 
-def running_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> CallState:
+def state_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> CallState:
     """Return what a call runs under, with the variables of ``--env``."""
     from edge_agent.engine.call_state import CallState
 

@@ -55,7 +55,7 @@ class Answerer:
         """Return what a message runs under; with it the message can be cancelled."""
         return CallState(self._limits, self._mounts, env=self._env)
 
-    def answer(self, message: bytes, running: CallState, session: str = "") -> bytes:
+    def answer(self, message: bytes, call: CallState, session: str = "") -> bytes:
         """Return the module's answer to one message, or one that says why there is none.
 
         With a ``session`` a module that declares state meets what the session left.
@@ -63,12 +63,12 @@ class Answerer:
         Empty where nothing is to be answered: to a notification, and to a
         request that was cancelled. Runs on the calling thread.
         """
-        running.restart_clock()
+        call.restart_clock()
         if self._egress.rules:
-            running.egress = self._egress.for_call("", _tool(message))
+            call.egress = self._egress.for_call("", _tool(message))
         try:
             kept = session if session and self.stateful else ""
-            answer = self._engine.send(self._module, message, running, kept)
+            answer = self._engine.send(self._module, message, call, kept)
             data = answer.data
             if data:
                 _check_answer(data)
@@ -84,9 +84,9 @@ class Answerer:
         """End the instance of a session whose client has left."""
         self._engine.sessions.forget((self._module.digest, session))
 
-    def cancel(self, running: CallState) -> None:
+    def cancel(self, call: CallState) -> None:
         """End a message's instance now, whether it has begun or not."""
-        self._engine.cancel(running)
+        self._engine.cancel(call)
 
     def cancel_all(self) -> None:
         """End every instance that runs."""

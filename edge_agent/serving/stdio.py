@@ -47,8 +47,8 @@ class StdioServer:
                     self._note_cancel(line)
                     room.acquire()
                     # Known before the next line is read: that may cancel it already.
-                    key, running = self._admit(line)
-                    asked = pool.submit(self._answer, line, key, running, target)
+                    key, call = self._admit(line)
+                    asked = pool.submit(self._answer, line, key, call, target)
                     asked.add_done_callback(made_room)
 
     def cancel_all(self) -> None:
@@ -56,14 +56,14 @@ class StdioServer:
         self._answerer.cancel_all()
 
     def _admit(self, line: bytes) -> tuple[str, CallState]:
-        key, running = _request_key(line), self._answerer.begin()
+        key, call = _request_key(line), self._answerer.begin()
         with self._lock:
-            self._running[key] = running
-        return key, running
+            self._running[key] = call
+        return key, call
 
-    def _answer(self, line: bytes, key: str, running: CallState, target: IO[bytes]) -> None:
+    def _answer(self, line: bytes, key: str, call: CallState, target: IO[bytes]) -> None:
         try:
-            answer = self._answerer.answer(line.strip(), running, _SESSION)
+            answer = self._answerer.answer(line.strip(), call, _SESSION)
         finally:
             with self._lock:
                 self._running.pop(key, None)
@@ -78,9 +78,9 @@ class StdioServer:
             params = message.get("params")
             key = _key(params.get("requestId") if isinstance(params, dict) else None)
             with self._lock:
-                running = self._running.get(key)
-            if running is not None:
-                self._answerer.cancel(running)
+                call = self._running.get(key)
+            if call is not None:
+                self._answerer.cancel(call)
 
     def _write(self, target: IO[bytes], answer: bytes) -> None:
         # In JSON a line break can stand only between tokens, where a space does as well.

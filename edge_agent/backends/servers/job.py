@@ -174,7 +174,7 @@ class ServerJob:
                 self._asked = None
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
-        """The answer as the wire wants it, within its limit."""
+        """The result as the dispatcher takes it, within its limit."""
         error = answer.get("error")
         if self._call.method not in {"", TOOLS_CALL}:
             refused = isinstance(error, dict) and len(answer) == 1

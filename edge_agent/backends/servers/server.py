@@ -102,7 +102,7 @@ class Server:
     # ---- for calls
 
     def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[LiveServer, bool]:
-        """Return the running server, and whether it had to be started for this.
+        """Return the server that is up, and whether it had to be started for this.
 
         Raises:
             ModuleUnavailable: it cannot be started.

@@ -1,7 +1,7 @@
 """A server that keeps state: one of it for each MCP session, and one for those that have none.
 
-Each is a :class:`~edge_agent.backends.servers.server.Server` of its own: started by the session's first
-call, ended after ``idle_s`` without one, or when it is the longest idle of too many.
+Each is a :class:`~edge_agent.backends.servers.server.Server` of its own: started by the
+session's first call, ended after ``idle_s`` without one, or when it is the longest idle of too many.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class SessionServers:
         return SessionNote(fresh=True, lost=server.ended or lost)
 
     def all(self) -> list[Server]:
-        """Every instance, running or not."""
+        """Every instance, up or not."""
         with self._lock:
             return list(self._servers.values())
 

@@ -1,6 +1,6 @@
 """Ends components that open more files or write more than they may, or fill a disk.
 
-No gate can stand between a component and the engine's files (see `gates`). So while components
+No gate can stand between a component and the engine's files (see `file_quota`). So while components
 with mounts run, a thread looks at how many descriptors the process has, how much the engine has
 written, and how full the disks are. Where those opened by components are more than their limits
 together, the call that is ended is the one whose thread gave way most often while the number
