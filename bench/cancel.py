@@ -29,7 +29,7 @@ import wasmtime
 from bench.end_to_end import VERSION, started
 from bench.rig.command import parser, show
 from edge_agent.backends.base import ToolCall
-from edge_agent.backends.client_request import Answer, Question
+from edge_agent.backends.client_request import ClientReply, ClientRequest
 from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.call_state import CallState
@@ -55,7 +55,7 @@ class _Silent:
     def log(self, level: str, logger: str, message: str) -> None:
         """Nothing."""
 
-    def ask(self, question: Question) -> Answer | None:
+    def ask(self, request: ClientRequest) -> ClientReply | None:
         """Nothing."""
 
 
