@@ -44,7 +44,7 @@ wasm: $(VENV)/.run ## rebuild the Wasm tool servers (rustup target, or a Debian 
 	$(BIN)/python -m wasm_tools build
 
 wheel-riscv64: $(VENV)/.run ## cross-build wasmtime for riscv64 into dist/ (root on Debian; once, 15 minutes)
-	$(BIN)/python -m edge_agent.boards wheel --out dist
+	$(BIN)/python -m edge_agent.board_images wheel --out dist
 
 bench: $(VENV)/.dev ## the benchmarks, each against its alternative in the same run
 	$(BIN)/python -m pytest bench --benchmark-only

@@ -29,10 +29,10 @@ import wasmtime
 from bench.end_to_end import VERSION, started
 from bench.rig.command import parser, show
 from edge_agent.backends.base import ToolCall
-from edge_agent.backends.client_request import Answer, Question
+from edge_agent.backends.client_request import ClientReply, ClientRequest
 from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.settings import ServerTable
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled
@@ -55,7 +55,7 @@ class _Silent:
     def log(self, level: str, logger: str, message: str) -> None:
         """Nothing."""
 
-    def ask(self, question: Question) -> Answer | None:
+    def ask(self, request: ClientRequest) -> ClientReply | None:
         """Nothing."""
 
 
@@ -66,9 +66,9 @@ def guest(calls: int, scratch: Path) -> list[float]:
     loaded, _ = engine.modules.get(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
     times = []
     for _ in range(calls):
-        running = Running(LIMITS)
+        running = CallState(LIMITS)
 
-        def run(running: Running = running) -> None:
+        def run(running: CallState = running) -> None:
             with suppress(CallCancelled):
                 engine.send(loaded, b"{}", running)
 

@@ -25,10 +25,10 @@ from pathlib import Path
 
 import psutil
 
-from edge_agent.board.memory import give_back
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.compiler import compile_here
 from edge_agent.engine.runtime import WasmEngine
+from edge_agent.memory import give_back
 from wasm_tools import manifest
 
 MOST_DISK_BYTES = 8 * 2**30
@@ -86,7 +86,7 @@ def _fill(cache: Path, wasm: bytes, digests: list[str]) -> None:
 
 def _call(engine: WasmEngine, digest: str) -> None:
     module, _ = engine.modules.get(digest, never)
-    assert b'"tools"' in engine.send(module, LIST, Running()).data
+    assert b'"tools"' in engine.send(module, LIST, CallState()).data
 
 
 def _resident_kib() -> float:

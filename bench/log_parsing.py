@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.rig.command import Columns, parser, show
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
@@ -112,7 +112,7 @@ class Bench:
 
     def in_wasm(self, message: bytes) -> bytes:
         """Answer the message in a fresh instance."""
-        answer = self.engine.send(self._module, message, Running(LIMITS))
+        answer = self.engine.send(self._module, message, CallState(LIMITS))
         self.memory_bytes = max(self.memory_bytes, answer.memory_peak_bytes)
         return answer.data
 

@@ -14,19 +14,19 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.attachment.attachment import DRAIN_S, Link
-from edge_agent.attachment.heartbeat import Pulse
+from edge_agent.attachment.attachment import DRAIN_S, Attachment
+from edge_agent.attachment.heartbeat import Heartbeats
 from edge_agent.backends.servers.servers import Servers
 from edge_agent.backends.wasm import WasmBackend
 from edge_agent.board.capabilities import cores, describe
-from edge_agent.board.memory import give_back, use_one_arena
 from edge_agent.board.sensors import Board
 from edge_agent.board.speed import measure
-from edge_agent.calls.queue import Desk, Rules
+from edge_agent.calls.queue import CallQueue, Rules
 from edge_agent.config.agent_config import AgentConfig
 from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
+from edge_agent.memory import give_back, use_one_arena
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
@@ -51,25 +51,25 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     # Blocked in every thread, so that one thread takes them in a plain wait:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
-    link, closing = build(config)
+    attachment, closing = build(config)
     stopper = threading.Thread(
-        target=_await_stop, args=(link, parent_pid), name="signals", daemon=True
+        target=_await_stop, args=(attachment, parent_pid), name="signals", daemon=True
     )
     stopper.start()
     try:
-        link.run(lambda: _begin(config))
+        attachment.run(lambda: _begin(config))
     finally:
         closing.close()
 
 
-def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
+def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
     """Measure the board and put the agent's parts together; the second closes them."""
     slots = config.slots or cores()
     engine = WasmEngine(cache_directory(config.state), concurrency=slots + 1)
-    # The link is made last, for it reports what the engine measures.
+    # The attachment is made last, for it reports what the engine measures.
     backend = WasmBackend(
         engine,
-        lambda module: link.fetcher.fetch(module),  # noqa: PLW0108
+        lambda module: attachment.fetcher.fetch(module),  # noqa: PLW0108
         config.mounts,
         config.egress.make(),
         config.env,
@@ -79,7 +79,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
     servers = Servers(
         config.servers,
         config.state,
-        told=lambda: link.describe(replace(link.report, servers=servers.reports())),
+        told=lambda: attachment.describe(replace(attachment.report, servers=servers.reports())),
         mounts=config.mounts,
     )
     closing.callback(servers.close)
@@ -111,19 +111,19 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         slots=slots,
     )
 
-    link = Link(
+    attachment = Attachment(
         config.dispatcher,
         config.token,
         config.name,
         report,
-        make_desk=lambda send: Desk(
+        make_queue=lambda send: CallQueue(
             rules,
             {backend.name: backend, **servers.backends},
             send,
             lambda: engine.sessions.held_mib() + servers.held_mib(),
         ),
-        make_pulse=lambda desk: Pulse(
-            desk,
+        make_heartbeats=lambda queue: Heartbeats(
+            queue,
             board,
             warm=lambda: [*backend.warm(), *servers.warm()],
             measure=lambda: measure(engine),
@@ -131,7 +131,7 @@ def build(config: AgentConfig) -> tuple[Link, contextlib.ExitStack]:
         prefetch=backend.prefetch,
     )
     servers.start()
-    return link, closing
+    return attachment, closing
 
 
 def _begin(config: AgentConfig) -> None:
@@ -142,7 +142,7 @@ def _begin(config: AgentConfig) -> None:
     give_back()
 
 
-def _await_stop(link: Link, parent_pid: int | None) -> None:
+def _await_stop(attachment: Attachment, parent_pid: int | None) -> None:
     """Wait for a signal, or for the parent's death, and stop the agent."""
     if parent_pid is not None:
         _ask_for_parents_death()
@@ -156,7 +156,7 @@ def _await_stop(link: Link, parent_pid: int | None) -> None:
             # The signal alone proves nothing: it also comes when the parent's
             # thread that started this process ends.
             reason, within_s = "its parent process died", 0.0
-    link.stop(reason, within_s)
+    attachment.stop(reason, within_s)
     time.sleep(within_s + _GRACE_S)
     _log.warning("the agent did not stop in time and is ended")
     os._exit(0)

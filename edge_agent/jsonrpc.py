@@ -17,6 +17,11 @@ _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
 MOST_VALUES: Final = 500_000
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+# Codes of errors (https://www.jsonrpc.org/specification#error_object).
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
 

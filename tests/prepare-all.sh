@@ -86,7 +86,7 @@ elif [ -x "$venv" ]; then
     # cores. What was built until then is kept, and the next run goes on from there.
     for board in aarch64:600 riscv64:2700; do
         say "making the ${board%:*} board, if it isn't there"
-        timeout --signal=INT --kill-after=60 "${board#*:}" "$venv" -m edge_agent.boards rootfs "${board%:*}" >/dev/null ||
+        timeout --signal=INT --kill-after=60 "${board#*:}" "$venv" -m edge_agent.board_images rootfs "${board%:*}" >/dev/null ||
             say "no ${board%:*} board; its tests will skip"
     done
 fi

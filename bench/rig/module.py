@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.peers.mcp_process import Call
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import DEFAULT_LIMITS
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
@@ -49,7 +49,7 @@ class ModuleBench:
 
     def call(self) -> bytes:
         """Answer one call from wherever the module is now."""
-        running = Running(DEFAULT_LIMITS, self._mounts)
+        running = CallState(DEFAULT_LIMITS, self._mounts)
         return self.engine.send(self._load(), self._message, running).data
 
     def _load(self) -> LoadedModule:

@@ -1,4 +1,4 @@
-"""The agent's side of the wire: stay attached, take calls, give results.
+"""The agent's side of its stream: stay attached, take calls, give results.
 
 Each worker thread reads the stream in its turn and runs the call that it read,
 while the next reads on. So no call is handed from thread to thread on its way,
@@ -22,15 +22,27 @@ import grpc
 from edge_agent import __version__
 from edge_agent.attachment.connection import Connection
 from edge_agent.attachment.fetcher import ArtifactFetcher
-from edge_agent.attachment.heartbeat import Pulse, Told
+from edge_agent.attachment.heartbeat import AlreadyTold, Heartbeats
+from edge_agent.attachment.messages import (
+    Acknowledged,
+    ArgumentsPart,
+    Cancel,
+    ClientReply,
+    Drain,
+    Draining,
+    Ping,
+    Prefetch,
+    Received,
+    Registration,
+    Sent,
+)
 from edge_agent.attachment.prefetch import Prefetcher
 from edge_agent.backends.base import ModuleRef
 from edge_agent.board.capabilities import Capabilities
-from edge_agent.calls.ledger import Outcome
-from edge_agent.calls.messages import capabilities_message, module_ref
-from edge_agent.calls.queue import Desk, Send, Ticket
+from edge_agent.calls.queue import CallQueue
+from edge_agent.calls.ticket import Ticket
+from edge_agent.calls.updates import Send
 from edge_agent.errors import ConnectionLost
-from protos.edge.v1 import edge_pb2
 
 DRAIN_S: Final = 3.0
 DRAIN_ASKED_S: Final = 30.0
@@ -67,10 +79,10 @@ def pause_s(
     return min(usual_s, rand() * _SOON_S) if since_s < _AWAITED_S else usual_s
 
 
-class Link:
+class Attachment:
     """Keeps one agent attached to one dispatcher until it is told to stop.
 
-    ``make_desk`` gets the function by which the desk sends; ``make_pulse``
+    ``make_queue`` gets the function by which the queue sends; ``make_heartbeats``
     makes what tells the load, and ``prefetch`` makes one more module ready.
     """
 
@@ -80,8 +92,8 @@ class Link:
         token: str,
         node: str,
         report: Capabilities,
-        make_desk: Callable[[Send], Desk],
-        make_pulse: Callable[[Desk], Pulse],
+        make_queue: Callable[[Send], CallQueue],
+        make_heartbeats: Callable[[CallQueue], Heartbeats],
         prefetch: Callable[[ModuleRef], None],
     ) -> None:
         self._address = address
@@ -101,27 +113,23 @@ class Link:
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
         self._spares = 0  # workers in the place of those whose calls wait for their clients
-        self.desk = make_desk(self.send)
-        self.desk.spare = self._start_spare
-        self._pulse = make_pulse(self.desk)
+        self.queue = make_queue(self.send)
+        self.queue.spare = self._start_spare
+        self._heartbeats = make_heartbeats(self.queue)
 
     # ---- what others call -------------------------------------------------------
 
-    def send(self, message: edge_pb2.AttachRequest | Outcome) -> None:
-        """Send on the present stream. Without one a result waits for the next."""
+    def send(self, message: Sent) -> None:
+        """Send on the present stream. Without one an outcome waits for the next."""
         connection = self._connection
-        if connection is None:
-            return
-        if isinstance(message, Outcome):
-            connection.outbox.put_outcome(message)
-        else:
+        if connection is not None:
             connection.outbox.put(message)
 
     def describe(self, report: Capabilities) -> None:
         """Tell the dispatcher what this board is from now on."""
         self.report = report
         self._news.set()
-        self.desk.load_changed.set()
+        self.queue.load_changed.set()
 
     def stop(self, reason: str, within_s: float = DRAIN_S) -> None:
         """Take no more calls, finish what runs within ``within_s``, and end :meth:`run`."""
@@ -149,7 +157,7 @@ class Link:
         lost_s = -math.inf
         while not self._stopping.is_set():
             try:
-                told = Told()
+                told = AlreadyTold()
                 connection = Connection(self._address, self._token, self._register(told), told)
             except ConnectionLost as error:
                 wait_s = pause_s(pauses, time.monotonic() - lost_s)
@@ -173,16 +181,16 @@ class Link:
 
     def _attach(self, connection: Connection) -> None:
         _log.info("attached to %s as %s", self._address, self._node)
-        again = self.desk.new_stream()
+        again = self.queue.new_stream()
         with self._changed:
             self._connection = connection
             self._changed.notify_all()
         for outcome in again:
             self.send(outcome)
-        self.desk.inquiries.again()
-        self.desk.load_changed.set()  # beat at this dispatcher's rate from now on
+        self.queue.client_requests.again()
+        self.queue.load_changed.set()  # beat at this dispatcher's rate from now on
         for module in connection.welcome.modules:
-            self._prefetcher.want(module_ref(module))
+            self._prefetcher.want(module)
 
     def _detach(self, connection: Connection) -> None:
         with self._changed:
@@ -198,19 +206,19 @@ class Link:
 
     def _load_ahead(self, module: ModuleRef) -> None:
         self._prefetch(module)
-        self.desk.load_changed.set()
+        self.queue.load_changed.set()
 
     def _channel(self) -> grpc.Channel | None:
         connection = self._connection
         return None if connection is None else connection.channel
 
-    def _register(self, told: Told) -> edge_pb2.Register:
-        return edge_pb2.Register(
+    def _register(self, told: AlreadyTold) -> Registration:
+        return Registration(
             node=self._node,
             instance=self._instance,
             agent_version=__version__,
-            capabilities=capabilities_message(self.report),
-            load=self._pulse.beat(self.report.memory_mib, told),
+            capabilities=self.report,
+            load=self._heartbeats.beat(self.report.memory_mib, told),
         )
 
     # ---- the threads ----------------------------------------------------------------
@@ -225,7 +233,7 @@ class Link:
         with self._changed:
             self._over = True
             self._changed.notify_all()
-        self.desk.load_changed.set()
+        self.queue.load_changed.set()
         self._prefetcher.stop()
 
     def _start_thread(self, target: Callable[[], None], name: str) -> None:
@@ -239,14 +247,14 @@ class Link:
     def _is_surplus(self) -> bool:
         """Whether there is a worker too many now; whoever asks is to end."""
         with self._changed:
-            surplus = self._spares > self.desk.parked
+            surplus = self._spares > self.queue.parked
             self._spares -= surplus
         return surplus
 
     def _work(self, ticket: Ticket | None = None) -> None:
         """Read in turn and run what was read."""
         while ticket is not None:
-            ticket = self.desk.run(ticket)
+            ticket = self.queue.run(ticket)
         while (connection := self._await_connection()) is not None:
             ticket = None
             with connection.reading:
@@ -255,7 +263,7 @@ class Link:
                     if message is not None:
                         ticket = self._handle(message)
             while ticket is not None:
-                ticket = self.desk.run(ticket)
+                ticket = self.queue.run(ticket)
             if self._is_surplus():
                 return
 
@@ -268,26 +276,26 @@ class Link:
                 self._changed.wait()
         return None
 
-    def _handle(self, message: edge_pb2.AttachResponse) -> Ticket | None:
+    def _handle(self, message: Received) -> Ticket | None:
         """Take one message; return a ticket when a call should run now."""
-        match message.WhichOneof("message"):
-            case "call":
-                return self.desk.offer(message.call)
-            case "chunk":
-                return self.desk.add_chunk(message.chunk)
-            case "cancel":
-                self.desk.cancel(message.cancel.call_id, message.cancel.reason)
-            case "answer":
-                self.desk.inquiries.answer(message.answer)
-            case "ack":
-                self.desk.acknowledge(message.ack.call_ids)
-            case "prefetch":
-                for module in message.prefetch.modules:
-                    self._prefetcher.want(module_ref(module))
-            case "drain":
-                self.stop(message.drain.reason or "the dispatcher asked for it", DRAIN_ASKED_S)
-            case "ping":
-                self.send(edge_pb2.AttachRequest(pong=message.ping))
+        match message:
+            case Ticket():
+                return self.queue.offer(message)
+            case ArgumentsPart(call_id, data):
+                return self.queue.add_arguments(call_id, data)
+            case Cancel(call_id, reason):
+                self.queue.cancel(call_id, reason)
+            case ClientReply(call_id, number, body, more):
+                self.queue.client_requests.reply(call_id, number, body, more=more)
+            case Acknowledged(call_ids):
+                self.queue.acknowledge(call_ids)
+            case Prefetch(modules):
+                for module in modules:
+                    self._prefetcher.want(module)
+            case Drain(reason):
+                self.stop(reason or "the dispatcher asked for it", DRAIN_ASKED_S)
+            case Ping():
+                self.send(message)
             case _:
                 _log.debug("a message of a newer dispatcher is passed over")
         return None
@@ -297,17 +305,17 @@ class Link:
         while not self._over:
             connection = self._connection
             every_s = connection.welcome.heartbeat_ms / 1000 if connection else 1.0
-            self.desk.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
-            self.desk.load_changed.clear()
+            self.queue.load_changed.wait(max(_LEAST_HEARTBEAT_S, every_s or 5.0))
+            self.queue.load_changed.clear()
             if connection is not None and not connection.ended.is_set():
-                speed = self._pulse.look()
+                speed = self._heartbeats.look()
                 if speed is not None:
                     self.describe(replace(self.report, speed=speed))
-                beat = self._pulse.beat(self.report.memory_mib, connection.told)
+                beat = self._heartbeats.beat(self.report.memory_mib, connection.told)
                 if self._news.is_set():
                     self._news.clear()
-                    beat.changed.CopyFrom(capabilities_message(self.report))
-                connection.outbox.put(edge_pb2.AttachRequest(heartbeat=beat))
+                    beat.changed = self.report
+                connection.outbox.put(beat)
             time.sleep(_LEAST_HEARTBEAT_S)
 
     # ---- the end -----------------------------------------------------------------------
@@ -316,17 +324,17 @@ class Link:
         """Finish what runs, give the results over, and close."""
         reason = self._drain_reason or "the agent stops"
         _log.info("draining: %s", reason)
-        self.desk.drain(reason)
-        self.send(edge_pb2.AttachRequest(draining=edge_pb2.Draining(reason=reason)))
+        self.queue.drain(reason)
+        self.send(Draining(reason))
         connection = self._connection
         ends_s = time.monotonic() + self._drain_s
-        while time.monotonic() < ends_s and not self.desk.idle.wait(0.05):
+        while time.monotonic() < ends_s and not self.queue.idle.wait(0.05):
             # A second, shorter order may have come meanwhile.
             ends_s = min(ends_s, time.monotonic() + self._drain_s)
-        self.desk.cancel_all(reason)
-        self.desk.idle.wait(_FLUSH_S)
+        self.queue.cancel_all(reason)
+        self.queue.idle.wait(_FLUSH_S)
         if connection is not None and not connection.ended.is_set():
-            self.desk.acknowledged.wait(_FLUSH_S)
+            self.queue.acknowledged.wait(_FLUSH_S)
             connection.outbox.close()
             connection.ended.wait(_FLUSH_S)
             connection.close()

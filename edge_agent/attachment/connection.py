@@ -9,10 +9,10 @@ from typing import Final
 import grpc
 
 from edge_agent.attachment import stub
-from edge_agent.attachment.heartbeat import Told
+from edge_agent.attachment.heartbeat import AlreadyTold
+from edge_agent.attachment.messages import Received, Registration, Welcome, read
 from edge_agent.attachment.outbox import Outbox
 from edge_agent.errors import ConfigError, ConnectionLost, EdgeAgentError, TokenRefused
-from protos.edge.v1 import edge_pb2
 
 WELCOME_TIMEOUT_S: Final = 10.0
 _OPTIONS: Final = (
@@ -36,7 +36,9 @@ class Connection:
         ConnectionLost: it may.
     """
 
-    def __init__(self, address: str, token: str, register: edge_pb2.Register, told: Told) -> None:
+    def __init__(
+        self, address: str, token: str, registration: Registration, told: AlreadyTold
+    ) -> None:
         self.address = address
         self.outbox = Outbox()
         self.reading = threading.Lock()
@@ -45,7 +47,7 @@ class Connection:
         self.opened_s = time.monotonic()
         self.told = told
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self.outbox.put(edge_pb2.AttachRequest(register=register))
+        self.outbox.put(registration)
         self._stream = stub.attach(self.channel, iter(self.outbox), token)
         try:
             self.welcome = self._await_welcome()
@@ -53,10 +55,10 @@ class Connection:
             self.close()
             raise
 
-    def receive(self) -> edge_pb2.AttachResponse | None:
+    def receive(self) -> Received | None:
         """Return the next message, or None once the stream has ended."""
         try:
-            return next(self._stream)
+            return read(next(self._stream))
         except StopIteration:
             self._end(ConnectionLost("the dispatcher ended the stream"))
         except grpc.RpcError as error:
@@ -76,7 +78,7 @@ class Connection:
         self.outbox.close()  # frees gRPC's sender, which waits for our next message
         self.ended.set()
 
-    def _await_welcome(self) -> edge_pb2.Welcome:
+    def _await_welcome(self) -> Welcome:
         timer = threading.Timer(WELCOME_TIMEOUT_S, self._stream.cancel)
         timer.daemon = True
         timer.start()
@@ -86,9 +88,9 @@ class Connection:
             timer.cancel()
         if message is None:
             raise self.error or ConnectionLost("the stream ended before the welcome")
-        if message.WhichOneof("message") != "welcome":
+        if not isinstance(message, Welcome):
             raise ConnectionLost("the dispatcher did not begin with a welcome")
-        return message.welcome
+        return message
 
     def _translate(self, error: grpc.RpcError) -> EdgeAgentError:
         code, details = error.code(), error.details() or ""

@@ -13,7 +13,6 @@ from edge_agent.attachment import stub
 from edge_agent.backends.base import ModuleRef
 from edge_agent.engine.code.modules import LARGEST_MODULE_BYTES
 from edge_agent.errors import ModuleUnavailable
-from protos.edge.v1 import artifacts_pb2
 
 ATTEMPTS: Final = 5
 FETCH_TIMEOUT_S: Final = 120.0
@@ -72,8 +71,7 @@ class ArtifactFetcher:
 
     def _receive(self, channel: grpc.Channel, module: ModuleRef, data: bytearray) -> None:
         """Append what is missing to ``data``."""
-        request = artifacts_pb2.FetchRequest(sha256=module.sha256, offset_bytes=len(data))
-        stream = stub.fetch(channel, request, self._token, FETCH_TIMEOUT_S)
+        stream = stub.fetch(channel, module.sha256, len(data), self._token, FETCH_TIMEOUT_S)
         most = min(module.size_bytes or LARGEST_MODULE_BYTES, LARGEST_MODULE_BYTES)
         for response in stream:
             data += response.data

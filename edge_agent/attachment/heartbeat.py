@@ -9,26 +9,42 @@ from typing import Final
 
 import psutil
 
+from edge_agent.board.capabilities import Capabilities
 from edge_agent.board.sensors import THROTTLED, Board, BoardState, moved_share
 from edge_agent.board.speed import Speed
-from edge_agent.calls.messages import board_message
-from edge_agent.calls.queue import Desk
+from edge_agent.calls.queue import CallQueue
 from edge_agent.engine.limits import MIB
-from protos.edge.v1 import edge_pb2
 
 LOOK_S: Final = 5.0
 _SERVER_MARK: Final = "/"  # of BACKEND/SERVER among what is warm
 
 
 @dataclass(slots=True)
-class Told:
+class Heartbeat:
+    """The load of an agent, and of its board and itself what has changed.
+
+    ``queue_ms`` is the expected wait of a new call; ``warm`` names what answers without loading.
+    """
+
+    running: int
+    queued: int
+    queue_ms: float
+    memory_free_mib: int
+    cpu_percent: float
+    warm: list[str]
+    board: BoardState | None = None
+    changed: Capabilities | None = None
+
+
+@dataclass(slots=True)
+class AlreadyTold:
     """What one stream has heard: a dispatcher keeps it until the next stream."""
 
     modules: set[str] = field(default_factory=set)
     board: BoardState = field(default_factory=BoardState)
 
 
-class Pulse:
+class Heartbeats:
     """Puts heartbeats together, on one thread at a time.
 
     ``warm`` names what answers without loading. ``measure`` measures the board's speed, which
@@ -37,13 +53,13 @@ class Pulse:
 
     def __init__(
         self,
-        desk: Desk,
+        queue: CallQueue,
         board: Board,
         warm: Callable[[], list[str]],
         measure: Callable[[], Speed],
         look_s: float = LOOK_S,
     ) -> None:
-        self._desk = desk
+        self._queue = queue
         self._board = board
         self._warm = warm
         self._measure = measure
@@ -52,23 +68,22 @@ class Pulse:
         self._available_mib = 0
         self._speed_is_old = False
 
-    def beat(self, memory_mib: int, told: Told) -> edge_pb2.Heartbeat:
+    def beat(self, memory_mib: int, told: AlreadyTold) -> Heartbeat:
         """Return a heartbeat for a stream, of an agent with that much memory for calls."""
-        load = self._desk.load()
+        load = self._queue.load()
         self._available_mib = moved_share(
             self._available_mib, psutil.virtual_memory().available // MIB
         )
-        beat = edge_pb2.Heartbeat(
+        beat = Heartbeat(
             running=load.running,
             queued=load.queued,
-            memory_free_mib=max(0, min(memory_mib - load.memory_reserved_mib, self._available_mib)),
             queue_ms=load.queue_ms,
+            memory_free_mib=max(0, min(memory_mib - load.memory_reserved_mib, self._available_mib)),
             cpu_percent=psutil.cpu_percent(),
             warm=_untold(self._warm(), told.modules),
         )
         if self._board.state != told.board:
-            told.board = self._board.state
-            beat.board.CopyFrom(board_message(told.board))
+            beat.board = told.board = self._board.state
         return beat
 
     def look(self) -> Speed | None:
@@ -83,7 +98,7 @@ class Pulse:
         self._board.look()
         if was_throttled != (THROTTLED in self._board.state.states):
             self._speed_is_old = True
-        if not self._speed_is_old or not self._desk.idle.is_set():
+        if not self._speed_is_old or not self._queue.idle.is_set():
             return None
         self._speed_is_old = False
         return self._measure()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Final
 
-from edge_agent.calls.ledger import Outcome
-from protos.edge.v1 import edge_pb2
-
-CHUNK_BYTES: Final = 256 * 1024
+from edge_agent.attachment.messages import CHUNK_BYTES, Sent, ToDispatcher, chunk, write
+from edge_agent.calls.outcome import Outcome
 
 
 class _Chunks:
@@ -22,10 +19,10 @@ class _Chunks:
         self.payload = outcome.payload
         self.sent = 0
 
-    def next(self) -> edge_pb2.AttachRequest:
+    def next(self) -> ToDispatcher:
         data = self.payload[self.sent : self.sent + CHUNK_BYTES]
         self.sent += len(data)
-        return edge_pb2.AttachRequest(chunk=edge_pb2.Chunk(call_id=self.call_id, data=data))
+        return chunk(self.call_id, data)
 
     def more(self) -> bool:
         return self.sent < len(self.payload)
@@ -39,32 +36,23 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._line: SimpleQueue[edge_pb2.AttachRequest | _Chunks | None] = SimpleQueue()
+        self._line: SimpleQueue[ToDispatcher | _Chunks | None] = SimpleQueue()
 
-    def put(self, message: edge_pb2.AttachRequest) -> None:
-        """Send a message after those that wait now."""
-        self._line.put(message)
-
-    def put_outcome(self, outcome: Outcome) -> None:
-        """Send a result, its payload in chunks where it is large."""
-        if len(outcome.payload) <= CHUNK_BYTES:
-            payload = edge_pb2.Payload(inline=outcome.payload)
-        else:
-            payload = edge_pb2.Payload(size_bytes=len(outcome.payload))
-        message = edge_pb2.AttachRequest(result=outcome.result)
-        message.result.result.CopyFrom(payload)
-        self._line.put(message)
-        if payload.size_bytes:
-            self._line.put(_Chunks(outcome))
+    def put(self, message: Sent) -> None:
+        """Send a message after those that wait now; an outcome's large payload in chunks."""
+        for part in write(message):
+            self._line.put(part)
+        if isinstance(message, Outcome) and len(message.payload) > CHUNK_BYTES:
+            self._line.put(_Chunks(message))
 
     def close(self) -> None:
         """End this side of the stream once everything before is sent."""
         self._line.put(None)
 
-    def __iter__(self) -> Iterator[edge_pb2.AttachRequest]:
+    def __iter__(self) -> Iterator[ToDispatcher]:
         return self
 
-    def __next__(self) -> edge_pb2.AttachRequest:
+    def __next__(self) -> ToDispatcher:
         item = self._line.get()
         if item is None:
             # Chunks stepped back behind the end; what is left of them still goes.

@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from typing import Final
 
 from edge_agent.backends.base import ModuleRef
-from edge_agent.board.memory import give_back
 from edge_agent.errors import EdgeAgentError
 from edge_agent.logs import log_unexpected
+from edge_agent.memory import give_back
 
 _NICENESS: Final = 10
 _log = logging.getLogger(__name__)

@@ -42,9 +42,10 @@ def attach(
 
 
 def fetch(
-    channel: grpc.Channel, request: artifacts_pb2.FetchRequest, token: str, timeout_s: float
+    channel: grpc.Channel, sha256: str, offset_bytes: int, token: str, timeout_s: float
 ) -> Responses[artifacts_pb2.FetchResponse]:
     """Open the stream of ``edge.v1.Artifacts/Fetch``; iterating it raises grpc.RpcError."""
+    request = artifacts_pb2.FetchRequest(sha256=sha256, offset_bytes=offset_bytes)
     method = channel.unary_stream(
         _path(artifacts_pb2.DESCRIPTOR, "Artifacts", "Fetch"),
         request_serializer=artifacts_pb2.FetchRequest.SerializeToString,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.backends.client_request import Answer, Question
+from edge_agent.backends.client_request import ClientReply, ClientRequest
+from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
-from edge_agent.engine.sessions import SessionNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Reporter(Protocol):
     def log(self, level: str, logger: str, message: str) -> None:
         """Pass on a log line; levels are those of RFC 5424 in lower case."""
 
-    def ask(self, question: Question) -> Answer | None:
-        """Pass on a question to the client; the answer, where that is known at once."""
+    def ask(self, request: ClientRequest) -> ClientReply | None:
+        """Pass on a request to the client; the reply, where that is known at once."""
 
 
 class Job(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from edge_agent.engine.limits import MIB
+from edge_agent.jsonrpc import METHOD_NOT_FOUND
 
 #: The methods that servers may ask, and the client's capability that each needs.
 CAPABILITY_OF: Final[Mapping[str, str]] = {
@@ -15,7 +16,7 @@ CAPABILITY_OF: Final[Mapping[str, str]] = {
     "elicitation/create": "elicitation",
     "roots/list": "roots",
 }
-#: What is told to servers that many clients share. A question of a call whose client can less
+#: What is told to servers that many clients share. A request of a call whose client can less
 #: is answered with an error.
 OFFERED: Final[Mapping[str, Any]] = {
     "sampling": {"tools": {}, "context": {}},
@@ -23,23 +24,21 @@ OFFERED: Final[Mapping[str, Any]] = {
     "roots": {},
 }
 QUESTION_BYTES: Final = 8 * MIB
-OPEN_AT_ONCE: Final = 8  # questions of one call
-ANSWER_S: Final = 600.0  # a call's clock stands still for no longer than that
-METHOD_NOT_FOUND: Final = -32601
-INTERNAL_ERROR: Final = -32603
+OPEN_AT_ONCE: Final = 8  # of one call
+CLIENT_REPLY_S: Final = 600.0  # a call's clock stands still for no longer than that
 
-Answer = Mapping[str, Any]
+ClientReply = Mapping[str, Any]
 """An object with ``result`` or ``error``, as JSON-RPC has them."""
 
 
-class Question:
-    """One question, from when a server asks it until it has its answer. Thread-safe.
+class ClientRequest:
+    """What a server asks, from then until it has its reply. Thread-safe.
 
     ``params`` is a JSON object as bytes. ``answered`` is called once, on any thread;
     ``withdrawn`` is for whoever passed it on to hear that nobody wants to know any more.
     """
 
-    def __init__(self, method: str, params: bytes, answered: Callable[[Answer], None]) -> None:
+    def __init__(self, method: str, params: bytes, answered: Callable[[ClientReply], None]) -> None:
         self.method = method
         self.params = params
         self.withdrawn: Callable[[], None] = lambda: None
@@ -52,14 +51,14 @@ class Question:
         """Whether it waits for its answer."""
         return not self._over
 
-    def settle(self, answer: Answer) -> bool:
+    def settle(self, answer: ClientReply) -> bool:
         """Answer it; False if it was answered or withdrawn before."""
         if not self._end():
             return False
         self._answered(answer)
         return True
 
-    def withdraw(self, answer: Answer | None = None) -> None:
+    def withdraw(self, answer: ClientReply | None = None) -> None:
         """The server gave it up, or its call has ended; ``answer`` then tells the server."""
         if self._end():
             if answer is not None:
@@ -72,16 +71,18 @@ class Question:
             return not over
 
 
-def error_answer(code: int, message: str) -> Answer:
+def error_reply(code: int, message: str) -> ClientReply:
     """An error as an answer."""
     return {"error": {"code": code, "message": message}}
 
 
-def refusal(method: str, params: Mapping[str, Any], client: Mapping[str, Any]) -> Answer | None:
+def refusal(
+    method: str, params: Mapping[str, Any], client: Mapping[str, Any]
+) -> ClientReply | None:
     """Why a client of these capabilities cannot be asked, or None where it can."""
     needed = CAPABILITY_OF.get(method)
     if needed is None:
-        return error_answer(METHOD_NOT_FOUND, f"{method}: not offered here")
+        return error_reply(METHOD_NOT_FOUND, f"{method}: not offered here")
     offered = client.get(needed)
     if not isinstance(offered, dict):
         return _unsupported(method, needed)
@@ -95,14 +96,14 @@ def refusal(method: str, params: Mapping[str, Any], client: Mapping[str, Any]) -
     return None
 
 
-def _unsupported(method: str, what: str) -> Answer:
-    return error_answer(
+def _unsupported(method: str, what: str) -> ClientReply:
+    return error_reply(
         METHOD_NOT_FOUND, f"{method}: the client of this call does not support {what}"
     )
 
 
 def capabilities(client: bytes) -> Mapping[str, Any]:
-    """The client's capabilities as they came over the wire."""
+    """The client's capabilities as they came with its call."""
     try:
         found = json.loads(client) if client else {}
     except ValueError:

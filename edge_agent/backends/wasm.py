@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
 from edge_agent.egress import Egress, Rule, parse_rule
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallRefused, ConfigError, ModuleUnavailable
 from edge_agent.jsonrpc import make_call, read_result
@@ -48,8 +48,8 @@ class WasmBackend:
         if call.module is None:
             raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
         egress = self._egress.for_call(call.server, call.tool, call.id, _grants(call))
-        running = Running(call.limits, self._mounts, egress, self._env.get(call.server))
-        return WasmJob(self, call, call.module, running)
+        state = CallState(call.limits, self._mounts, egress, self._env.get(call.server))
+        return WasmJob(self, call, call.module, state)
 
     def prefetch(self, module: ModuleRef) -> None:
         """Fetch and compile a module before its first call.
@@ -84,12 +84,12 @@ class WasmJob:
         backend: WasmBackend,
         call: ToolCall,
         module: ModuleRef,
-        running: Running,
+        state: CallState,
     ) -> None:
         self._backend = backend
         self._call = call
         self._module = module
-        self._running = running
+        self._state = state
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Load the module, run the call, and check the answer.
@@ -100,16 +100,16 @@ class WasmJob:
         """
         begun = time.perf_counter()
         module, cold = self._backend.engine.modules.get(
-            self._module.sha256, lambda: self._backend.fetch(self._module), self._running
+            self._module.sha256, lambda: self._backend.fetch(self._module), self._state
         )
         load_ms = (time.perf_counter() - begun) * 1000
-        self._running.restart_clock()
+        self._state.restart_clock()
         message = make_call(self._call.tool, self._call.arguments, self._call.meta)
-        answer = self._backend.engine.send(module, message, self._running, self._call.session)
+        answer = self._backend.engine.send(module, message, self._state, self._call.session)
         if answer.stderr:
             reporter.log("info", self._call.server, answer.stderr.rstrip())
-        if self._running.denied:
-            reporter.log("warning", self._call.server, self._running.denied)
+        if self._state.denied:
+            reporter.log("warning", self._call.server, self._state.denied)
         return ToolResult(
             result=read_result(answer.data),
             start_ms=load_ms + answer.start_ms,
@@ -121,4 +121,4 @@ class WasmJob:
 
     def cancel(self) -> None:
         """End the call, whether it already runs or not."""
-        self._backend.engine.cancel(self._running)
+        self._backend.engine.cancel(self._state)

@@ -1,1 +1,1 @@
-"""What the board is and how it fares: sensors, capabilities, speed, memory."""
+"""What the board is and how it fares: sensors, capabilities, speed."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from edge_agent.calls.outcome import Outcome, failed
 from edge_agent.engine.limits import MIB
-from protos.edge.v1 import edge_pb2
+from edge_agent.errors import CallCancelled
 
 LARGEST_COUNT: Final = 4096
 UNACKED_BYTES: Final = 64 * MIB
@@ -24,20 +24,7 @@ ACKED_BYTES: Final = 2 * MIB
 KNOWN_IDS: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A result as it goes over the wire; ``payload`` is an MCP CallToolResult as JSON."""
-
-    result: edge_pb2.Result
-    payload: bytes = b""
-
-    @property
-    def call_id(self) -> str:
-        """The id of the call."""
-        return self.result.call_id
-
-
-class _Shelf:
+class _BoundedOutcomes:
     """Outcomes in order of arrival, with the sum of their bytes."""
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
@@ -61,7 +48,7 @@ class _Shelf:
         return outcome
 
 
-class _Ids:
+class _RecentIds:
     """The last ids: at least half of ``most``, each as a number of 64 bits.
 
     Two generations, of which the older leaves whole, take a tenth of a dictionary in order.
@@ -82,13 +69,13 @@ class _Ids:
         return number in self._new or number in self._old
 
 
-class Records:
+class Ledger:
     """The outcomes of past calls. Not locked: its owner does that."""
 
     def __init__(self) -> None:
-        self._unacked = _Shelf(LARGEST_COUNT, UNACKED_BYTES)
-        self._acked = _Shelf(ACKED_COUNT, ACKED_BYTES)
-        self._forgotten = _Ids(KNOWN_IDS)
+        self._unacked = _BoundedOutcomes(LARGEST_COUNT, UNACKED_BYTES)
+        self._acked = _BoundedOutcomes(ACKED_COUNT, ACKED_BYTES)
+        self._forgotten = _RecentIds(KNOWN_IDS)
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome that the dispatcher does not have yet."""
@@ -104,14 +91,10 @@ class Records:
         """Return the outcome of a call, or one that says it is no longer kept, or None."""
         outcome = self._unacked.items.get(call_id) or self._acked.items.get(call_id)
         if outcome is None and call_id in self._forgotten:
-            return Outcome(
-                edge_pb2.Result(
-                    call_id=call_id,
-                    status=edge_pb2.STATUS_CANCELLED,
-                    message="this call has already run, and its result is no longer kept; "
-                    "make a new call",
-                )
+            gone = CallCancelled(
+                "this call has already run, and its result is no longer kept; make a new call"
             )
+            return failed(call_id, gone, queue_ms=None)
         return outcome
 
     def unacknowledged(self) -> list[Outcome]:

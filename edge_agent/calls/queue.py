@@ -7,27 +7,26 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from edge_agent.backends.base import Backend, Job
-from edge_agent.backends.client_request import Answer, Question
-from edge_agent.calls.client_requests import Inquiries
-from edge_agent.calls.ledger import Outcome, Records
-from edge_agent.calls.messages import done, failed, label_of, tool_call
+from edge_agent.backends.base import Backend, ToolCall
+from edge_agent.backends.client_request import ClientReply, ClientRequest
+from edge_agent.calls.client_requests import ClientRequests
+from edge_agent.calls.ledger import Ledger
+from edge_agent.calls.outcome import Outcome, done, failed
 from edge_agent.calls.policy import Policy, check_data, check_label
+from edge_agent.calls.ticket import WASM, Ticket
+from edge_agent.calls.updates import LogLine, Progress, Send
 from edge_agent.engine.limits import DEFAULT_LIMITS, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import CallCancelled, CallFailed, CallRefused, EdgeAgentError
 from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
-from protos.edge.v1 import edge_pb2
 
 ARGUMENT_BYTES: Final = 64 * MIB
 MOST_PARKED: Final = 64  # calls that wait for their clients without a slot
 _EWMA_WEIGHT: Final = 0.1
 _log = logging.getLogger(__name__)
-
-Send = Callable[[edge_pb2.AttachRequest | Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +45,6 @@ class Rules:
     queue_limit: int = 64
 
 
-@dataclass(slots=True)
-class Ticket:
-    """A call between its arrival and its outcome."""
-
-    call: edge_pb2.Call
-    arrived_s: float
-    job: Job | None = None
-    limits: Limits = DEFAULT_LIMITS
-    arguments: bytearray | None = None
-    running: bool = False
-    parked: bool = False  # it waits for the client's answer, and holds no slot meanwhile
-    cancelled: str | None = None
-
-    @property
-    def argument_bytes(self) -> int:
-        """The size of the arguments, those on their way included."""
-        return max(self.call.arguments.size_bytes, len(self.call.arguments.inline))
-
-
 @dataclass(frozen=True, slots=True)
 class Load:
     """How busy the agent is. ``queue_ms`` is the expected wait of a new call."""
@@ -75,7 +55,7 @@ class Load:
     memory_reserved_mib: int
 
 
-class Desk:
+class CallQueue:
     """Admits calls, keeps those that wait, and runs each once.
 
     It has no threads: whoever hands in a message gets a ticket to :meth:`run`
@@ -97,8 +77,8 @@ class Desk:
         self._lock = threading.Lock()
         self._tickets: dict[str, Ticket] = {}
         self._waiting: OrderedDict[str, Ticket] = OrderedDict()
-        self._records = Records()
-        self.inquiries = Inquiries(send, self._wait_for_client)
+        self._ledger = Ledger()
+        self.client_requests = ClientRequests(send, self._wait_for_client)
         # Takes over for a thread whose call waits, with the next call to run if there is one.
         self.spare: Callable[[Ticket | None], None] | None = None
         self.parked = 0
@@ -115,11 +95,11 @@ class Desk:
 
     # ---- messages from the dispatcher ----------------------------------------
 
-    def offer(self, call: edge_pb2.Call) -> Ticket | None:
+    def offer(self, ticket: Ticket) -> Ticket | None:
         """Take a call in; return its ticket when it should run now."""
-        ticket = Ticket(call, time.perf_counter())
+        call = ticket.call
         with self._lock:
-            known = self._records.find(call.id)
+            known = self._ledger.find(call.id)
             if known is None and call.id in self._tickets:
                 return None  # it joins the one under way
             if known is None:
@@ -133,20 +113,20 @@ class Desk:
         self._send(known)
         return None
 
-    def add_chunk(self, chunk: edge_pb2.Chunk) -> Ticket | None:
+    def add_arguments(self, call_id: str, part: bytes) -> Ticket | None:
         """Take a part of a call's arguments; return its ticket when it should run now."""
         with self._lock:
-            ticket = self._tickets.get(chunk.call_id)
-            if ticket is None or ticket.arguments is None or ticket.job is not None:
+            ticket = self._tickets.get(call_id)
+            if ticket is None or ticket.parts is None or ticket.job is not None:
                 return None  # of a call that was refused, cancelled or repeated
-            ticket.arguments += chunk.data
+            ticket.parts += part
             try:
-                if len(ticket.arguments) > ticket.call.arguments.size_bytes:
+                if len(ticket.parts) > ticket.argument_bytes:
                     raise CallRefused("arguments: more bytes than announced; send them again")
                 return self._schedule(ticket)
             except EdgeAgentError as error:
                 self._forget(ticket)
-                refusal = failed(chunk.call_id, error)
+                refusal = failed(call_id, error)
         self._send(refusal)
         return None
 
@@ -164,7 +144,7 @@ class Desk:
                 self._forget(ticket)
                 job = None
                 outcome = failed(call_id, CallCancelled(f"not started: {ticket.cancelled}"))
-                self._records.add(outcome)
+                self._ledger.add(outcome)
         if job is not None:
             job.cancel()
         if outcome is not None:
@@ -173,7 +153,7 @@ class Desk:
     def acknowledge(self, call_ids: Iterable[str]) -> None:
         """Note which results the dispatcher has."""
         with self._lock:
-            self._records.acknowledge(call_ids)
+            self._ledger.acknowledge(call_ids)
             self._note_idle()
 
     # ---- the call itself -------------------------------------------------------
@@ -184,7 +164,7 @@ class Desk:
         outcome = self._execute(ticket, queue_ms)
         with self._lock:
             self._forget(ticket)
-            self._records.add(outcome)
+            self._ledger.add(outcome)
             self._exec_ms += _EWMA_WEIGHT * (_busy_ms(outcome) - self._exec_ms)
             following = self._next()
             self._note_idle()
@@ -196,16 +176,16 @@ class Desk:
         try:
             if job is None:
                 raise CallFailed("the call has no job")  # noqa: TRY301 - becomes an outcome
-            result = job.run(_Reporter(call, self._send, self.inquiries))
+            result = job.run(_Reporter(call, self._send, self.client_requests))
         except EdgeAgentError as error:
-            return failed(call.id, error, call.backend, queue_ms)
+            return failed(call.id, error, ticket.backend, queue_ms)
         except Exception as error:  # noqa: BLE001 - the worker must live, and the call be answered
             log_unexpected(_log, f"call {call.id} of {call.server}.{call.tool}", error)
             reason = CallFailed(f"the agent failed: {type(error).__name__}; see its log")
-            return failed(call.id, reason, call.backend, queue_ms)
+            return failed(call.id, reason, ticket.backend, queue_ms)
         finally:
-            self.inquiries.over(call.id)
-        return done(call, result, call.backend or "wasm", queue_ms)
+            self.client_requests.over(call.id)
+        return done(call.id, result, ticket.backend_name, queue_ms)
 
     # ---- the agent around it ------------------------------------------------------
 
@@ -247,7 +227,7 @@ class Desk:
             for ticket in list(self._tickets.values()):
                 if ticket.job is None:
                     self._forget(ticket)
-            return self._records.unacknowledged()
+            return self._ledger.unacknowledged()
 
     def _admit(self, ticket: Ticket) -> None:
         """Check a call against this node's own rules and register it."""
@@ -255,13 +235,13 @@ class Desk:
         if self._draining is not None:
             raise CallRefused(f"draining: {self._draining}; place the call elsewhere")
         rules.policy.check_tool(call.server, call.tool)
-        check_label(label_of(call), rules.node, rules.site)
-        check_data(call.data, rules.mounts)
-        if (call.backend or "wasm") not in self._backends:
-            raise CallRefused(f"backend: this node has no {call.backend!r}", "backend")
-        if call.egress and (call.backend or "wasm") != "wasm":
+        check_label(ticket.label, rules.node, rules.site)
+        check_data(ticket.data, rules.mounts)
+        if ticket.backend_name not in self._backends:
+            raise CallRefused(f"backend: this node has no {ticket.backend!r}", "backend")
+        if call.egress and ticket.backend_name != WASM:
             raise CallRefused(
-                f"backend: the policy's egress cannot hold a {call.backend} server, "
+                f"backend: the policy's egress cannot hold a {ticket.backend} server, "
                 "which has a network of its own",
                 "backend",
             )
@@ -272,24 +252,22 @@ class Desk:
                 f"arguments: {ticket.argument_bytes} bytes do not fit beside those that wait; "
                 f"an agent holds {ARGUMENT_BYTES} at most"
             )
-        ticket.limits = _limits(call.limits, rules.limits)
+        ticket.limits = DEFAULT_LIMITS.asked(**ticket.asked).within(rules.limits)
         self._held_bytes += ticket.argument_bytes
         self._tickets[call.id] = ticket
         self.idle.clear()
-        if call.arguments.size_bytes and not call.arguments.inline:
-            ticket.arguments = bytearray()
 
     def _schedule(self, ticket: Ticket) -> Ticket | None:
         """Give a call whose arguments are complete a slot, or a place in the line."""
         call = ticket.call
-        arguments = call.arguments.inline
-        if ticket.arguments is not None:
-            if len(ticket.arguments) < call.arguments.size_bytes:
+        arguments = call.arguments
+        if ticket.parts is not None:
+            if len(ticket.parts) < ticket.argument_bytes:
                 return None
-            arguments = bytes(ticket.arguments)
-        backend = self._backends[call.backend or "wasm"]
-        ticket.job = backend.prepare(tool_call(call, arguments, ticket.limits))
-        ticket.arguments = None
+            arguments = bytes(ticket.parts)
+        backend = self._backends[ticket.backend_name]
+        ticket.job = backend.prepare(replace(call, arguments=arguments, limits=ticket.limits))
+        ticket.parts = None
         if self._running < self._rules.slots:
             return self._start(ticket)
         self._waiting[call.id] = ticket
@@ -305,7 +283,7 @@ class Desk:
     def _wait_for_client(self, call_id: str, waits: bool) -> None:  # noqa: FBT001 - two states
         """A running call begins to wait for its client, who may be a person, or goes on.
 
-        It gives up its slot meanwhile, else a few questions would hold up the whole node. When it
+        It gives up its slot meanwhile, else a few requests would hold up the whole node. When it
         goes on it has one again, though there may then be one more than usual.
         """
         with self._lock:
@@ -343,7 +321,7 @@ class Desk:
     def _note_idle(self) -> None:
         if not self._tickets:
             self.idle.set()
-        if self._records.unacknowledged():
+        if self._ledger.unacknowledged():
             self.acknowledged.clear()
         else:
             self.acknowledged.set()
@@ -352,36 +330,25 @@ class Desk:
 class _Reporter:
     """Passes on what a running call tells."""
 
-    def __init__(self, call: edge_pb2.Call, send: Send, inquiries: Inquiries) -> None:
+    def __init__(self, call: ToolCall, send: Send, client_requests: ClientRequests) -> None:
         self._call = call
         self._send = send
-        self._inquiries = inquiries
+        self._client_requests = client_requests
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is, where the caller wants to know."""
         if self._call.wants_progress:
-            told = edge_pb2.Progress(
-                call_id=self._call.id, progress=progress, total=total, message=message
-            )
-            self._send(edge_pb2.AttachRequest(progress=told))
+            self._send(Progress(self._call.id, progress, total, message))
 
     def log(self, level: str, logger: str, message: str) -> None:
         """Pass on a log line of the call."""
-        line = edge_pb2.Log(call_id=self._call.id, level=level, logger=logger, message=message)
-        self._send(edge_pb2.AttachRequest(log=line))
+        self._send(LogLine(self._call.id, level, logger, message))
 
-    def ask(self, question: Question) -> Answer | None:
-        """Pass on a question to the client."""
-        self._inquiries.ask(self._call.id, question)
+    def ask(self, request: ClientRequest) -> ClientReply | None:
+        """Pass on a request to the client."""
+        self._client_requests.ask(self._call.id, request)
         return None
 
 
-def _limits(asked: edge_pb2.Limits, most: Limits) -> Limits:
-    """Return what a call gets: what it asks for or the default, but never over the most."""
-    wanted = {field.name: getattr(asked, field.name) for field in fields(Limits)}
-    return DEFAULT_LIMITS.asked(**wanted).within(most)
-
-
 def _busy_ms(outcome: Outcome) -> float:
-    timings = outcome.result.timings
-    return timings.start_ms + timings.exec_ms
+    return outcome.start_ms + outcome.exec_ms

@@ -15,7 +15,7 @@ from edge_agent.cli.common import (
     load_module,
     module_options,
     parse_mounts,
-    running_under,
+    state_under,
 )
 
 
@@ -53,9 +53,9 @@ def call(
         raise click.UsageError("--args: not a JSON object; write one, as in '{}'")
     engine, loaded = load_module(module, state, concurrency=1)
     egress = egress_to(allow_egress).for_call(module.stem, tool)
-    running = running_under(limits_of(wall_ms, memory_mib), parse_mounts(mounts), egress)
+    call_state = state_under(limits_of(wall_ms, memory_mib), parse_mounts(mounts), egress)
     try:
-        answer = engine.send(loaded, make_call(tool, arguments.encode()), running)
+        answer = engine.send(loaded, make_call(tool, arguments.encode()), call_state)
     finally:
         engine.close()
     result = read_result(answer.data)

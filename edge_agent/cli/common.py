@@ -12,8 +12,8 @@ from edge_agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from edge_agent.egress import CallEgress, Egress
-    from edge_agent.engine.call_state import Running
-    from edge_agent.engine.code.modules import LoadedModule
+    from edge_agent.engine.call_state import CallState
+    from edge_agent.engine.code.loaded import LoadedModule
     from edge_agent.engine.limits import Limits
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
@@ -165,11 +165,11 @@ def variables() -> dict[str, str]:
     return kept
 
 
-def running_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> Running:
+def state_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> CallState:
     """Return what a call runs under, with the variables of ``--env``."""
-    from edge_agent.engine.call_state import Running
+    from edge_agent.engine.call_state import CallState
 
-    return Running(limits, mounts, egress, variables())
+    return CallState(limits, mounts, egress, variables())
 
 
 def load_module(

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import CoreModule, LoadedModule
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.code.loaded import CoreModule, LoadedModule
 from edge_agent.engine.code.sections import imports_of
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
@@ -90,7 +90,7 @@ def _ask(
     engine: WasmEngine, module: Any, method: str, limits: Limits, params: dict[str, Any]
 ) -> dict[str, Any]:
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = engine.send(module, json.dumps(message).encode(), Running(limits)).data
+    answer = engine.send(module, json.dumps(message).encode(), CallState(limits)).data
     try:
         parsed = parse_foreign(answer)
     except ValueError as error:

@@ -23,6 +23,7 @@ from edge_agent.egress.settings import (
     SecretTable,
     check_settings,
 )
+from edge_agent.egress.target import LAST_PORT
 from edge_agent.engine.limits import (
     LARGEST_MEMORY_MIB,
     LARGEST_TABLE_ELEMENTS,
@@ -36,7 +37,6 @@ from edge_agent.tables import TableError, read, within
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
-LAST_PORT: Final = 65_535
 _Positive = Annotated[int, within(1)]
 
 

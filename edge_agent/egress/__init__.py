@@ -4,7 +4,7 @@ rules      which SCHEME://HOST:PORT a tool may reach
 target     a URL taken apart, without any doubt about its host
 addresses  which IP addresses nobody reaches unless they are listed
 connect    from a name to a connection to an address that was checked
-exchange   one request and its answer over that connection, bounded
+exchange   one request and its response over that connection, bounded
 secrets    headers that the host adds and the module never sees
 audit      a line for every request, refused ones included
 gate       the way of one request through all of these, redirects included

@@ -12,8 +12,6 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 _V4: Final = tuple(
     (ipaddress.IPv4Network(network), what)
     for network, what in (

@@ -28,7 +28,7 @@ class Entry:
 
     ``url`` has the names of its query but not the values, which may be secrets.
     ``decision`` is allowed (it was sent), denied or failed; ``bytes`` the size
-    of the answer's body; ``ms`` the time that this step took.
+    of the response's body; ``ms`` the time that this step took.
     """
 
     call: str

@@ -1,4 +1,4 @@
-"""The way of one request: rules, name, address, connection, answer, redirects.
+"""The way of one request: rules, name, address, connection, response, redirects.
 
 A module asks with a JSON object and gets one back:
 
@@ -29,13 +29,19 @@ from edge_agent.egress.rules import Rule, check_target
 from edge_agent.egress.secrets import Secrets
 from edge_agent.egress.target import Target
 from edge_agent.egress.transport.charset import decode
-from edge_agent.egress.transport.connect import Clock, Resolver, connect, secure, system_resolver
+from edge_agent.egress.transport.connect import (
+    Clock,
+    Resolver,
+    StoppableCall,
+    connect,
+    secure,
+    system_resolver,
+)
 
 if TYPE_CHECKING:
     import ssl
 
-    from edge_agent.egress.transport.exchange import Answer
-    from edge_agent.engine.call_state import Running
+    from edge_agent.egress.transport.exchange import Response
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _NOT_FOR_MODULES: Final = frozenset(
@@ -45,7 +51,7 @@ _NOT_FOR_MODULES: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Seen:
+class StepRecord:
     """What is known of a step so far."""
 
     decision: str
@@ -104,50 +110,50 @@ class CallEgress:
     call_id: str
     used: int = field(default=0)
 
-    def send(self, asked: dict[str, Any], running: Running) -> dict[str, Any]:
+    def send(self, asked: dict[str, Any], call: StoppableCall) -> dict[str, Any]:
         """Answer one request of the module; what goes wrong is an answer too."""
         try:
             request = parse_request(asked, self.egress.limits)
         except Refused as refused:
             # The URL stays out of the log: what made it invalid may be a password in it.
             self.used += 1
-            self._note("", "", Seen("denied", "the request is invalid"), time.perf_counter())
+            self._note("", "", StepRecord("denied", "the request is invalid"), time.perf_counter())
             return refused.as_answer()
         try:
-            target, answer = self._follow(request, Clock(running, request.timeout_ms))
+            target, response = self._follow(request, Clock(call, request.timeout_ms))
         except Refused as refused:
             return refused.as_answer()
-        return self._as_answer(target, answer, text=request.text)
+        return self._as_answer(target, response, text=request.text)
 
-    def _follow(self, request: Request, clock: Clock) -> tuple[Target, Answer]:
+    def _follow(self, request: Request, clock: Clock) -> tuple[Target, Response]:
         """Send the request, and on from redirect to redirect as often as asked."""
         for left in range(request.redirects, -1, -1):
-            answer = self._step(request, clock)
-            location = answer.header("location")
-            if answer.status not in _REDIRECTS or location is None or request.redirects == 0:
-                return request.target, answer
+            response = self._step(request, clock)
+            location = response.header("location")
+            if response.status not in _REDIRECTS or location is None or request.redirects == 0:
+                return request.target, response
             if left == 0:
                 break
-            request = redirected(request, answer.status, location)
+            request = redirected(request, response.status, location)
         raise Refused(
             "redirect",
             f"{request.target.origin}: more than {request.redirects} redirects; the last leads on",
         )
 
-    def _step(self, request: Request, clock: Clock) -> Answer:
+    def _step(self, request: Request, clock: Clock) -> Response:
         """Send one request to one target, and write it down."""
         began = time.perf_counter()
-        seen = Seen("failed", "")
+        seen = StepRecord("failed", "")
         try:
             self._admit(request.target, request.method)
-            answer = self._exchange(request, clock, seen)
+            response = self._exchange(request, clock, seen)
         except Refused as refused:
             seen.decision = "denied" if refused.kind in {DENIED, "too_many"} else "failed"
             seen.reason = f"{refused.kind}: {self.egress.secrets.masked_text(str(refused))}"
             raise
         else:
-            seen.decision, seen.status, seen.bytes = "allowed", answer.status, len(answer.body)
-            return answer
+            seen.decision, seen.status, seen.bytes = "allowed", response.status, len(response.body)
+            return response
         finally:
             self._note(request.method, auditable(request.target), seen, began)
 
@@ -172,7 +178,7 @@ class CallEgress:
                     f"{self.server}.{self.tool}; to permit it, add it to egress in the policy",
                 )
 
-    def _exchange(self, request: Request, clock: Clock, seen: Seen) -> Answer:
+    def _exchange(self, request: Request, clock: Clock, seen: StepRecord) -> Response:
         # Half of what it imports is needed by nothing else on an agent.
         from edge_agent.egress.transport.exchange import exchange
 
@@ -193,20 +199,20 @@ class CallEgress:
         finally:
             sock.close()
 
-    def _as_answer(self, target: Target, answer: Answer, *, text: bool) -> dict[str, Any]:
+    def _as_answer(self, target: Target, response: Response, *, text: bool) -> dict[str, Any]:
         secrets = self.egress.secrets
-        body = secrets.masked(answer.body)
+        body = secrets.masked(response.body)
         told: dict[str, Any] = {
             "url": secrets.masked_text(target.url),
-            "status": answer.status,
+            "status": response.status,
             "headers": [
                 [name, secrets.masked_text(value)]
-                for name, value in answer.headers
+                for name, value in response.headers
                 if name.lower() not in _NOT_FOR_MODULES
             ],
         }
         if text:
-            told["body"] = decode(body, answer.header("content-type"))
+            told["body"] = decode(body, response.header("content-type"))
             return told
         try:
             told["body"] = body.decode()
@@ -214,7 +220,7 @@ class CallEgress:
             told["body_base64"] = base64.b64encode(body).decode()
         return told
 
-    def _note(self, method: str, url: str, seen: Seen, began: float) -> None:
+    def _note(self, method: str, url: str, seen: StepRecord, began: float) -> None:
         if self.used > self.egress.limits.requests + 1:
             return  # one line says that it went on asking; more would only fill the log
         entry = Entry(

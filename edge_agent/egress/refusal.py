@@ -1,4 +1,4 @@
-"""Why a request has no answer: one kind for programs, one line for people."""
+"""Why a request has no response: one kind for programs, one line for people."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Kind = Literal[
     "connect",  # nobody answers at the address, or the connection broke
     "tls",  # the certificate or the handshake
     "timeout",  # the time of the request, or of the call, is over
-    "protocol",  # the answer is not HTTP
+    "protocol",  # the response is not HTTP
     "redirect",  # more redirects than permitted, or one that leads nowhere
-    "too_large",  # the answer, or its headers, are over the limit
+    "too_large",  # the response, or its headers, are over the limit
     "too_many",  # the call has used up its requests
 ]
 DENIED: Final[Kind] = "denied"
 
 
 class Refused(Exception):
-    """The request has no answer. The message is one line that a module may show."""
+    """The request has no response. The message is one line that a module may show."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)

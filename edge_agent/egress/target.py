@@ -34,7 +34,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 class Target:
     """Where one request goes. ``host`` is lower case; an IPv6 address has no brackets.
 
-    ``path`` is the path with its query, as it goes over the wire.
+    ``path`` is the path with its query, as it is sent.
     """
 
     scheme: str

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.engine.sessions import SessionNote
+
+@dataclass(frozen=True, slots=True)
+class SessionNote:
+    """What a call of a session met: a ``fresh`` instance, and why an earlier one was ``lost``."""
+
+    fresh: bool
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge_agent.engine.limits import DEFAULT_LIMITS, Limits
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.egress.gate import CallEgress
-    from edge_agent.engine.guest.native import Guest
     from edge_agent.mounts import Mount
 
 STDERR_BYTES: Final = 8 * 1024
@@ -24,7 +23,32 @@ CANCELLED: Final = "cancelled"
 _ambient = threading.local()
 
 
-class Running:
+class FileGate(Protocol):
+    """What counts a guest's open files and the bytes that it writes."""
+
+    def allow(self, limits: Limits) -> None:
+        """Set what the call that begins may write; files that are open stay counted."""
+
+    def may_open(self, limits: Limits) -> bool:
+        """Whether the guest may have one more file open."""
+
+    def disk_is_full(self, mounts: Sequence[Mount]) -> bool:
+        """Whether a disk that the guest may write to has too little left."""
+
+    def pass_on(self, name: str, cells: Any, count: int) -> int:
+        """Let the call of a gated function through; return 0, or the address of a trap."""
+
+
+class Guest(Protocol):
+    """The instance that works for a call, as host functions meet it."""
+
+    gate: FileGate | None  # made when it first opens or writes a file
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read from its memory; IndexError where the range is not within that."""
+
+
+class CallState:
     """One call on its thread.
 
     Host functions are linked once for all calls, so they find the call that
@@ -178,16 +202,16 @@ def _nothing() -> None:
     """Stand for what interrupts a guest, where none runs."""
 
 
-def current() -> Running | None:
+def current() -> CallState | None:
     """Return the call that this thread runs, or None."""
-    return getattr(_ambient, "running", None)
+    return getattr(_ambient, "call", None)
 
 
 @contextmanager
-def on_this_thread(running: Running) -> Iterator[None]:
-    """Make ``running`` the call of this thread."""
-    _ambient.running = running
+def on_this_thread(call: CallState) -> Iterator[None]:
+    """Make ``call`` the call of this thread."""
+    _ambient.call = call
     try:
         yield
     finally:
-        _ambient.running = None
+        _ambient.call = None

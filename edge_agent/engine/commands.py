@@ -8,9 +8,9 @@ from typing import Final
 import wasmtime
 
 from edge_agent.engine.answer import Answer
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.guest import native
+from edge_agent.engine.guest.instance import Guest, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed
 
@@ -19,10 +19,10 @@ FAREWELL_S: Final = 0.5
 
 
 def converse(
-    guest: native.Guest,
+    guest: Guest,
     pre: wasmtime.InstancePre,
     message: bytes,
-    running: Running,
+    call: CallState,
     watchdog: Watchdog,
 ) -> Answer:
     """Let a fresh instance read the message, and return what it answers.
@@ -37,12 +37,12 @@ def converse(
         return Answer(b"", 0, 0.0, 0.0)  # there is no one whom it could tell anything
     output = Output(
         conversation,
-        running.limits.output_bytes,
-        done=lambda: watchdog.hasten(running, FAREWELL_S),
+        call.limits.output_bytes,
+        done=lambda: watchdog.hasten(call, FAREWELL_S),
     )
     try:
-        streams = native.Streams(conversation.input, output.feed)
-        guest.set_wasi(running.mounts, streams, running.env)
+        streams = Streams(conversation.input, output.feed)
+        guest.set_wasi(call.mounts, streams, call.env)
     except OSError as error:
         raise CallFailed(f"{error}; create it or change the agent's mounts") from None
     guest.instantiate(pre)
@@ -67,5 +67,5 @@ def converse(
         guest.memory_bytes(),
         (ready - begun) * 1000,
         (took - ready) * 1000,
-        running.stderr.decode(errors="replace"),
+        call.stderr.decode(errors="replace"),
     )

@@ -21,7 +21,7 @@ HANDSHAKE_ID: Final = 1_000_001
 _ALONE: Final = frozenset({"initialize", "server/discover"})
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
-# Beside the answer: the handshake's, log lines, progress.
+# SideInstance the answer: the handshake's, log lines, progress.
 _OTHER_BYTES: Final = 1024 * 1024
 
 

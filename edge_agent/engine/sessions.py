@@ -14,15 +14,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.engine.answer import SessionNote
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, CallTimeout
 
 if TYPE_CHECKING:
-    from edge_agent.engine.call_state import Running
-    from edge_agent.engine.guest.native import Guest
+    from edge_agent.engine.call_state import CallState
+    from edge_agent.engine.guest.instance import Guest
 
 #: Instances kept at once. Each holds a place in the engine's pool of memories.
 MOST_SESSIONS: Final = 64
@@ -31,14 +31,6 @@ _REMEMBERED: Final = 4096  # endings that a later call is told of
 _POLL_S: Final = 0.05
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionNote:
-    """What a call of a session met: a ``fresh`` instance, and why an earlier one was ``lost``."""
-
-    fresh: bool
-    lost: str = ""
 
 
 class Session:
@@ -72,7 +64,7 @@ class Sessions:
         self._closed = False
 
     @contextmanager
-    def turn(self, key: Key, running: Running) -> Iterator[tuple[Session, SessionNote]]:
+    def turn(self, key: Key, call: CallState) -> Iterator[tuple[Session, SessionNote]]:
         """Wait for the session's turn and hold it; the caller makes the guest of a fresh one.
 
         Raises:
@@ -80,7 +72,7 @@ class Sessions:
         """
         session = self._enter(key)
         try:
-            _wait(session.turn, running)
+            _wait(session.turn, call)
             try:
                 fresh = session.guest is None
                 yield session, SessionNote(fresh, self._take_ending(key) if fresh else "")
@@ -216,12 +208,12 @@ def _close(session: Session) -> None:
         guest.close()
 
 
-def _wait(turn: threading.Lock, running: Running) -> None:
+def _wait(turn: threading.Lock, call: CallState) -> None:
     while not turn.acquire(timeout=_POLL_S):
-        if running.stopped is not None:
+        if call.stopped is not None:
             raise CallCancelled("stopped: the call was cancelled while another of its session ran")
-        if time.monotonic() > running.deadline:
+        if time.monotonic() > call.deadline:
             raise CallTimeout(
-                f"another call of its session ran for {running.limits.wall_ms} ms; "
+                f"another call of its session ran for {call.limits.wall_ms} ms; "
                 "ask again, or raise wall_ms"
             )

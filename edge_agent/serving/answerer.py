@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from edge_agent.egress import Egress
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.modules import LoadedModule
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed
@@ -51,11 +51,11 @@ class Answerer:
         self._egress = egress or Egress()
         self._env = env
 
-    def begin(self) -> Running:
+    def begin(self) -> CallState:
         """Return what a message runs under; with it the message can be cancelled."""
-        return Running(self._limits, self._mounts, env=self._env)
+        return CallState(self._limits, self._mounts, env=self._env)
 
-    def answer(self, message: bytes, running: Running, session: str = "") -> bytes:
+    def answer(self, message: bytes, call: CallState, session: str = "") -> bytes:
         """Return the module's answer to one message, or one that says why there is none.
 
         With a ``session`` a module that declares state meets what the session left.
@@ -63,12 +63,12 @@ class Answerer:
         Empty where nothing is to be answered: to a notification, and to a
         request that was cancelled. Runs on the calling thread.
         """
-        running.restart_clock()
+        call.restart_clock()
         if self._egress.rules:
-            running.egress = self._egress.for_call("", _tool(message))
+            call.egress = self._egress.for_call("", _tool(message))
         try:
             kept = session if session and self.stateful else ""
-            answer = self._engine.send(self._module, message, running, kept)
+            answer = self._engine.send(self._module, message, call, kept)
             data = answer.data
             if data:
                 _check_answer(data)
@@ -84,9 +84,9 @@ class Answerer:
         """End the instance of a session whose client has left."""
         self._engine.sessions.forget((self._module.digest, session))
 
-    def cancel(self, running: Running) -> None:
+    def cancel(self, call: CallState) -> None:
         """End a message's instance now, whether it has begun or not."""
-        self._engine.cancel(running)
+        self._engine.cancel(call)
 
     def cancel_all(self) -> None:
         """End every instance that runs."""
@@ -137,7 +137,7 @@ def declares_state(engine: WasmEngine, module: LoadedModule, wasm: bytes) -> boo
     if STATE_KEY.encode() not in wasm:  # then it can't, and need not be asked
         return False
     try:
-        answer = engine.send(module, _LIST_TOOLS, Running(_PROBE))
+        answer = engine.send(module, _LIST_TOOLS, CallState(_PROBE))
     except CallFailed:
         return False
     listed = parse_object(answer.data).get("result")

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, Final
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB
 from edge_agent.serving.answerer import Answerer, error_answer, parse_object
 
@@ -27,7 +27,7 @@ class StdioServer:
     def __init__(self, answerer: Answerer, concurrency: int) -> None:
         self._answerer = answerer
         self._concurrency = concurrency
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, CallState] = {}
         self._lock = threading.Lock()
 
     def serve(self, source: IO[bytes], target: IO[bytes]) -> None:
@@ -47,23 +47,23 @@ class StdioServer:
                     self._note_cancel(line)
                     room.acquire()
                     # Known before the next line is read: that may cancel it already.
-                    key, running = self._admit(line)
-                    asked = pool.submit(self._answer, line, key, running, target)
+                    key, call = self._admit(line)
+                    asked = pool.submit(self._answer, line, key, call, target)
                     asked.add_done_callback(made_room)
 
     def cancel_all(self) -> None:
         """End every request under way."""
         self._answerer.cancel_all()
 
-    def _admit(self, line: bytes) -> tuple[str, Running]:
-        key, running = _request_key(line), self._answerer.begin()
+    def _admit(self, line: bytes) -> tuple[str, CallState]:
+        key, call = _request_key(line), self._answerer.begin()
         with self._lock:
-            self._running[key] = running
-        return key, running
+            self._running[key] = call
+        return key, call
 
-    def _answer(self, line: bytes, key: str, running: Running, target: IO[bytes]) -> None:
+    def _answer(self, line: bytes, key: str, call: CallState, target: IO[bytes]) -> None:
         try:
-            answer = self._answerer.answer(line.strip(), running, _SESSION)
+            answer = self._answerer.answer(line.strip(), call, _SESSION)
         finally:
             with self._lock:
                 self._running.pop(key, None)
@@ -78,9 +78,9 @@ class StdioServer:
             params = message.get("params")
             key = _key(params.get("requestId") if isinstance(params, dict) else None)
             with self._lock:
-                running = self._running.get(key)
-            if running is not None:
-                self._answerer.cancel(running)
+                call = self._running.get(key)
+            if call is not None:
+                self._answerer.cancel(call)
 
     def _write(self, target: IO[bytes], answer: bytes) -> None:
         # In JSON a line break can stand only between tokens, where a space does as well.

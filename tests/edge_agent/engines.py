@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import compiler
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
@@ -26,7 +26,7 @@ def send(engine):
 
     def send(module, message=MESSAGE, mounts=(), **limits):
         loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-        return engine.send(loaded, message, Running(Limits(**limits), mounts))
+        return engine.send(loaded, message, CallState(Limits(**limits), mounts))
 
     return send
 

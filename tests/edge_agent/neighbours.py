@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB
 from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import saying
@@ -29,7 +29,7 @@ def untouched(engine):
     def go_on():
         while not (over.wait(0.01) and answered):
             try:
-                answered.append(b"neighbour" in engine.send(loaded, MESSAGE, Running()).data)
+                answered.append(b"neighbour" in engine.send(loaded, MESSAGE, CallState()).data)
             except Exception as error:  # noqa: BLE001 - none is right here
                 failed.append(error)
 

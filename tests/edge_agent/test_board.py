@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.attachment.heartbeat import Pulse, Told
+from edge_agent.attachment.heartbeat import AlreadyTold, Heartbeats
 from edge_agent.board.sensors import (
     BATTERY_LOW,
     HOT,
@@ -141,7 +141,7 @@ def test_memory_is_told_when_it_moved_by_a_tenth():
 
 
 class Idle:
-    """A desk with nothing on it, or with something."""
+    """A queue with nothing in it, or with something."""
 
     def __init__(self):
         self.idle = threading.Event()
@@ -149,38 +149,38 @@ class Idle:
         self.load = lambda: Load(0, 0, 0.0, 0)
 
 
-def pulse_of(board, warm=list, measured=()):
+def heartbeats_of(board, warm=list, measured=()):
     found = list(measured)
-    return Pulse(Idle(), board, warm, measure=lambda: found.pop(0), look_s=0.0)
+    return Heartbeats(Idle(), board, warm, measure=lambda: found.pop(0), look_s=0.0)
 
 
 def test_the_board_is_told_once_a_stream_and_when_it_changes(sys):
     board = Board(sys(**zone(0, "cpu", 60_000)))
-    pulse, told = pulse_of(board), Told()
-    assert pulse.beat(100, told).board.temperature_c == 60.0
-    assert not pulse.beat(100, told).HasField("board")
+    heartbeats, told = heartbeats_of(board), AlreadyTold()
+    assert heartbeats.beat(100, told).board.temperature_c == 60.0
+    assert heartbeats.beat(100, told).board is None
     sys(**zone(0, "cpu", 85_000))
-    pulse.look()
-    assert list(pulse.beat(100, told).board.states) == [HOT]
-    assert pulse.beat(100, Told()).board.temperature_c == 85.0
+    heartbeats.look()
+    assert list(heartbeats.beat(100, told).board.states) == [HOT]
+    assert heartbeats.beat(100, AlreadyTold()).board.temperature_c == 85.0
 
 
 def test_a_board_that_becomes_throttled_is_measured_anew_when_idle(sys):
     board = Board(sys(**{PI: "0"}))
     slow = Speed(wasm=100.0)
-    pulse = pulse_of(board, measured=[slow])
-    assert pulse.look() is None
+    heartbeats = heartbeats_of(board, measured=[slow])
+    assert heartbeats.look() is None
     sys(**{PI: "4"})
-    pulse._desk.idle.clear()
-    assert pulse.look() is None
-    pulse._desk.idle.set()
-    assert pulse.look() == slow
-    assert pulse.look() is None
+    heartbeats._queue.idle.clear()
+    assert heartbeats.look() is None
+    heartbeats._queue.idle.set()
+    assert heartbeats.look() == slow
+    assert heartbeats.look() is None
 
 
 def test_modules_are_told_once_and_servers_always(tmp_path):
     ready = ["a" * 64, "process/time"]
-    pulse, told = pulse_of(Board(tmp_path), warm=lambda: ready), Told()
-    assert list(pulse.beat(100, told).warm) == ready
+    heartbeats, told = heartbeats_of(Board(tmp_path), warm=lambda: ready), AlreadyTold()
+    assert list(heartbeats.beat(100, told).warm) == ready
     ready.append("b" * 64)
-    assert list(pulse.beat(100, told).warm) == ["process/time", "b" * 64]
+    assert list(heartbeats.beat(100, told).warm) == ["process/time", "b" * 64]

@@ -6,7 +6,7 @@ import pytest
 import wasmtime
 
 from edge_agent.engine.abi import Kind
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import compiler
 from edge_agent.engine.code.address_space import ON_DEMAND, find_space
 from edge_agent.engine.runtime import WasmEngine
@@ -49,7 +49,7 @@ def test_an_engine_runs_what_was_compiled_apart(tmp_path):
         engine = WasmEngine(cache, 1)
         loaded, cold = engine.modules.get(module.digest, lambda: module.wasm)
         assert cold
-        assert b"hello" in engine.send(loaded, b"{}", Running()).data
+        assert b"hello" in engine.send(loaded, b"{}", CallState()).data
         engine.close()
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from edge_agent.engine import runtime
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.cache import ModuleCache
 from edge_agent.engine.code.compiler import compile_here
 from edge_agent.engine.code.modules import LOADED_MODULES
@@ -79,7 +79,7 @@ def test_calls_run_side_by_side(engine):
     def many(number):
         for turn in range(200):
             message = b"%d %d" % (number, turn)
-            if engine.send(loaded, message, Running()).data != message:
+            if engine.send(loaded, message, CallState()).data != message:
                 wrong.append(message)
 
     threads = [threading.Thread(target=many, args=(number,)) for number in range(4)]
@@ -105,7 +105,7 @@ def test_without_room_for_a_pool_the_engine_still_runs(monkeypatch, tmp_path):
     assert not engine.space.pooled
     module = saying("unpooled")
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    assert b"unpooled" in engine.send(loaded, b"{}", Running()).data
+    assert b"unpooled" in engine.send(loaded, b"{}", CallState()).data
     engine.close()
 
 
@@ -169,7 +169,7 @@ def test_a_prepared_module_waits_on_disk(engine):
     assert engine.modules.loaded() == []
     loaded, cold = engine.modules.get(module.digest, never)
     assert cold
-    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    assert b"hello" in engine.send(loaded, b"{}", CallState()).data
     engine.modules.prepare(module.digest, never)
     assert engine.modules.loaded() == [module.digest]
 
@@ -181,7 +181,7 @@ def test_where_the_disk_is_full_a_prepared_module_stays_in_memory(engine, monkey
     assert engine.modules.ready() == engine.modules.loaded() == [module.digest]
     loaded, cold = engine.modules.get(module.digest, never)
     assert not cold
-    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    assert b"hello" in engine.send(loaded, b"{}", CallState()).data
 
 
 def fail_for_want_of_room(path, data):
@@ -216,7 +216,7 @@ def test_next_process_finds_the_module_on_disk(tmp_path):
     second = WasmEngine(tmp_path / "cache", 1)
     loaded, cold = second.modules.get(module.digest, never)
     assert cold
-    assert b"hello" in second.send(loaded, b"{}", Running()).data
+    assert b"hello" in second.send(loaded, b"{}", CallState()).data
 
 
 def test_dropped_module_comes_back_from_disk(engine):
@@ -225,7 +225,7 @@ def test_dropped_module_comes_back_from_disk(engine):
     engine.modules.drop(module.digest)
     loaded, cold = engine.modules.get(module.digest, never)
     assert cold
-    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    assert b"hello" in engine.send(loaded, b"{}", CallState()).data
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "foreign tag", "no tag"])
@@ -254,7 +254,7 @@ def test_damaged_or_foreign_file_is_compiled_anew(tmp_path, damage):
     engine = WasmEngine(tmp_path / "cache", 1)
     loaded, _ = engine.modules.get(module.digest, source)
     assert asked
-    assert b"hello" in engine.send(loaded, b"{}", Running()).data
+    assert b"hello" in engine.send(loaded, b"{}", CallState()).data
     assert WasmEngine(tmp_path / "cache", 1).modules.get(module.digest, never)
 
 
@@ -316,7 +316,7 @@ def test_one_module_cannot_pose_as_another(tmp_path):
         shutil.copy(folder / (bad.digest + suffix), folder / (good.digest + suffix))
     engine = WasmEngine(tmp_path / "cache", 1)
     loaded, _ = engine.modules.get(good.digest, lambda: good.wasm)
-    assert b"good" in engine.send(loaded, b"{}", Running()).data
+    assert b"good" in engine.send(loaded, b"{}", CallState()).data
 
 
 def compiled_file_folder(directory):
@@ -585,7 +585,7 @@ def test_an_engine_goes_with_its_last_user(tmp_path, kind):
         engine = WasmEngine(tmp_path, 1, compiles_apart=False)
         if kind is not None:
             loaded, _ = engine.modules.get(kind.digest, lambda: kind.wasm)
-            engine.send(loaded, MESSAGE, Running())
+            engine.send(loaded, MESSAGE, CallState())
             del loaded
         inner = weakref.ref(engine.wasmtime_engine)
         engine.close()

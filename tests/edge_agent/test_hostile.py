@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.errors import (
     BadAnswer,
@@ -48,7 +48,7 @@ def test_endless_module_is_stopped_at_its_wall_time(send, hostile):
 
 def test_loop_of_one_call_leaves_another_alone(engine, send):
     loaded, _ = engine.modules.get(modules.looping().digest, lambda: modules.looping().wasm)
-    first = Running(Limits(wall_ms=200))
+    first = CallState(Limits(wall_ms=200))
     ended = []
 
     def loop():
@@ -67,7 +67,7 @@ def test_loop_of_one_call_leaves_another_alone(engine, send):
 def test_cancelled_call_ends(engine):
     hostile = modules.looping()
     loaded, _ = engine.modules.get(hostile.digest, lambda: hostile.wasm)
-    running = Running(Limits(wall_ms=60_000))
+    running = CallState(Limits(wall_ms=60_000))
     timer = threading.Timer(0.05, engine.cancel, [running])
     timer.start()
     with pytest.raises(CallCancelled):
@@ -77,7 +77,7 @@ def test_cancelled_call_ends(engine):
 def test_call_cancelled_before_it_starts_does_not_run(engine):
     hostile = modules.looping()
     loaded, _ = engine.modules.get(hostile.digest, lambda: hostile.wasm)
-    running = Running(Limits(wall_ms=60_000))
+    running = CallState(Limits(wall_ms=60_000))
     engine.cancel(running)
     with pytest.raises(CallCancelled):
         engine.send(loaded, b"{}", running)

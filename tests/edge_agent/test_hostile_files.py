@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.guest import file_quota
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.errors import CallTimeout, ModuleTrapped
@@ -81,7 +81,7 @@ def test_other_calls_go_on_while_modules_open_all_they_can(engine, send, mounts)
     ends, failures = [], []
 
     def misbehave():
-        running = Running(Limits(wall_ms=3000, open_files=60_000), mounts)
+        running = CallState(Limits(wall_ms=3000, open_files=60_000), mounts)
         try:
             engine.send(loaded, b"{}", running)
         except CallTimeout as error:
@@ -141,7 +141,7 @@ def test_the_files_of_a_session_stay_counted(engine, mounts):
     loaded, _ = engine.modules.get(hoarder.digest, lambda: hoarder.wasm)
 
     def opened(limit):
-        running = Running(Limits(open_files=limit), mounts)
+        running = CallState(Limits(open_files=limit), mounts)
         return numbers(engine.send(loaded, b"{}", running, "session"))[0]
 
     assert [opened(limit) for limit in (20, 20, 30, 5)] == [20, 0, 10, 0]
@@ -161,7 +161,7 @@ def test_each_call_of_a_session_may_write_its_limit(engine, mounts):
     growing = hostile.writing(65_536)
     loaded, _ = engine.modules.get(growing.digest, lambda: growing.wasm)
     for _ in range(2):
-        running = Running(Limits(disk_bytes=MIB), mounts)
+        running = CallState(Limits(disk_bytes=MIB), mounts)
         assert numbers(engine.send(loaded, b"{}", running, "session"))[0] == 16
 
 

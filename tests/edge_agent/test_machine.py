@@ -7,9 +7,10 @@ import sys
 import pytest
 
 import wasm_tools
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import settings, target
-from edge_agent.engine.code.address_space import GIB, ON_DEMAND, Space, find_space, fits
+from edge_agent.engine.code.address_space import ON_DEMAND, AddressSpace, find_space, fits
+from edge_agent.engine.limits import GIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ModuleRejected
 from tests.edge_agent import modules
@@ -48,7 +49,7 @@ import json, resource, sys
 limit = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 from edge_agent.engine.limits import Limits
-from edge_agent.engine.running import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed
 from tests.edge_agent import modules
@@ -56,7 +57,7 @@ engine = WasmEngine(None, concurrency=2)
 def end(module):
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     try:
-        return engine.send(loaded, b"{}", Running(Limits(memory_mib=64))).data.decode()
+        return engine.send(loaded, b"{}", CallState(Limits(memory_mib=64))).data.decode()
     except CallFailed as error:
         return type(error).__name__
 grown = modules.module(
@@ -91,7 +92,7 @@ def test_modules_run_in_the_address_space_that_there_is(address_space_gib, poole
 def test_what_fits_is_tried_out():
     assert fits(GIB)
     assert not fits(1 << 60)
-    assert find_space(2) == Space(pooled=True, reservation_bytes=4 * GIB)
+    assert find_space(2) == AddressSpace(pooled=True, reservation_bytes=4 * GIB)
     assert find_space(1 << 30) == ON_DEMAND
 
 
@@ -138,7 +139,7 @@ def test_without_vectors_a_module_that_needs_them_is_refused(monkeypatch):
         engine.modules.get(*vectors())
     plain = modules.saying("scalar")
     loaded, _ = engine.modules.get(plain.digest, lambda: plain.wasm)
-    assert b"scalar" in engine.send(loaded, b"{}", Running()).data
+    assert b"scalar" in engine.send(loaded, b"{}", CallState()).data
     engine.close()
 
 

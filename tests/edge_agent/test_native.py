@@ -1,5 +1,5 @@
-"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/guest/native.py, beside.py,
-component_calls.py)."""
+"""Pins what the agent uses of wasmtime-py's private parts (edge_agent/engine/guest/native.py,
+side_instances.py, edge_agent/engine/component/host_calls.py)."""
 
 import ctypes
 import inspect

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dispatcher.agents.pool import RECONNECT_S
 from edge_agent import errors
 from edge_agent.attachment.attachment import backoff_s, pause_s
-from edge_agent.calls.messages import STATUS_OF, status_of
+from edge_agent.attachment.messages import STATUS_OF, status_of
 from edge_agent.calls.policy import Label, Policy, check_data, check_label
 from edge_agent.config.agent_config import load_config
 from edge_agent.engine.limits import (
@@ -315,8 +315,8 @@ def all_errors(kind=errors.EdgeAgentError):
 def test_every_error_of_a_call_has_a_status_of_its_own_kind():
     for kind in all_errors(errors.CallFailed):
         assert kind in STATUS_OF
-    assert status_of(errors.ModuleRejected("x")) == edge_pb2.STATUS_UNAVAILABLE
-    assert status_of(errors.CallTimeout("x")) == edge_pb2.STATUS_TIMEOUT
+    assert status_of(errors.ModuleRejected) == edge_pb2.STATUS_UNAVAILABLE
+    assert status_of(errors.CallTimeout) == edge_pb2.STATUS_TIMEOUT
     kinds = [errors.CallTimeout, errors.MemoryExceeded, errors.OutputTooLarge]
     kinds += [errors.ModuleTrapped, errors.CallCancelled, errors.BadAnswer, errors.CallRefused]
     assert len({STATUS_OF[kind] for kind in kinds}) == len(kinds)

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edge_agent.board.memory import give_back
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.errors import CallFailed
+from edge_agent.memory import give_back
 from edge_agent.mounts import Mount
 from protos.edge.v1 import edge_pb2
 from tests.edge_agent import modules
@@ -68,7 +68,7 @@ def test_the_engine(engine, tmp_path, calls):
     def call(number):
         # Every tenth ends badly, each kind in its turn.
         module, limits = loaded[number // 10 % len(loaded)] if number % 10 == 0 else loaded[0]
-        running = Running(limits, mounts)
+        running = CallState(limits, mounts)
         if number % 100 == 50:
             engine.cancel(running)
         try:

@@ -58,8 +58,8 @@ class Agent:
 
     def pids(self, name):
         """The processes of a server that run now, as their parent, the keeper, has them."""
-        served = next(one for one in self.servers._served if one.name == name)
-        live = served._live
+        server = next(one for one in self.servers._servers if one.name == name)
+        live = server._live
         return [live.channel.child.pid] if live is not None else []
 
     def report(self, name):

@@ -94,7 +94,7 @@ def test_calls_limits_and_end(boxed):
 def test_nothing_is_left_of_a_container_whose_starter_is_killed(boxed, whom):
     boxed.call("rude", "echo", {}, backend="container")
     inside = in_the_box()
-    child = boxed.servers._served[0]._live.channel.child.pid
+    child = boxed.servers._servers[0]._live.channel.child.pid
     parent = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
     kill(child if whom == "starter" else parent, signal.SIGKILL)
     assert wait_for(lambda: not any(map(is_alive, inside)))

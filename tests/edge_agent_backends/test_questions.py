@@ -7,12 +7,13 @@ import threading
 
 import pytest
 
-from edge_agent.backends.client_request import Question
+from edge_agent.attachment.messages import write
+from edge_agent.backends.client_request import ClientRequest
 from edge_agent.backends.mcp_client import request as asked
-from edge_agent.calls.client_requests import Inquiries
+from edge_agent.calls.client_requests import ClientRequests
 from edge_agent.calls.policy import Label, askable
+from edge_agent.calls.updates import RequestToClient
 from edge_agent.errors import CallCancelled, CallTimeout, ServerDied
-from protos.edge.v1 import edge_pb2
 from tests.edge_agent_backends.conftest import PROGRAMS, Told, asking, is_alive, wait_for
 from tests.edge_agent_backends.test_remote import free_port, served
 
@@ -20,7 +21,7 @@ FORMS = b'{"elicitation":{}}'
 YES = {"result": {"action": "accept", "content": {"sure": True}}}
 
 
-class Running:
+class RunningCall:
     """A call on a thread of its own."""
 
     def __init__(self, job):
@@ -54,7 +55,7 @@ class Running:
 
 
 def delete(one, client=FORMS, **more):
-    return Running(one.job("asking", "delete", {"name": "it"}, client=client, **more))
+    return RunningCall(one.job("asking", "delete", {"name": "it"}, client=client, **more))
 
 
 @pytest.fixture(params=["lines", "http"])
@@ -99,7 +100,7 @@ def test_time_with_an_open_question_does_not_count(one):
 
 
 def test_but_not_for_ever(one, monkeypatch):
-    monkeypatch.setattr(asked, "ANSWER_S", 0.5)
+    monkeypatch.setattr(asked, "CLIENT_REPLY_S", 0.5)
     one.text("asking", "ping_me", backend=one.backend)
     call = delete(one, backend=one.backend, wall_ms=500)
     question = call.question()
@@ -145,35 +146,34 @@ def test_a_server_that_dies_with_a_question_open(agent):
 
 def test_questions_are_sent_again_on_a_new_stream_and_answered_once():
     sent, answers = [], []
-    inquiries = Inquiries(sent.append)
+    requests = ClientRequests(sent.append)
     question = _question(answers)
-    inquiries.ask("call", question)
-    inquiries.again()
-    first, second = (message.question for message in sent)
+    requests.ask("call", question)
+    requests.again()
+    first, second = sent
     assert first == second
     body = json.dumps(YES).encode()
     for part, more in ((body[:9], True), (body[9:], False), (body, False)):
-        inquiries.answer(edge_pb2.Answer(call_id="call", id=first.id, body=part, more=more))
+        requests.reply("call", first.number, part, more=more)
     assert wait_for(lambda: answers)
     assert answers == [YES]
-    inquiries.again()
+    requests.again()
     assert len(sent) == 2
 
 
 def test_an_answer_that_is_none_is_an_error_for_the_server():
     sent, answers = [], []
-    inquiries = Inquiries(sent.append)
-    inquiries.ask("call", _question(answers))
-    inquiries.answer(edge_pb2.Answer(call_id="call", id=sent[0].question.id, body=b"[1]"))
+    requests = ClientRequests(sent.append)
+    requests.ask("call", _question(answers))
+    requests.reply("call", sent[0].number, b"[1]", more=False)
     assert wait_for(lambda: answers)
     assert answers[0]["error"]["code"] == -32603
 
 
 def test_a_large_question_goes_in_parts():
-    sent = []
-    inquiries = Inquiries(sent.append)
-    inquiries.ask("call", _question([], params=b"x" * 600_000))
-    assert [(len(one.question.params), one.question.more) for one in sent] == [
+    large = RequestToClient("call", "1", "roots/list", b"x" * 600_000)
+    parts = [message.question for message in write(large)]
+    assert [(len(part.params), part.more) for part in parts] == [
         (262_144, True),
         (262_144, True),
         (75_712, False),
@@ -181,7 +181,7 @@ def test_a_large_question_goes_in_parts():
 
 
 def _question(answers, params=b"{}"):
-    return Question("roots/list", params, answers.append)
+    return ClientRequest("roots/list", params, answers.append)
 
 
 @pytest.mark.parametrize(

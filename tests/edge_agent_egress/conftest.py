@@ -3,7 +3,7 @@ import json
 import pytest
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secrets, parse_rule
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from tests.edge_agent_egress.site import Site
 
@@ -55,7 +55,7 @@ class Asker:
         )
         grants = [[parse_rule(rule) for rule in grant] for grant in self.grants]
         self.call = egress.for_call("server", "tool", "call-1", grants)
-        self.running = Running(Limits(wall_ms=self.wall_ms))
+        self.running = CallState(Limits(wall_ms=self.wall_ms))
         return self.call
 
     def __call__(self, url, **request):

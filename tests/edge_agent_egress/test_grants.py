@@ -2,10 +2,10 @@
 
 import pytest
 
+from edge_agent.attachment.messages import ticket_of
 from edge_agent.backends.base import ModuleRef, ToolCall
 from edge_agent.backends.wasm import WasmBackend
-from edge_agent.calls.messages import tool_call
-from edge_agent.calls.queue import Desk, Rules
+from edge_agent.calls.queue import CallQueue, Rules
 from edge_agent.egress import Audit, Egress, parse_rule
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallRefused
@@ -23,8 +23,8 @@ def backend(tmp_path, site):
 
 def ask(backend, site, *grants):
     call = ToolCall("server", "tool", module=ModuleRef("0" * 64), egress=grants)
-    running = backend.prepare(call)._running
-    return running.egress.send({"url": f"http://127.0.0.1:{site.port}/"}, running)
+    state = backend.prepare(call)._state
+    return state.egress.send({"url": f"http://127.0.0.1:{site.port}/"}, state)
 
 
 def test_a_call_without_grants_has_the_nodes_rules(backend, site):
@@ -47,14 +47,15 @@ def test_a_grant_that_cannot_be_read_refuses_the_call(backend, site):
 
 def test_grants_come_over_the_wire():
     call = edge_pb2.Call(egress=[edge_pb2.EgressGrant(to=["https://a.org:443"]), {}])
-    assert tool_call(call, b"{}", Rules("node").limits).egress == (("https://a.org:443",), ())
+    assert ticket_of(call).call.egress == (("https://a.org:443",), ())
 
 
 def test_a_server_with_a_network_of_its_own_is_not_run_under_a_grant(backend):
     answers = []
-    desk = Desk(Rules("node"), {"wasm": backend, "process": backend}, answers.append)
-    desk.offer(edge_pb2.Call(id="c", backend="process", egress=[edge_pb2.EgressGrant()]))
+    queue = CallQueue(Rules("node"), {"wasm": backend, "process": backend}, answers.append)
+    call = edge_pb2.Call(id="c", backend="process", egress=[edge_pb2.EgressGrant()])
+    queue.offer(ticket_of(call))
     (outcome,) = answers
-    assert outcome.result.status == edge_pb2.STATUS_REFUSED
-    assert outcome.result.reason == "backend"
-    assert "network of its own" in outcome.result.message
+    assert outcome.error is CallRefused
+    assert outcome.reason == "backend"
+    assert "network of its own" in outcome.message

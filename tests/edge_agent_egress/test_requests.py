@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from edge_agent.egress import Egress, EgressLimits, Secret, parse_rule
-from edge_agent.engine.call_state import CANCELLED, Running
+from edge_agent.engine.call_state import CANCELLED, CallState
 from edge_agent.engine.limits import Limits
 from tests.edge_agent_egress.site import page_of, redirect
 
@@ -150,7 +150,7 @@ def test_a_rule_may_be_for_some_tools(site):
     site.pages["/"] = page_of("ok")
 
     def ask(server, tool):
-        return egress.for_call(server, tool).send({"url": site.url}, Running())
+        return egress.for_call(server, tool).send({"url": site.url}, CallState())
 
     assert ask("fetch", "fetch")["status"] == 200
     assert ask("summarize", "summarize_text")["status"] == 200
@@ -356,7 +356,7 @@ def test_a_cancelled_call_stops_waiting_at_once(site):
         site.closing.wait(5)
 
     site.pages["/"] = silent
-    running = Running(Limits(wall_ms=60_000))
+    running = CallState(Limits(wall_ms=60_000))
     call = Egress([parse_rule(site.url)], EgressLimits(total_ms=60_000)).for_call("s", "t")
     answers = []
     thread = threading.Thread(target=lambda: answers.append(call.send({"url": site.url}, running)))

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.config.agent_config import load_config
 from edge_agent.egress import Egress, parse_rule
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ConfigError
@@ -87,7 +87,7 @@ def test_the_audit_does_not_grow_without_end(tmp_path, monkeypatch, site):
     config = load(tmp_path, 'egress_audit = "log.jsonl"')
     egress = config.egress.make()
     for _ in range(30):
-        egress.for_call("s", "t").send({"url": site.url}, Running())
+        egress.for_call("s", "t").send({"url": site.url}, CallState())
     egress.audit.close()
     logs = sorted(tmp_path.glob("log.jsonl*"))
     assert [log.name for log in logs] == ["log.jsonl", "log.jsonl.1"]
@@ -106,7 +106,7 @@ def test_a_module_gets_its_answer_through_the_engine(tmp_path, site):
             (Egress([parse_rule(site.url)]), "hello module"),
             (Egress(), None),
         ):
-            running = Running(Limits(), egress=egress.for_call("server", "tool"))
+            running = CallState(Limits(), egress=egress.for_call("server", "tool"))
             answer = json.loads(engine.send(loaded, b"{}", running).data)
             assert answer.get("body") == found
             assert answer.get("kind") == (None if found else "denied")

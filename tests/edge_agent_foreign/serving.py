@@ -17,7 +17,7 @@ MODERN_META = {
 }
 
 
-class Served:
+class Server:
     """A server's endpoint. ``ask`` posts a message and returns status, headers, parsed body."""
 
     def __init__(self, process, url):
@@ -58,7 +58,7 @@ def serving(module, tmp_path, *flags, token=""):
     try:
         ready = json.loads(process.stdout.readline())
         assert ready["ready"] is True
-        yield Served(process, ready["mcp"])
+        yield Server(process, ready["mcp"])
     finally:
         process.kill()
         process.wait()

@@ -9,7 +9,7 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.conversation import Conversation
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
@@ -79,7 +79,7 @@ def test_a_program_is_compiled_once_and_kept(tmp_path):
     for source in (lambda: module.wasm, pytest.fail):
         engine = WasmEngine(tmp_path / "kept", concurrency=1)
         loaded, _ = engine.modules.get(module.digest, source)
-        assert text(engine.send(loaded, MESSAGE, Running())) == "hello"
+        assert text(engine.send(loaded, MESSAGE, CallState())) == "hello"
         engine.close()
 
 
@@ -135,7 +135,7 @@ def test_thousands_of_descriptors_go_with_their_call(send, tmp_path):
 def test_a_looping_program_is_cancelled(engine):
     module = programs.looping()
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    running = Running(Limits(wall_ms=60_000))
+    running = CallState(Limits(wall_ms=60_000))
     threading.Timer(0.2, engine.cancel, [running]).start()
     with pytest.raises(CallCancelled):
         engine.send(loaded, MESSAGE, running)

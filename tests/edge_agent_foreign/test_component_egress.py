@@ -8,9 +8,9 @@ import pytest
 import wasmtime
 
 from edge_agent.egress import Audit, Egress, EgressLimits, Secret, Secrets, parse_rule
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.component import outgoing
-from edge_agent.engine.component.outgoing import Bodies
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.component import response_bodies
+from edge_agent.engine.component.response_bodies import Bodies
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import BadAnswer, ModuleTrapped
 from edge_agent.jsonrpc import make_call, read_result
@@ -43,7 +43,7 @@ def ask(engine, audit):
             pytest.skip(f"{server}.component.wasm does not import wasi:http/outgoing-handler")
         loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
         egress = Egress([parse_rule(rule) for rule in rules], audit=Audit(audit), **more)
-        running = Running(Limits(wall_ms=20_000), (), egress.for_call(server, tool, "c1"), env)
+        running = CallState(Limits(wall_ms=20_000), (), egress.for_call(server, tool, "c1"), env)
         message = make_call(tool, json.dumps(arguments).encode())
         return json.loads(read_result(engine.send(loaded, message, running).data))
 
@@ -100,7 +100,7 @@ def test_a_body_reaches_the_other_side_whole(ask, site):
 
 def test_what_a_killed_agent_left_of_answers_is_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    outgoing._sweep.cache_clear()
+    response_bodies._sweep.cache_clear()
     kept = [tmp_path / f"sanderling-http-{os.getpid()}-a", tmp_path / "sanderling-http-else"]
     left = tmp_path / f"sanderling-http-{2**22 + 1}-b"  # no process has such a number
     for path in (*kept, left):

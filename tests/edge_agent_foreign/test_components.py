@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.sections import memories_of
 from edge_agent.engine.component import files, own_thread
 from edge_agent.engine.limits import MIB, Limits
@@ -99,7 +99,7 @@ def test_a_component_is_compiled_once_and_kept(tmp_path):
     for source in (lambda: module.wasm, pytest.fail):
         engine = WasmEngine(tmp_path / "kept", concurrency=1)
         loaded, _ = engine.modules.get(module.digest, source)
-        assert text(engine.send(loaded, MESSAGE, Running())) == "hello"
+        assert text(engine.send(loaded, MESSAGE, CallState())) == "hello"
         engine.close()
 
 
@@ -182,7 +182,7 @@ def test_the_memories_of_a_component_share_its_limit(send):
 def test_a_looping_component_is_cancelled_and_others_go_on(engine, send):
     module = components.running("(loop $l (br $l)) (i32.const 0)")
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    running = Running(Limits(wall_ms=60_000))
+    running = CallState(Limits(wall_ms=60_000))
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(engine.send, loaded, MESSAGE, running)
         threading.Timer(0.2, engine.cancel, [running]).start()
@@ -215,7 +215,7 @@ def test_a_component_beside_one_that_opens_files_goes_on(engine, send, tmp_path)
     mounts = [make_mount("/m", tmp_path)]
     module = components.opening_files()
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    running = Running(Limits(wall_ms=60_000, open_files=200), mounts)
+    running = CallState(Limits(wall_ms=60_000, open_files=200), mounts)
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(engine.send, loaded, MESSAGE, running)
         while not outcome.done():
@@ -265,7 +265,7 @@ def test_components_beside_one_that_fills_the_disk_go_on(engine, send, tmp_path)
     module = components.filling_disk()
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     message = make_call("write_file", b'{"path": "/m/b", "content": "little"}')
-    running = Running(Limits(wall_ms=60_000, disk_bytes=64 * MIB), mounts)
+    running = CallState(Limits(wall_ms=60_000, disk_bytes=64 * MIB), mounts)
     with ThreadPoolExecutor(2) as pool:
         asleep = pool.submit(
             send, components.sleeping(0.3), mounts=mounts, disk_bytes=64 * MIB, wall_ms=10_000
@@ -301,7 +301,7 @@ def asleep():
 def test_a_cancelled_call_does_not_wait_for_its_component_to_wake(engine, send):
     module = components.sleeping(3600)
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    running = Running(Limits(wall_ms=4000))
+    running = CallState(Limits(wall_ms=4000))
     threading.Timer(0.5, engine.cancel, [running]).start()
     with pytest.raises(CallCancelled):
         engine.send(loaded, MESSAGE, running)
@@ -315,7 +315,7 @@ def test_only_so_many_sleeping_components_are_left_behind(engine, monkeypatch):
     monkeypatch.setattr(own_thread, "MOST_LEFT", 0)
     module = components.sleeping(3600)
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    running = Running(Limits(wall_ms=1000))
+    running = CallState(Limits(wall_ms=1000))
     threading.Timer(0.2, engine.cancel, [running]).start()
     with pytest.raises(CallCancelled):
         engine.send(loaded, MESSAGE, running)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import compiler
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled, ModuleRejected, ModuleTrapped
@@ -89,7 +89,7 @@ def test_bytes_that_were_wrong_once_may_be_right_later(engine):
 
 
 def test_a_call_that_is_cancelled_does_not_wait_for_its_module(engine):
-    module, running, fetched = components.saying(), Running(), threading.Event()
+    module, running, fetched = components.saying(), CallState(), threading.Event()
 
     def slowly():
         fetched.wait()
@@ -100,7 +100,7 @@ def test_a_call_that_is_cancelled_does_not_wait_for_its_module(engine):
         engine.modules.get(module.digest, slowly, running)
     fetched.set()
     loaded, _ = get(engine, module)  # the load went on for others
-    assert b"hello" in engine.send(loaded, MESSAGE, Running()).data
+    assert b"hello" in engine.send(loaded, MESSAGE, CallState()).data
 
 
 def test_an_agent_reads_nothing_of_a_component_itself(engine, monkeypatch):
@@ -115,8 +115,8 @@ def test_an_agent_reads_nothing_of_a_component_itself(engine, monkeypatch):
     monkeypatch.setattr(component.Component, "__init__", never)
     monkeypatch.setattr(component.Component, "type", property(never))
     loaded, _ = get(engine, components.saying())
-    assert b"hello" in engine.send(loaded, MESSAGE, Running()).data
-    answer = engine.send(get(engine, components.built_in_for_http("time"))[0], MESSAGE, Running())
+    assert b"hello" in engine.send(loaded, MESSAGE, CallState()).data
+    answer = engine.send(get(engine, components.built_in_for_http("time"))[0], MESSAGE, CallState())
     assert answer.data
 
 
@@ -142,7 +142,7 @@ def test_what_is_kept_of_a_component_is_never_loaded_if_foreign(tmp_path, engine
     later = WasmEngine(tmp_path / "cache", 1)
     loaded, _ = later.modules.get(mine.digest, lambda: asked.append(1) or mine.wasm)
     assert asked
-    assert b"hello" in later.send(loaded, MESSAGE, Running()).data
+    assert b"hello" in later.send(loaded, MESSAGE, CallState()).data
     later.close()
     assert WasmEngine(tmp_path / "cache", 1).modules.get(mine.digest, pytest.fail)
 
@@ -176,7 +176,7 @@ CALLED = [
 def test_what_is_passed_to_the_host_is_bounded(engine, interface, function, kind, count, pages):
     loaded, _ = get(engine, hostile.passing(kind, count, interface, function, pages))
     with pytest.raises(ModuleTrapped, match=r"not offered|too much|fuel"):
-        engine.send(loaded, MESSAGE, Running())
+        engine.send(loaded, MESSAGE, CallState())
 
 
 @pytest.mark.parametrize("kind", ["string", "(list u8)", "(list (tuple u8 string))"])
@@ -184,7 +184,7 @@ def test_a_host_function_called_with_other_types_ends_its_own_call_only(engine, 
     module = hostile.passing(kind, 3, "wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration")
     loaded, _ = get(engine, module)
     with pytest.raises(ModuleTrapped, match="wrong types"):
-        engine.send(loaded, MESSAGE, Running())
+        engine.send(loaded, MESSAGE, CallState())
 
 
 @pytest.mark.parametrize("command", ["call", "serve", "inspect"])
@@ -192,7 +192,7 @@ def test_commands_compile_within_bounds_too(tmp_path, command):
     """The interpreter of the child is one that can do nothing: so nothing is compiled in place."""
     path = components.saying().write(tmp_path)
     code = (
-        "import sys; from edge_agent.engine import compiler\n"
+        "import sys; from edge_agent.engine.code import compiler\n"
         "class Sys: executable = '/bin/false'; path = sys.path\n"
         "compiler.sys = Sys; compiler.compile_here = None\n"
         "from edge_agent.cli import main; main()"

@@ -12,7 +12,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import cache
 from edge_agent.engine.runtime import WasmEngine
 from tests.edge_agent.engines import MESSAGE
@@ -112,7 +112,7 @@ def test_nothing_that_was_half_kept_is_ever_loaded(loading, tmp_path):
         engine = WasmEngine(tmp_path / "cache", 1, compiles_apart=False)
         for module, words in made[:: rng.choice([1, 3])]:
             loaded, _ = engine.modules.get(module.digest, lambda wasm=module.wasm: wasm)
-            assert words in engine.send(loaded, MESSAGE, Running()).data
+            assert words in engine.send(loaded, MESSAGE, CallState()).data
         engine.close()
         for path in (tmp_path / "cache").glob("*/*.cwasm"):
             if rng.random() < 0.5:
@@ -136,11 +136,11 @@ def test_a_component_runs_where_it_cannot_be_kept(tmp_path, monkeypatch, error, 
     engine.components()  # whose helpers are kept first
     monkeypatch.setattr(cache, "_write_durably", failing)
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
-    assert b"hello" in engine.send(loaded, MESSAGE, Running()).data
+    assert b"hello" in engine.send(loaded, MESSAGE, CallState()).data
     engine.close()
     monkeypatch.undo()
     later = WasmEngine(tmp_path / "cache", 1, compiles_apart=False)
     loaded, _ = later.modules.get(module.digest, lambda: module.wasm)
-    assert b"hello" in later.send(loaded, MESSAGE, Running()).data
+    assert b"hello" in later.send(loaded, MESSAGE, CallState()).data
     later.close()
     assert not list((tmp_path / "cache").rglob(".new-*"))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.errors import EdgeAgentError
 from edge_agent.mounts import make_mount
@@ -52,7 +52,7 @@ def test_changed_bytes_are_contained(engine, tmp_path, name):
             module = mutated(ORIGINALS[name].wasm, rng)
             try:
                 loaded, _ = engine.modules.get(module.digest, lambda wasm=module.wasm: wasm)
-                engine.send(loaded, MESSAGE, Running(LIMITS, mounts))
+                engine.send(loaded, MESSAGE, CallState(LIMITS, mounts))
             except EdgeAgentError as error:
                 told.append(str(error))
     assert told

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from tests.edge_agent import engines
 from tests.edge_agent.modules import RESULT, module, packed
@@ -35,7 +35,7 @@ class Counter:
         self.loaded, _ = engine.modules.get(self.module.digest, lambda: self.module.wasm)
 
     def send(self, session="", message=b"x", running=None, **limits):
-        running = running or Running(Limits(**limits))
+        running = running or CallState(Limits(**limits))
         return self.engine.send(self.loaded, message, running, session)
 
     def count(self, session="", message=b"x"):

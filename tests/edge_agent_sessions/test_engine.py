@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.answer import SessionNote
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB, Limits
-from edge_agent.engine.sessions import MOST_SESSIONS, SessionNote
+from edge_agent.engine.sessions import MOST_SESSIONS
 from edge_agent.errors import CallCancelled, CallTimeout, ModuleTrapped, OutputTooLarge
 from tests.edge_agent_sessions.conftest import Counter
 
@@ -66,7 +67,7 @@ def test_an_answer_that_is_too_large_leaves_the_instance(counter):
 
 def test_calls_of_one_session_wait_for_each_other_and_others_do_not(engine, counter):
     counter.count("a")
-    long, found = Running(Limits(wall_ms=60_000)), []
+    long, found = CallState(Limits(wall_ms=60_000)), []
 
     def loop():
         with pytest.raises(CallCancelled):
@@ -89,13 +90,13 @@ def test_calls_of_one_session_wait_for_each_other_and_others_do_not(engine, coun
 
 
 def test_a_call_that_waits_can_be_cancelled_and_runs_out_of_time(engine, counter):
-    long = Running(Limits(wall_ms=60_000))
+    long = CallState(Limits(wall_ms=60_000))
     thread = threading.Thread(target=lambda: _ignore(counter, long))
     thread.start()
     time.sleep(0.1)
     with pytest.raises(CallTimeout, match="another call of its session"):
         counter.send("a", wall_ms=50)
-    waiting = Running(Limits(wall_ms=60_000))
+    waiting = CallState(Limits(wall_ms=60_000))
     threading.Timer(0.1, engine.cancel, (waiting,)).start()
     with pytest.raises(CallCancelled):
         counter.send("a", running=waiting)

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,46 @@ def test_a_stale_generated_file_is_noticed(tmp_path):
 def test_import_contracts_hold():
     done = run(str(Path(sys.executable).with_name("lint-imports")))
     assert done.returncode == 0, done.stdout
+
+
+def circles(package):
+    """The sets of modules that import one another, imports for types alone included."""
+    graph = grimp.build_graph(package, exclude_type_checking_imports=False)
+    left = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    # What imports nothing that is left, or is imported by nothing that is, is in no circle.
+    while leaves := {module for module, targets in left.items() if not targets & left.keys()}:
+        left = {module: targets for module, targets in left.items() if module not in leaves}
+    reached = {module: {module} for module in left}
+    for module, known in reached.items():
+        fresh = [module]
+        while fresh:
+            fresh = [
+                found for one in fresh for found in left[one] & left.keys() if found not in known
+            ]
+            known.update(fresh)
+    return {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in left
+        if any(module in reached[target] for target in left[module] & left.keys())
+    }
+
+
+@pytest.mark.parametrize("package", ["edge_agent", "wasm_tools", "protos", "bench"])
+def test_modules_do_not_import_one_another_in_circles(package):
+    assert not circles(package)
+
+
+def test_a_circle_is_noticed(tmp_path, monkeypatch):
+    package = tmp_path / "circling"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "above.py").write_text("from circling import one\n")
+    (package / "one.py").write_text("from circling import other\n")
+    (package / "other.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from circling import one\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert circles("circling") == {frozenset({"circling.one", "circling.other"})}
 
 
 @pytest.mark.parametrize("half", ["edge_agent.attachment.attachment", "edge_agent.engine.runtime"])

@@ -5,7 +5,7 @@ import pytest
 
 import wasm_tools
 from edge_agent.egress import Egress, EgressLimits, parse_rule
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from tests.wasm_tools_fetch.site import serving
@@ -35,7 +35,7 @@ class Fetcher:
             "method": "tools/call",
             "params": {"name": "fetch", "arguments": arguments},
         }
-        running = Running(Limits(wall_ms=wall_ms), egress=egress.for_call("fetch", "fetch"))
+        running = CallState(Limits(wall_ms=wall_ms), egress=egress.for_call("fetch", "fetch"))
         answer = self.engine.send(self.module, json.dumps(message).encode(), running)
         return json.loads(answer.data)["result"]
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallFailed
@@ -56,7 +56,7 @@ class Target:
         Raises:
             AssertionError: it was no answer, with the message that did it.
         """
-        running = Running(LIMITS, self._mounts)
+        running = CallState(LIMITS, self._mounts)
         try:
             data = self._engine.send(self._module, message, running, session).data
         except CallFailed as error:

@@ -50,7 +50,7 @@ class Child:
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-class Keeper:
+class KeeperClient:
     """Starts processes through a keeper process, which it starts when first asked. Thread-safe."""
 
     def __init__(self) -> None:
@@ -142,16 +142,16 @@ class Keeper:
             target=self._listen, args=(ours, self._process), name="keeper", daemon=True
         ).start()
 
-    def _listen(self, link: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    def _listen(self, sock: socket.socket, process: subprocess.Popen[bytes]) -> None:
         """Take in what the keeper tells, until it ends."""
         with contextlib.suppress(OSError):
-            while data := link.recv(program.MESSAGE_BYTES):
+            while data := sock.recv(program.MESSAGE_BYTES):
                 self._heard(json.loads(data))
         with self._lock:
-            if self._socket is link:
+            if self._socket is sock:
                 self._socket = None
             left, self._children = list(self._children.values()), {}
-        link.close()
+        sock.close()
         process.wait()
         for child in left:
             # The kernel has killed the servers with their keeper; what they started is killed here.

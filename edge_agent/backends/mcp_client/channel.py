@@ -18,8 +18,9 @@ from typing import Any, Final, Protocol
 
 from edge_agent import __version__
 from edge_agent.backends.client_request import CAPABILITY_OF, OFFERED
-from edge_agent.backends.mcp_client.request import Ask, Listener
-from edge_agent.backends.mcp_client.server_requests import Asking
+from edge_agent.backends.mcp_client.request import Listener, PendingRequest
+from edge_agent.backends.mcp_client.server_requests import ServerRequests
+from edge_agent.engine.limits import MIB, MOST_LIMITS
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -29,10 +30,12 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
+from edge_agent.jsonrpc import METHOD_NOT_FOUND
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_ERA: Final = "2026-07-28"
-METHOD_NOT_FOUND: Final = -32601
+#: The largest answer that an agent takes, and a little for what is around it.
+LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB
 _META: Final = "io.modelcontextprotocol/"
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
@@ -41,15 +44,15 @@ _log = logging.getLogger(__name__)
 class Channel(Protocol):
     """How messages get to one server. What comes back goes to :meth:`Client.received`."""
 
-    def send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
-        """Send one message, that of ``ask`` if it wants an answer.
+    def send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
+        """Send one message, that of ``pending`` if it wants an answer.
 
         Raises:
             NotSent: the server is gone, and has not seen it.
             CallFailed: it was sent, and nothing will come of it.
         """
 
-    def abandon(self, ask: Ask) -> None:
+    def abandon(self, pending: PendingRequest) -> None:
         """Nobody waits for a request any more."""
 
     def agreed(self, version: str) -> None:
@@ -81,9 +84,9 @@ class Client:
         self.stateless = False
         self._channel: Channel | None = None
         self._changed = changed
-        self._asking = Asking(name, self._send, self._timed_out)
+        self._server_requests = ServerRequests(name, self._send, self._timed_out)
         self._numbers = itertools.count(1)
-        self._asks: dict[int, Ask] = {}
+        self._pending: dict[int, PendingRequest] = {}
         self.gone: str | None = None  # why, once the server is
 
     # ---- meeting
@@ -129,7 +132,7 @@ class Client:
 
     # ---- asking
 
-    def ask(
+    def prepare(
         self,
         method: str,
         params: Mapping[str, bytes],
@@ -138,7 +141,7 @@ class Client:
         *,
         wants_progress: bool = False,
         client: Mapping[str, Any] | None = None,
-    ) -> Ask:
+    ) -> PendingRequest:
         """Make a request ready. ``params`` maps each key to its value as JSON.
 
         ``client`` is what the MCP client can be asked, for servers that are told per request.
@@ -152,71 +155,71 @@ class Client:
             extra[f"{_META}clientInfo"] = _OURSELVES
             extra[f"{_META}clientCapabilities"] = dict(client or {})
         members = {**params, **({"_meta": _json(extra)} if extra else {})}
-        return Ask(number, _message(method, members, number), listener)
+        return PendingRequest(number, _message(method, members, number), listener)
 
-    def run(self, ask: Ask, until_s: float) -> dict[str, Any]:
+    def run(self, pending: PendingRequest, until_s: float) -> dict[str, Any]:
         """Send a request and wait for its result.
 
         Raises:
             RpcError: the server says no.
             NotSent, ServerDied, CallTimeout, CallCancelled, CallFailed: there is no answer.
         """
-        ask.until_s = until_s
-        self._asks[ask.number] = ask
+        pending.until_s = until_s
+        self._pending[pending.number] = pending
         try:
             if self.gone is not None:
                 raise NotSent(f"{self.name}: {self.gone}")
-            if not ask.settled:
-                self._send(ask.message, until_s, ask)
-            if not ask.wait(until_s):
-                self._timed_out(ask)
+            if not pending.settled:
+                self._send(pending.message, until_s, pending)
+            if not pending.wait(until_s):
+                self._timed_out(pending)
         finally:
-            self._asks.pop(ask.number, None)
-            self._asking.over(ask)
-        if ask.error is not None:
-            raise ask.error
-        return ask.result or {}
+            self._pending.pop(pending.number, None)
+            self._server_requests.over(pending)
+        if pending.error is not None:
+            raise pending.error
+        return pending.result or {}
 
     def request(self, method: str, params: Mapping[str, bytes], until_s: float) -> dict[str, Any]:
         """Ask and wait; raises as :meth:`run` does."""
-        return self.run(self.ask(method, params), until_s)
+        return self.run(self.prepare(method, params), until_s)
 
-    def cancel(self, ask: Ask, reason: str) -> None:
+    def cancel(self, pending: PendingRequest, reason: str) -> None:
         """End a request, whether it was sent or not. Any thread."""
-        if ask.settle(error=CallCancelled(reason)) and ask.number in self._asks:
-            self._give_up(ask, reason)
+        if pending.settle(error=CallCancelled(reason)) and pending.number in self._pending:
+            self._give_up(pending, reason)
 
     def notify(self, method: str, params: Mapping[str, Any], until_s: float) -> None:
         """Send a notification."""
         self._send(_message(method, _raw(params)), until_s)
 
-    def _timed_out(self, ask: Ask) -> None:
-        if ask.settle(error=CallTimeout("no answer in time")):
-            self._give_up(ask, "timed out")
+    def _timed_out(self, pending: PendingRequest) -> None:
+        if pending.settle(error=CallTimeout("no answer in time")):
+            self._give_up(pending, "timed out")
 
-    def _give_up(self, ask: Ask, reason: str) -> None:
+    def _give_up(self, pending: PendingRequest, reason: str) -> None:
         """Tell the server that nobody waits for an answer."""
         if self._channel is None:
             return
         try:
             self.notify(
                 "notifications/cancelled",
-                {"requestId": ask.number, "reason": reason},
+                {"requestId": pending.number, "reason": reason},
                 time.monotonic() + 1.0,
             )
         except CallFailed as error:
             _log.debug("%s: could not be told of a cancelled request: %s", self.name, error)
-        self._channel.abandon(ask)
+        self._channel.abandon(pending)
 
-    def _send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+    def _send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
         if self._channel is None:
             raise NotSent(f"{self.name}: is not there")
-        self._channel.send(message, until_s, ask)
+        self._channel.send(message, until_s, pending)
 
     # ---- hearing
 
-    def received(self, message: Any, ask: Ask | None = None) -> None:
-        """Take in a parsed message; ``ask`` is the request on whose stream it came."""
+    def received(self, message: Any, pending: PendingRequest | None = None) -> None:
+        """Take in a parsed message; ``pending`` is the request on whose stream it came."""
         if not isinstance(message, dict):
             return
         method = message.get("method")
@@ -226,40 +229,42 @@ class Client:
         found = message.get("params")
         params = found if isinstance(found, dict) else {}
         if "id" not in message:
-            self._told(method, params, ask)
+            self._told(method, params, pending)
         elif method in CAPABILITY_OF:
-            self._asking.asked(method, message["id"], params, list(self._asks.values()), ask)
+            self._server_requests.asked(
+                method, message["id"], params, list(self._pending.values()), pending
+            )
         else:
             self._asked(method, message["id"])
 
     def lost(self, reason: str) -> None:
         """The server is gone: nothing more will be answered."""
         self.gone = self.gone or reason
-        for ask in list(self._asks.values()):
-            ask.settle(error=ServerDied(f"{self.name}: {reason}"))
+        for pending in list(self._pending.values()):
+            pending.settle(error=ServerDied(f"{self.name}: {reason}"))
 
     def failed(self, number: int, error: CallFailed) -> None:
         """The answer to a request came, and cannot be used."""
-        ask = self._asks.get(number)
-        if ask is not None:
-            ask.settle(error=error)
+        pending = self._pending.get(number)
+        if pending is not None:
+            pending.settle(error=error)
 
     def busy(self) -> bool:
         """Whether requests wait for answers."""
-        return bool(self._asks)
+        return bool(self._pending)
 
     def _answered(self, message: Mapping[str, Any]) -> None:
         number = message.get("id")
-        ask = self._asks.get(number) if isinstance(number, int) else None
-        if ask is None:
+        pending = self._pending.get(number) if isinstance(number, int) else None
+        if pending is None:
             return  # to a request that was given up
         error, result = message.get("error"), message.get("result")
         if isinstance(error, dict):
-            ask.settle(error=RpcError(error))
+            pending.settle(error=RpcError(error))
         elif isinstance(result, dict):
-            ask.settle(result)
+            pending.settle(result)
         else:
-            ask.settle(error=BadAnswer(f"{self.name}: its answer has neither result nor error"))
+            pending.settle(error=BadAnswer(f"{self.name}: its answer has neither result nor error"))
 
     def _asked(self, method: str, number: Any) -> None:
         """The server asks something: a sign of life it gets, the rest is not to be had here."""
@@ -273,32 +278,32 @@ class Client:
         except CallFailed as error:
             _log.debug("%s: could not be answered: %s", self.name, error)
 
-    def _told(self, method: str, params: Mapping[str, Any], ask: Ask | None) -> None:
+    def _told(self, method: str, params: Mapping[str, Any], pending: PendingRequest | None) -> None:
         if method == "notifications/progress":
             token = params.get("progressToken")
-            found = self._asks.get(token) if isinstance(token, int) else None
+            found = self._pending.get(token) if isinstance(token, int) else None
             if found is not None and found.listener is not None:
                 _tell_progress(found.listener, params)
         elif method == "notifications/message":
-            self._log_line(params, ask)
+            self._log_line(params, pending)
         elif method == "notifications/cancelled":
-            self._asking.withdrawn(params.get("requestId"))
+            self._server_requests.withdrawn(params.get("requestId"))
         elif method.endswith("/list_changed") and self._changed is not None:
             self._changed(method)
 
-    def _log_line(self, params: Mapping[str, Any], ask: Ask | None) -> None:
+    def _log_line(self, params: Mapping[str, Any], pending: PendingRequest | None) -> None:
         """Give a log line to the call that it belongs to.
 
         Over lines nothing says which that is, so it is given to a call only when no other runs:
         a line may hold what another caller must not read.
         """
-        running = list(self._asks.values())
-        if ask is None and len(running) == 1:
-            ask = running[0]
+        running = list(self._pending.values())
+        if pending is None and len(running) == 1:
+            pending = running[0]
         level, data = str(params.get("level", "info")), params.get("data")
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-        if ask is not None and ask.listener is not None:
-            ask.listener.log(level, str(params.get("logger") or self.name), text)
+        if pending is not None and pending.listener is not None:
+            pending.listener.log(level, str(params.get("logger") or self.name), text)
         else:
             _log.debug("%s: %s: %.500s", self.name, level, text)
 

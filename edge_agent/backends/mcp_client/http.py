@@ -23,10 +23,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from edge_agent.backends.mcp_client.channel import STATELESS_ERA, Client
-from edge_agent.backends.mcp_client.request import Ask
+from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, STATELESS_ERA, Client
+from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.backends.settings import ServerTable
-from edge_agent.engine.limits import MIB
 from edge_agent.errors import (
     BadAnswer,
     CallFailed,
@@ -38,7 +37,7 @@ from edge_agent.errors import (
 )
 from edge_agent.jsonrpc import parse_foreign
 
-BODY_BYTES: Final = 65 * MIB
+BODY_BYTES: Final = LARGEST_MESSAGE_BYTES
 CONNECT_S: Final = 10.0
 _READ_BYTES: Final = 64 * 1024
 _IDLE_CONNECTIONS: Final = 8
@@ -56,7 +55,6 @@ class StreamChannel:
     """
 
     def __init__(self, table: ServerTable, client: Client, over: Callable[[], None]) -> None:
-        self._table = table
         self._client = client
         self._over = over
         parts = urlsplit(table.url)
@@ -69,42 +67,42 @@ class StreamChannel:
         self._version = ""
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._busy: dict[Ask, socket.socket] = {}
+        self._busy: dict[PendingRequest, socket.socket] = {}
         self._ended = False
 
     # ---- towards the server
 
-    def send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+    def send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
         """Post one message and take in all that comes back."""
         if self._ended:
             raise NotSent(f"{self._client.name}: {self._client.gone or 'has ended'}")
         connection = self._connect(until_s)
         sock = connection.sock
         with self._lock:
-            if ask is not None:
-                self._busy[ask] = sock
+            if pending is not None:
+                self._busy[pending] = sock
         try:
-            self._exchange(connection, sock, message, until_s, ask)
+            self._exchange(connection, sock, message, until_s, pending)
         except TimeoutError:
             connection.close()
-            if ask is None or not ask.settled:
+            if pending is None or not pending.settled:
                 raise CallTimeout(f"{self._client.name}: no answer in time") from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            if ask is None or not ask.settled:
+            if pending is None or not pending.settled:
                 raise ServerDied(f"{self._client.name}: the connection broke: {error}") from None
         except BaseException:
             connection.close()
             raise
         finally:
             with self._lock:
-                if ask is not None:
-                    self._busy.pop(ask, None)
+                if pending is not None:
+                    self._busy.pop(pending, None)
 
-    def abandon(self, ask: Ask) -> None:
+    def abandon(self, pending: PendingRequest) -> None:
         """Nobody waits for a request any more: end its connection."""
         with self._lock:
-            sock = self._busy.get(ask)
+            sock = self._busy.get(pending)
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -146,7 +144,7 @@ class StreamChannel:
         sock: socket.socket,
         message: bytes,
         until_s: float,
-        ask: Ask | None,
+        pending: PendingRequest | None,
     ) -> None:
         sock.settimeout(_left(until_s))
         connection.request("POST", self._path, message, self._headers(message))
@@ -154,20 +152,22 @@ class StreamChannel:
         response = connection.getresponse()
         kind = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-            self._refused(response, self._body(response, sock, until_s), ask)
+            self._refused(response, self._body(response, sock, until_s), pending)
         elif kind == "text/event-stream":
             self._session = response.getheader("mcp-session-id") or self._session
-            for data in _events(self._chunks(response, sock, until_s, ask)):
-                self._heard(data, ask)
-                if ask is not None and ask.settled:
+            for data in _events(self._chunks(response, sock, until_s, pending)):
+                self._heard(data, pending)
+                if pending is not None and pending.settled:
                     break  # what is left of the stream is not ours to wait for
         else:
             self._session = response.getheader("mcp-session-id") or self._session
             body = self._body(response, sock, until_s)
             if body.strip():
-                self._heard(body, ask)
-        if ask is not None:
-            ask.settle(error=ServerDied(f"{self._client.name}: ended its stream without an answer"))
+                self._heard(body, pending)
+        if pending is not None:
+            pending.settle(
+                error=ServerDied(f"{self._client.name}: ended its stream without an answer")
+            )
         self._keep(connection, response)
 
     def _headers(self, message: bytes) -> dict[str, str]:
@@ -192,11 +192,11 @@ class StreamChannel:
         response: http.client.HTTPResponse,
         sock: socket.socket,
         until_s: float,
-        ask: Ask | None = None,
+        pending: PendingRequest | None = None,
     ) -> Iterator[bytes]:
         total = 0
         while True:
-            sock.settimeout(_left(until_s, ask))
+            sock.settimeout(_left(until_s, pending))
             data = response.read1(_READ_BYTES)
             if not data:
                 return
@@ -210,19 +210,21 @@ class StreamChannel:
     ) -> bytes:
         return b"".join(self._chunks(response, sock, until_s))
 
-    def _heard(self, data: bytes, ask: Ask | None) -> None:
+    def _heard(self, data: bytes, pending: PendingRequest | None) -> None:
         try:
             message = parse_foreign(data)
         except ValueError:
             raise BadAnswer(f"{self._client.name}: answered with what is no JSON") from None
         for one in message if isinstance(message, list) else [message]:
-            self._client.received(one, ask)
+            self._client.received(one, pending)
 
-    def _refused(self, response: http.client.HTTPResponse, body: bytes, ask: Ask | None) -> None:
+    def _refused(
+        self, response: http.client.HTTPResponse, body: bytes, pending: PendingRequest | None
+    ) -> None:
         """An HTTP error: the server's own word where it gave one.
 
         Raises:
-            CallFailed: always, unless the error was the answer to ``ask``.
+            CallFailed: always, unless the error was the answer to ``pending``.
         """
         name, status = self._client.name, response.status
         if status == HTTPStatus.NOT_FOUND and self._session:
@@ -236,8 +238,8 @@ class StreamChannel:
             error = parse_foreign(body).get("error")
         except (ValueError, AttributeError, CallFailed):
             error = None
-        if ask is not None and isinstance(error, dict):
-            ask.settle(error=RpcError(error))
+        if pending is not None and isinstance(error, dict):
+            pending.settle(error=RpcError(error))
             return
         raise ServerDied(f"{name}: answered {status} {response.reason}")
 
@@ -287,8 +289,8 @@ class StreamChannel:
         self._end(reason)
 
 
-def _left(until_s: float, ask: Ask | None = None) -> float:
-    left_s = until_s - time.monotonic() if ask is None else ask.left_s(until_s)
+def _left(until_s: float, pending: PendingRequest | None = None) -> float:
+    left_s = until_s - time.monotonic() if pending is None else pending.left_s(until_s)
     if left_s <= 0:
         raise TimeoutError
     return left_s

@@ -1,6 +1,6 @@
 """Servers of the stateless era ask by an answer: ``input_required``, and the request once more.
 
-To whoever called, that looks as the questions of the handshake era do.
+To whoever called, that looks as the requests of the handshake era do.
 
 Source: MCP 2026-07-28, "Multi round-trip requests" (SEP-2322).
 """
@@ -13,7 +13,12 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from edge_agent.backends.client_request import ANSWER_S, OPEN_AT_ONCE, Answer, Question
+from edge_agent.backends.client_request import (
+    CLIENT_REPLY_S,
+    OPEN_AT_ONCE,
+    ClientReply,
+    ClientRequest,
+)
 from edge_agent.backends.mcp_client.request import Listener
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed, CallTimeout
 
@@ -32,7 +37,7 @@ class Rounds:
         self.waited_s = 0.0  # for answers
         self._name = name
         self._listener = listener
-        self._answers: SimpleQueue[tuple[str, Answer] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[str, ClientReply] | None] = SimpleQueue()
         self._cancelled = False
 
     def run(self, send: Callable[[Mapping[str, bytes]], dict[str, Any]]) -> dict[str, Any]:
@@ -73,25 +78,25 @@ class Rounds:
 
     def _ask_all(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         began_s = time.monotonic()
-        questions: list[Question] = []
+        requests: list[ClientRequest] = []
         try:
             for key, one in wanted.items():
-                question = self._question(key, one)
-                questions.append(question)
-                refused = self._listener.ask(question)
+                request = self._request(key, one)
+                requests.append(request)
+                refused = self._listener.ask(request)
                 if refused is not None:
-                    question.settle(refused)
-            return self._collect(len(questions), began_s + ANSWER_S)
+                    request.settle(refused)
+            return self._collect(len(requests), began_s + CLIENT_REPLY_S)
         finally:
-            for question in questions:
-                question.withdraw()
+            for request in requests:
+                request.withdraw()
             self.waited_s += time.monotonic() - began_s
 
-    def _question(self, key: str, one: Any) -> Question:
+    def _request(self, key: str, one: Any) -> ClientRequest:
         method = one.get("method") if isinstance(one, dict) else None
         if not isinstance(method, str):
             raise BadAnswer(f"{self._name}: asks for {key!r} without a method")
-        return Question(
+        return ClientRequest(
             method,
             _dump(one.get("params") or {}),
             lambda answer: self._answers.put((key, answer)),
@@ -103,7 +108,7 @@ class Rounds:
             try:
                 came = self._answers.get(timeout=max(0.0, until_s - time.monotonic()))
             except Empty:
-                raise CallTimeout(f"the client gave no answer in {ANSWER_S:.0f} s") from None
+                raise CallTimeout(f"the client gave no answer in {CLIENT_REPLY_S:.0f} s") from None
             if came is None:
                 raise CallCancelled("cancelled by the caller")
             key, answer = came

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, Final, Protocol
 
-from edge_agent.backends.client_request import ANSWER_S, Answer, Question
+from edge_agent.backends.client_request import CLIENT_REPLY_S, ClientReply, ClientRequest
 from edge_agent.errors import CallFailed
 
 _PAUSED_LOOK_S: Final = 0.25
@@ -21,14 +21,14 @@ class Listener(Protocol):
     def log(self, level: str, logger: str, message: str) -> None:
         """Pass on a log line."""
 
-    def ask(self, question: Question) -> Answer | None:
-        """Pass on a question of the server; the answer, where that is known at once."""
+    def ask(self, request: ClientRequest) -> ClientReply | None:
+        """Pass on what the server asks of the client; the reply, where that is known at once."""
 
 
-class Ask:
+class PendingRequest:
     """One request, from before it is sent until it is answered. Thread-safe.
 
-    Its clock stands still while its client is asked something, but for at most ``ANSWER_S`` a
+    Its clock stands still while its client is asked something, but for at most ``CLIENT_REPLY_S`` a
     time: people are slow, and their time is not the tool's.
     """
 
@@ -84,21 +84,21 @@ class Ask:
     def left_s(self, until_s: float) -> float:
         """The seconds that it still has; while it pauses, as many as it may then have."""
         with self._changed:
-            return self._left_s(until_s) + (ANSWER_S if self._pauses else 0.0)
+            return self._left_s(until_s) + (CLIENT_REPLY_S if self._pauses else 0.0)
 
     def pause(self) -> None:
-        """A question of it is open."""
+        """A request to its client is open."""
         with self._changed:
             self._pauses += 1
             if self._pauses == 1:
                 self._paused_at_s = time.monotonic()
 
     def resume(self) -> None:
-        """A question of it is answered."""
+        """A request to its client has its reply."""
         with self._changed:
             self._pauses -= 1
             if self._pauses == 0:
-                self._paused_s += min(time.monotonic() - self._paused_at_s, ANSWER_S)
+                self._paused_s += min(time.monotonic() - self._paused_at_s, CLIENT_REPLY_S)
             self._changed.notify_all()
 
     def watch(self) -> bool:
@@ -109,5 +109,5 @@ class Ask:
 
     def _left_s(self, until_s: float) -> float:
         now_s = time.monotonic()
-        open_s = min(now_s - self._paused_at_s, ANSWER_S) if self._pauses else 0.0
+        open_s = min(now_s - self._paused_at_s, CLIENT_REPLY_S) if self._pauses else 0.0
         return until_s + self._paused_s + open_s - now_s

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.backends.launch.keeper_client import Child, Command, Keeper
-from edge_agent.backends.mcp_client.channel import Client
-from edge_agent.backends.mcp_client.request import Ask
+from edge_agent.backends.launch.keeper_client import Child, Command, KeeperClient
+from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, Client
+from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallTimeout, NotSent, OutputTooLarge
 from edge_agent.jsonrpc import parse_foreign
 
-LINE_BYTES: Final = 65 * MIB  # a little more than the largest answer that an agent takes
+LINE_BYTES: Final = LARGEST_MESSAGE_BYTES
 JUNK_BYTES: Final = MIB  # that is no MCP, before a server is given up
 STDERR_BYTES: Final = 8 * 1024
 END_S: Final = 1.0  # from the end of its input to SIGTERM
@@ -41,7 +41,7 @@ class LineChannel:
     """
 
     def __init__(
-        self, keeper: Keeper, command: Command, client: Client, over: Callable[[], None]
+        self, keeper: KeeperClient, command: Command, client: Client, over: Callable[[], None]
     ) -> None:
         self._keeper = keeper
         self._client = client
@@ -62,16 +62,16 @@ class LineChannel:
 
     # ---- towards the server
 
-    def send(self, message: bytes, until_s: float, ask: Ask | None = None) -> None:
+    def send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
         """Write one line; see :class:`edge_agent.backends.mcp_client.channel.Channel`."""
         if not self._writing.acquire(timeout=max(0.0, until_s - time.monotonic())):
             raise CallTimeout(f"{self._client.name}: does not read what is sent to it")
         try:
-            self._write(memoryview(message + b"\n"), until_s, ask)
+            self._write(memoryview(message + b"\n"), until_s, pending)
         finally:
             self._writing.release()
 
-    def _write(self, rest: memoryview, until_s: float, ask: Ask | None) -> None:
+    def _write(self, rest: memoryview, until_s: float, pending: PendingRequest | None) -> None:
         whole = len(rest)
         poll = select.poll()
         while rest:
@@ -80,7 +80,7 @@ class LineChannel:
             try:
                 rest = rest[os.write(self.child.stdin, rest) :]
             except BlockingIOError:
-                given_up = time.monotonic() > until_s or (ask is not None and ask.settled)
+                given_up = time.monotonic() > until_s or (pending is not None and pending.settled)
                 if given_up and len(rest) < whole:
                     self.break_off("did not read a message to its end")
                 if given_up:
@@ -101,7 +101,7 @@ class LineChannel:
         ):
             time.sleep(0.01)
 
-    def abandon(self, ask: Ask) -> None:
+    def abandon(self, pending: PendingRequest) -> None:
         """Do nothing: the pipe goes on."""
 
     def agreed(self, version: str) -> None:

@@ -49,7 +49,7 @@ class Catalogue:
         return replace(self, tools=[_stateful(tool) for tool in self.tools])
 
     def to_json(self) -> bytes:
-        """As it goes over the wire and to disk, without the version."""
+        """As it goes to the dispatcher and to disk, without the version."""
         return json.dumps(
             {
                 "tools": self.tools,

@@ -12,19 +12,18 @@ from typing import Any, Final
 
 from edge_agent.backends.base import Reporter, ToolCall, ToolResult
 from edge_agent.backends.client_request import (
-    INTERNAL_ERROR,
     OPEN_AT_ONCE,
     QUESTION_BYTES,
-    Answer,
-    Question,
+    ClientReply,
+    ClientRequest,
     capabilities,
-    error_answer,
+    error_reply,
     refusal,
 )
 from edge_agent.backends.mcp_client.multi_round import Rounds
-from edge_agent.backends.mcp_client.request import Ask
-from edge_agent.backends.servers.server import Live, Served
-from edge_agent.backends.servers.session_servers import Fleet
+from edge_agent.backends.mcp_client.request import PendingRequest
+from edge_agent.backends.servers.server import LiveServer, Server
+from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -35,7 +34,7 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import error_result, parse
+from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
@@ -46,17 +45,19 @@ _TRIES: Final = 3
 class ServerJob:
     """Sends one request to a server that runs, or is started for it."""
 
-    def __init__(self, served: Served, call: ToolCall, fleet: Fleet | None = None) -> None:
-        self._served = served
-        self._fleet = fleet
+    def __init__(
+        self, server: Server, call: ToolCall, session_servers: SessionServers | None = None
+    ) -> None:
+        self._server = server
+        self._session_servers = session_servers
         self._call = call
         self._lock = threading.Lock()
         self._cancelled = False
-        self._asked: tuple[Live, Ask] | None = None
+        self._asked: tuple[LiveServer, PendingRequest] | None = None
         self._rounds: Rounds | None = None
         may = capabilities(call.client)
         self._client: dict[str, Any] = {
-            kind: may[kind] for kind in served.table.asks if kind in may
+            kind: may[kind] for kind in server.table.asks if kind in may
         }
 
     def run(self, reporter: Reporter) -> ToolResult:
@@ -66,49 +67,49 @@ class ServerJob:
             ModuleError: the server cannot be started; nothing was asked of it.
             CallFailed: it was asked, and there is no result.
         """
-        fleet, session = self._fleet, self._call.session
-        if fleet is None:
+        session_servers, session = self._session_servers, self._call.session
+        if session_servers is None:
             return self._run(reporter)
         if not session:
-            return self._run_alone(fleet, reporter)
-        self._served = fleet.take(session)
+            return self._run_alone(session_servers, reporter)
+        self._server = session_servers.take(session)
         try:
             result = self._run(reporter)
-            note = fleet.note(session, self._served, cold=result.cold)
+            note = session_servers.note(session, self._server, cold=result.cold)
             return replace(result, session=note)
         finally:
-            fleet.give_back(session)
+            session_servers.give_back(session)
 
-    def _run_alone(self, fleet: Fleet, reporter: Reporter) -> ToolResult:
+    def _run_alone(self, session_servers: SessionServers, reporter: Reporter) -> ToolResult:
         """Run the call of no session: nothing is kept of its server."""
-        self._served = fleet.single()
+        self._server = session_servers.single()
         try:
             return self._run(reporter)
         finally:
-            fleet.end(self._served)
+            session_servers.end(self._server)
 
     def _run(self, reporter: Reporter) -> ToolResult:
         begun = time.perf_counter()
         cold = False
         for _ in range(_TRIES):
-            live, started = self._served.take(lambda: self._cancelled)
+            live, started = self._server.take(lambda: self._cancelled)
             cold = cold or started
             ready = time.perf_counter()
             try:
                 answer = self._converse(live, _Filtered(reporter, self._client))
                 live.proven = True
             except NotSent:
-                self._served.lost(live)  # it ended while nobody asked anything of it
+                self._server.lost(live)  # it ended while nobody asked anything of it
                 continue
             finally:
-                self._served.give_back(live)
+                self._server.give_back(live)
             return ToolResult(
                 result=self._checked(answer),
                 start_ms=(ready - begun) * 1000,
                 exec_ms=(time.perf_counter() - ready) * 1000,
                 cold=cold,
             )
-        raise ModuleUnavailable(f"{self._served.name}: ends as soon as it is started")
+        raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started")
 
     def cancel(self) -> None:
         """End the call, whether it already runs or not."""
@@ -118,25 +119,25 @@ class ServerJob:
         if rounds is not None:
             rounds.cancel()
         if asked is None:
-            self._served.nudge()
+            self._server.nudge()
             return
-        live, ask = asked
-        live.client.cancel(ask, "cancelled by the caller")
-        self._served.doubt(live)
+        live, pending = asked
+        live.client.cancel(pending, "cancelled by the caller")
+        self._server.doubt(live)
 
-    def _converse(self, live: Live, reporter: _Filtered) -> dict[str, Any]:
+    def _converse(self, live: LiveServer, reporter: _Filtered) -> dict[str, Any]:
         """The server's last word, after whatever it asks of the client."""
         until_s = time.monotonic() + self._call.limits.wall_ms / 1000
         if not live.client.stateless:
             return self._ask(live, reporter, until_s)
-        rounds = Rounds(self._served.name, reporter)
+        rounds = Rounds(self._server.name, reporter)
         with self._lock:
             self._rounds = rounds
         return rounds.run(lambda added: self._ask(live, reporter, until_s + rounds.waited_s, added))
 
     def _ask(
         self,
-        live: Live,
+        live: LiveServer,
         reporter: _Filtered,
         until_s: float,
         added: Mapping[str, bytes] = MappingProxyType({}),
@@ -144,7 +145,7 @@ class ServerJob:
         """The result object, or ``{"error": ...}`` where the server said no."""
         call = self._call
         params, meta = _params(call)
-        ask = live.client.ask(
+        pending = live.client.prepare(
             call.method or TOOLS_CALL,
             {**params, **added},
             reporter,
@@ -155,13 +156,13 @@ class ServerJob:
         with self._lock:
             if self._cancelled:
                 raise CallCancelled("cancelled before it was sent")
-            self._asked = (live, ask)
+            self._asked = (live, pending)
         try:
-            return live.client.run(ask, until_s)
+            return live.client.run(pending, until_s)
         except RpcError as error:
             return {"error": error.error}
         except CallTimeout:
-            self._served.doubt(live)
+            self._server.doubt(live)
             raise CallTimeout(
                 f"stopped after its wall time of {call.limits.wall_ms} ms; "
                 "raise limits.wall_ms in the policy if it needs longer"
@@ -173,7 +174,7 @@ class ServerJob:
                 self._asked = None
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
-        """The answer as the wire wants it, within its limit."""
+        """The result as the dispatcher takes it, within its limit."""
         error = answer.get("error")
         if self._call.method not in {"", TOOLS_CALL}:
             refused = isinstance(error, dict) and len(answer) == 1
@@ -183,7 +184,7 @@ class ServerJob:
         elif isinstance(answer.get("content"), list) or isinstance(answer.get("resultType"), str):
             made = _dump(answer)
         else:
-            raise BadAnswer(f"{self._served.name}: its answer has no content list")
+            raise BadAnswer(f"{self._server.name}: its answer has no content list")
         most = self._call.limits.output_bytes
         if len(made) > most:
             raise OutputTooLarge(
@@ -196,29 +197,31 @@ class ServerJob:
 class _Filtered:
     """Passes on news, but no flood of them: what comes too fast is dropped.
 
-    And questions, as far as the client of the call can be asked, ``OPEN_AT_ONCE`` at a time.
+    And requests to the client of the call, as far as that can be asked, ``OPEN_AT_ONCE`` at a time.
     """
 
     def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
         self._reporter = reporter
         self._client = client
-        self._questions: list[Question] = []
+        self._requests: list[ClientRequest] = []
         self._left = NEWS_AT_ONCE
         self._at = time.monotonic()
 
-    def ask(self, question: Question) -> Answer | None:
-        """Pass on a question; the answer, where that is known at once."""
-        refused = refusal(question.method, parse(question.params), self._client)
+    def ask(self, request: ClientRequest) -> ClientReply | None:
+        """Pass on a request to the client; the reply, where that is known at once."""
+        refused = refusal(request.method, parse(request.params), self._client)
         if refused is not None:
             return refused
-        if len(question.params) > QUESTION_BYTES:
-            size = len(question.params)
-            return _too_much(question, f"{size} bytes are over the limit of {QUESTION_BYTES}")
-        self._questions = [one for one in self._questions if one.open]
-        if len(self._questions) >= OPEN_AT_ONCE:
-            return _too_much(question, f"{OPEN_AT_ONCE} questions of the call are open already")
-        self._questions.append(question)
-        return self._reporter.ask(question)
+        if len(request.params) > QUESTION_BYTES:
+            size = len(request.params)
+            return _too_much(request, f"{size} bytes are over the limit of {QUESTION_BYTES}")
+        self._requests = [one for one in self._requests if one.open]
+        if len(self._requests) >= OPEN_AT_ONCE:
+            return _too_much(
+                request, f"{OPEN_AT_ONCE} requests of the call to its client are open already"
+            )
+        self._requests.append(request)
+        return self._reporter.ask(request)
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is."""
@@ -238,8 +241,8 @@ class _Filtered:
         return self._left >= 1.0
 
 
-def _too_much(question: Question, why: str) -> Answer:
-    return error_answer(INTERNAL_ERROR, f"{question.method}: {why}")
+def _too_much(request: ClientRequest, why: str) -> ClientReply:
+    return error_reply(INTERNAL_ERROR, f"{request.method}: {why}")
 
 
 def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:

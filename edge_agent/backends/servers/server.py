@@ -1,6 +1,6 @@
 """One configured server while the agent lives: started on demand, kept warm, started again.
 
-Calls take a :class:`Live` server and give it back. The server is opened on a thread of its own, so
+Calls take a :class:`LiveServer` and give it back. The server is opened on a thread of its own, so
 that a caller may leave while it starts. When it dies it is opened again by the next call, after a
 pause that doubles with each death that came soon after a start.
 """
@@ -34,7 +34,7 @@ SIGN_OF_LIFE_S: Final = 3.0
 _log = logging.getLogger(__name__)
 
 
-class Ending(Channel, Protocol):
+class ServerChannel(Channel, Protocol):
     """A channel whose server can be ended."""
 
     def end(self) -> None:
@@ -47,15 +47,15 @@ class Ending(Channel, Protocol):
         """End it now."""
 
 
-Open = Callable[[Client, Callable[[], None]], Ending]
+Open = Callable[[Client, Callable[[], None]], ServerChannel]
 
 
 @dataclass(slots=True, eq=False)
-class Live:
+class LiveServer:
     """A server that runs."""
 
     client: Client
-    channel: Ending
+    channel: ServerChannel
     opened_s: float
     used_s: float
     users: int = 0
@@ -70,7 +70,7 @@ class _Opening:
     error: EdgeAgentError | None = None
 
 
-class Served:
+class Server:
     """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend."""
 
     def __init__(self, table: ServerTable, opener: Open, wake: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class Served:
         self._opener = opener
         self._wake = wake
         self._changed = threading.Condition()
-        self._live: Live | None = None
+        self._live: LiveServer | None = None
         self._opening: _Opening | None = None
         self._failures = 0
         self._retry_at = 0.0
@@ -90,19 +90,19 @@ class Served:
         self._closed = False
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> LiveServer | None:
         """What runs now."""
         return self._live
 
     @property
-    def running(self) -> bool:
+    def is_up(self) -> bool:
         """Whether it can answer at once."""
         return self._live is not None
 
     # ---- for calls
 
-    def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[Live, bool]:
-        """Return the running server, and whether it had to be started for this.
+    def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[LiveServer, bool]:
+        """Return the server that is up, and whether it had to be started for this.
 
         Raises:
             ModuleUnavailable: it cannot be started.
@@ -131,14 +131,14 @@ class Served:
                 if opening.error is not None:
                     raise opening.error
 
-    def give_back(self, live: Live) -> None:
+    def give_back(self, live: LiveServer) -> None:
         """The call is over."""
         with self._changed:
             live.users -= 1
             live.used_s = time.monotonic()
         self._wake()
 
-    def lost(self, live: Live) -> None:
+    def lost(self, live: LiveServer) -> None:
         """It took no message: the next call opens it anew, whenever its end is noticed."""
         with self._changed:
             if self._live is not live:
@@ -152,7 +152,7 @@ class Served:
         with self._changed:
             self._changed.notify_all()
 
-    def doubt(self, live: Live) -> None:
+    def doubt(self, live: LiveServer) -> None:
         """A call was given up: see whether the server still answers, and end it if not."""
         with self._changed:
             if live.doubted or self._live is not live:
@@ -160,7 +160,7 @@ class Served:
             live.doubted = True
         threading.Thread(target=self._look_after, args=(live,), name="doubt", daemon=True).start()
 
-    def _look_after(self, live: Live) -> None:
+    def _look_after(self, live: LiveServer) -> None:
         try:
             live.client.request("ping", {}, time.monotonic() + SIGN_OF_LIFE_S)
         except RpcError:
@@ -190,7 +190,7 @@ class Served:
 
     def _open(self, opening: _Opening) -> None:
         client = Client(self.name, self._list_changed)
-        channel: Ending | None = None
+        channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
             client.meet(channel, time.monotonic() + self.table.start_s)
@@ -200,7 +200,7 @@ class Served:
         now = time.monotonic()
         with self._changed:
             if client.gone is None and not self._closed:
-                self._live = Live(client, channel, now, now)
+                self._live = LiveServer(client, channel, now, now)
                 self._opening, opening.over = None, True
                 self._changed.notify_all()
         if not opening.over:
@@ -208,7 +208,9 @@ class Served:
             self._open_failed(opening, ModuleUnavailable(reason), channel)
         self._wake()
 
-    def _open_failed(self, opening: _Opening, error: Exception, channel: Ending | None) -> None:
+    def _open_failed(
+        self, opening: _Opening, error: Exception, channel: ServerChannel | None
+    ) -> None:
         if isinstance(error, CallTimeout):
             reason = f"did not answer its first message within {self.table.start_s:g} s"
         elif isinstance(error, EdgeAgentError):
@@ -238,7 +240,7 @@ class Served:
             if self._live is not None and self._live.client is client:
                 self._drop(self._live)  # else it was told to, or never came up
 
-    def _drop(self, live: Live) -> None:
+    def _drop(self, live: LiveServer) -> None:
         """Know that it has died; the lock is held."""
         self._live = None
         self.ended = live.client.gone or "it ended"
@@ -293,7 +295,7 @@ class Served:
         live = self._live
         return live is not None and not live.surveyed
 
-    def close(self) -> Ending | None:
+    def close(self) -> ServerChannel | None:
         """Start nothing more; return what runs, its input ended."""
         with self._changed:
             self._closed = True

@@ -12,14 +12,14 @@ from typing import Final
 
 from edge_agent.backends.base import ToolCall
 from edge_agent.backends.launch.container import Bundles, missing
-from edge_agent.backends.launch.keeper_client import Keeper
+from edge_agent.backends.launch.keeper_client import KeeperClient
 from edge_agent.backends.launch.process import command_of
 from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.catalogue import Catalogues
 from edge_agent.backends.servers.job import ServerJob
-from edge_agent.backends.servers.server import Ending, Open, Served
-from edge_agent.backends.servers.session_servers import Fleet
+from edge_agent.backends.servers.server import Open, Server, ServerChannel
+from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import ModuleUnavailable
 from edge_agent.logs import log_unexpected
@@ -44,10 +44,10 @@ class ServerReport:
 
 
 @dataclass(slots=True, eq=False)
-class _Plan:
+class _Survey:
     """When a server is asked for its catalogue: at ``at_s``, None for when it runs anyway."""
 
-    served: Served
+    server: Server
     at_s: float | None = None
     pause_s: float = SURVEY_AGAIN_S[0]
     under_way: bool = False
@@ -56,12 +56,12 @@ class _Plan:
         """Whether to ask now."""
         if self.under_way:
             return False
-        return self.served.wants_survey() or (self.at_s is not None and self.at_s <= now_s)
+        return self.server.wants_survey() or (self.at_s is not None and self.at_s <= now_s)
 
     def asked(self, now_s: float) -> None:
         """It was asked: if it is still not known, again later and later."""
         self.at_s = None
-        if self.served.catalogue is None:
+        if self.server.catalogue is None:
             self.at_s = now_s + self.pause_s
             self.pause_s = min(self.pause_s * 2, SURVEY_AGAIN_S[1])
 
@@ -69,10 +69,12 @@ class _Plan:
 class ServerBackend:
     """The servers of one backend; see :class:`edge_agent.backends.base.Backend`."""
 
-    def __init__(self, name: str, served: Sequence[Served], fleets: Mapping[str, Fleet]) -> None:
+    def __init__(
+        self, name: str, servers: Sequence[Server], session_servers: Mapping[str, SessionServers]
+    ) -> None:
         self.name = name
-        self._served = {one.name: one for one in served}
-        self._fleets = fleets
+        self._servers = {one.name: one for one in servers}
+        self._session_servers = session_servers
 
     def prepare(self, call: ToolCall) -> ServerJob:
         """Return the job of a call, without starting it.
@@ -80,16 +82,16 @@ class ServerBackend:
         Raises:
             ModuleUnavailable: there is no such server here.
         """
-        served = self._served.get(call.server)
-        if served is None:
+        server = self._servers.get(call.server)
+        if server is None:
             raise ModuleUnavailable(f"{call.server}: this node has no such {self.name} server")
         # What is no tool call, such as reading a resource, belongs to no session.
-        fleet = None if call.method else self._fleets.get(call.server)
-        return ServerJob(served, call, fleet)
+        session_servers = None if call.method else self._session_servers.get(call.server)
+        return ServerJob(server, call, session_servers)
 
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
-        return [f"{self.name}/{name}" for name, one in self._served.items() if one.running]
+        return [f"{self.name}/{name}" for name, one in self._servers.items() if one.is_up]
 
     def close(self) -> None:
         """Do nothing: :class:`Servers` ends them together."""
@@ -106,44 +108,53 @@ class Servers:
         mounts: Sequence[Mount] = (),
     ) -> None:
         tables = [table for table in tables if _can_run(table)]
-        self._keeper = Keeper()
+        self._keeper = KeeperClient()
         self._bundles = Bundles()
         self._mounts = tuple(mounts)
         self._told = told
         self._catalogues = Catalogues(state / "servers")
         self._wake = threading.Event()
         self._over = threading.Event()
-        self._served = [Served(one, self._opener(one), self._wake.set) for one in tables]
-        self._fleets = {
-            one.table.digest: Fleet(one.name, self._maker(one.table))
-            for one in self._served
+        self._servers = [Server(one, self._opener(one), self._wake.set) for one in tables]
+        self._session_servers = {
+            one.table.digest: SessionServers(one.name, self._maker(one.table))
+            for one in self._servers
             if one.table.state
         }
         self._asking = threading.BoundedSemaphore(_SURVEYS_AT_ONCE)
-        self._plans = [_Plan(served) for served in self._served]
+        self._plans = [_Survey(server) for server in self._servers]
         for plan in self._plans:
-            plan.served.catalogue = self._catalogues.find(plan.served.table.digest)
-            if plan.served.catalogue is None:
+            plan.server.catalogue = self._catalogues.find(plan.server.table.digest)
+            if plan.server.catalogue is None:
                 plan.at_s = 0.0
         self.backends: dict[str, ServerBackend] = {
             name: self._backend(name) for name in sorted({str(one.backend) for one in tables})
         }
 
     def _backend(self, name: str) -> ServerBackend:
-        served = [one for one in self._served if one.table.backend == name]
-        fleets = {one.name: self._fleets[one.table.digest] for one in served if one.table.state}
-        return ServerBackend(name, served, fleets)
+        server = [one for one in self._servers if one.table.backend == name]
+        session_servers = {
+            one.name: self._session_servers[one.table.digest] for one in server if one.table.state
+        }
+        return ServerBackend(name, server, session_servers)
 
-    def _maker(self, table: ServerTable) -> Callable[[], Served]:
-        return lambda: Served(table, self._opener(table), self._wake.set)
+    def _maker(self, table: ServerTable) -> Callable[[], Server]:
+        return lambda: Server(table, self._opener(table), self._wake.set)
 
-    def _all(self) -> list[Served]:
+    def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
-        return [*self._served, *(one for fleet in self._fleets.values() for one in fleet.all())]
+        return [
+            *self._servers,
+            *(
+                one
+                for session_servers in self._session_servers.values()
+                for one in session_servers.all()
+            ),
+        ]
 
     def start(self) -> None:
         """Ask the servers that are not known yet, and tend all of them from now on."""
-        if self._served:
+        if self._servers:
             threading.Thread(target=self._tend, name="servers", daemon=True).start()
 
     def reports(self) -> tuple[ServerReport, ...]:
@@ -157,7 +168,7 @@ class Servers:
                 pending=one.catalogue is None and not one.fault,
                 error=one.fault,
             )
-            for one in self._served
+            for one in self._servers
         )
 
     def warm(self) -> list[str]:
@@ -166,13 +177,13 @@ class Servers:
 
     def held_mib(self) -> int:
         """The memory of what is kept for sessions."""
-        return sum(fleet.held_mib() for fleet in self._fleets.values())
+        return sum(session_servers.held_mib() for session_servers in self._session_servers.values())
 
     def close(self) -> None:
         """End every server: those that heed the end of their input first."""
         self._over.set()
         self._wake.set()
-        ending = [one for one in (served.close() for served in self._all()) if one is not None]
+        ending = [one for one in (server.close() for server in self._all()) if one is not None]
         until_s = time.monotonic() + _CLOSE_S
         for channel in ending:
             if isinstance(channel, LineChannel):
@@ -183,14 +194,14 @@ class Servers:
         self._bundles.close()
 
     def _opener(self, table: ServerTable) -> Open:
-        def process(client: Client, over: Callable[[], None]) -> Ending:
+        def process(client: Client, over: Callable[[], None]) -> ServerChannel:
             return LineChannel(self._keeper, command_of(table), client, over)
 
-        def container(client: Client, over: Callable[[], None]) -> Ending:
+        def container(client: Client, over: Callable[[], None]) -> ServerChannel:
             command = self._bundles.command_of(table, self._mounts)
             return LineChannel(self._keeper, command, client, over)
 
-        def remote(client: Client, over: Callable[[], None]) -> Ending:
+        def remote(client: Client, over: Callable[[], None]) -> ServerChannel:
             from edge_agent.backends.mcp_client.http import StreamChannel
 
             return StreamChannel(table, client, over)
@@ -213,28 +224,28 @@ class Servers:
             self._wake.wait(max(0.02, min(waits)) if waits else None)
             self._wake.clear()
 
-    def _survey(self, plan: _Plan) -> None:
-        served = plan.served
+    def _survey(self, plan: _Survey) -> None:
+        server = plan.server
         changed = False
         try:
             with self._asking:
-                changed = served.survey()
+                changed = server.survey()
         except Exception as error:  # noqa: BLE001 - it must be asked again
-            log_unexpected(_log, f"asking {served.name}", error)
+            log_unexpected(_log, f"asking {server.name}", error)
         plan.asked(time.monotonic())
         plan.under_way = False
         if changed:
-            if served.catalogue is not None and not served.fault:
-                self._catalogues.keep(served.table.digest, served.catalogue)
+            if server.catalogue is not None and not server.fault:
+                self._catalogues.keep(server.table.digest, server.catalogue)
             self._told()
         self._wake.set()
 
 
-def _told(served: Served) -> bytes:
-    catalogue = served.catalogue
+def _told(server: Server) -> bytes:
+    catalogue = server.catalogue
     if catalogue is None:
         return b""
-    return (catalogue.of_sessions() if served.table.state else catalogue).to_json()
+    return (catalogue.of_sessions() if server.table.state else catalogue).to_json()
 
 
 def _can_run(table: ServerTable) -> bool:

@@ -1,4 +1,4 @@
-"""From the bytes of a body to its text, by the charset that the answer names.
+"""From the bytes of a body to its text, by the charset that the response names.
 
 Decoding here keeps the tables of sixty years of encodings out of every module.
 Only encodings of the web count (those of the WHATWG Encoding standard that

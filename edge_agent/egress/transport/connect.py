@@ -12,8 +12,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_agent.egress.refusal import Refused
 from edge_agent.egress.rules import Rule, check_addresses
@@ -22,20 +22,28 @@ from edge_agent.egress.target import Target
 if TYPE_CHECKING:
     import ssl
 
-    from edge_agent.engine.call_state import Running
-
 Resolver = Callable[[str, int], Sequence[str]]
 _MOST_ADDRESSES: Final = 4  # that are tried
 _MOST_LOOKUPS: Final = 32  # at once; one that hangs cannot be ended
 _lookups = threading.BoundedSemaphore(_MOST_LOOKUPS)
 
 
+class StoppableCall(Protocol):
+    """What a request must know of the call that it belongs to."""
+
+    deadline: float  # of time.monotonic
+    stopped: str | None  # why, once it is
+
+    def waking(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Have ``wake`` called when the call is stopped, for as long as this is open."""
+
+
 class Clock:
     """The time of one request: its own, and that of the call it belongs to."""
 
-    def __init__(self, running: Running, total_ms: float) -> None:
-        self.running = running
-        self._deadline = min(running.deadline, time.monotonic() + total_ms / 1000)
+    def __init__(self, call: StoppableCall, total_ms: float) -> None:
+        self.call = call
+        self._deadline = min(call.deadline, time.monotonic() + total_ms / 1000)
 
     def remaining_s(self, most_s: float = float("inf")) -> float:
         """Return the seconds that are left, ``most_s`` at most.
@@ -44,7 +52,7 @@ class Clock:
             Refused: none are left, or the call was stopped.
         """
         left = min(self._deadline - time.monotonic(), most_s)
-        if left <= 0 or self.running.stopped is not None:
+        if left <= 0 or self.call.stopped is not None:
             raise Refused("timeout", "the time of the request is over")
         return left
 
@@ -76,7 +84,7 @@ def resolve(target: Target, resolver: Resolver, clock: Clock) -> list[str]:
 
     # The system's resolver cannot be interrupted, so it is left behind when it is late.
     threading.Thread(target=look_up, name="resolve", daemon=True).start()
-    with clock.running.waking(over.set):
+    with clock.call.waking(over.set):
         over.wait(clock.remaining_s())
     clock.remaining_s()
     if failed or not found:
@@ -115,7 +123,7 @@ def _dial(address: str, port: int, clock: Clock, connect_ms: int) -> socket.sock
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        with clock.running.waking(lambda: shut(sock)):
+        with clock.call.waking(lambda: shut(sock)):
             sock.settimeout(clock.remaining_s(connect_ms / 1000))
             sock.connect((address, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -154,7 +162,7 @@ def _shake_hands(
 ) -> ssl.SSLSocket:
     wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
-        with clock.running.waking(lambda: shut(wrapped)):
+        with clock.call.waking(lambda: shut(wrapped)):
             wrapped.settimeout(clock.remaining_s())
             wrapped.do_handshake()
     except BaseException:

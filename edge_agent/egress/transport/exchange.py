@@ -1,7 +1,7 @@
-"""One HTTP/1.1 request and its answer over a connection, within every bound.
+"""One HTTP/1.1 request and its response over a connection, within every bound.
 
-`http.client` parses the answer. It reads through :class:`Channel`, which holds
-the clock and counts bytes, so that an answer that trickles, never ends, or has
+`http.client` parses the response. It reads through :class:`Channel`, which holds
+the clock and counts bytes, so that a response that trickles, never ends, or has
 headers without end runs into a limit and not into the reader.
 """
 
@@ -31,7 +31,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"  # gzip may be several, one after the other
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back. ``headers`` are as sent; ``body`` is decompressed."""
 
     status: int
@@ -51,7 +51,7 @@ class Channel(io.RawIOBase):
         self._socket = sock
         self._clock = clock
         self._budget = header_bytes
-        self._reader = _Kept(self, _BLOCK)
+        self._reader = _UnclosedReader(self, _BLOCK)
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
         """Return the one reader, which keeps what it has read ahead."""
@@ -82,9 +82,9 @@ class Channel(io.RawIOBase):
         self._budget = count
 
 
-class _Kept(io.BufferedReader):
+class _UnclosedReader(io.BufferedReader):
     def close(self) -> None:
-        """Stay open: `http.client` closes its reader between interim answers."""
+        """Stay open: `http.client` closes its reader between interim responses."""
 
 
 def exchange(
@@ -95,15 +95,15 @@ def exchange(
     body: bytes,
     limits: EgressLimits,
     clock: Clock,
-) -> Answer:
-    """Send one request and read its answer.
+) -> Response:
+    """Send one request and read its response.
 
     Raises:
-        Refused: the answer is no HTTP, too large, or too late.
+        Refused: the response is no HTTP, too large, or too late.
     """
     channel = Channel(sock, clock, limits.header_bytes)
     try:
-        with clock.running.waking(lambda: shut(sock)):
+        with clock.call.waking(lambda: shut(sock)):
             channel.send(_head(target, method, headers, body) + body)
             response = _begin(channel, method, target)
             channel.allow(2 * limits.response_bytes + _FRAMING_BYTES)
@@ -123,7 +123,7 @@ def exchange(
         clock.remaining_s()
         why = (error.strerror or "it broke").lower()
         raise Refused("connect", f"{target.origin}: the connection was lost ({why})") from None
-    return Answer(response.status, list(response.headers.items()), data)
+    return Response(response.status, list(response.headers.items()), data)
 
 
 def _head(target: Target, method: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
@@ -135,7 +135,7 @@ def _head(target: Target, method: str, headers: Iterable[tuple[str, str]], body:
 
 
 def _begin(channel: Channel, method: str, target: Target) -> http.client.HTTPResponse:
-    """Read up to the headers of the final answer."""
+    """Read up to the headers of the final response."""
     for _ in range(_MOST_INTERIM):
         response = http.client.HTTPResponse(channel, method=method)  # type: ignore[arg-type]
         response.begin()

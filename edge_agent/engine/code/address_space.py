@@ -12,9 +12,8 @@ import mmap
 from dataclasses import dataclass
 from typing import Final
 
-from edge_agent.engine.limits import MIB
+from edge_agent.engine.limits import GIB, MIB
 
-GIB: Final = 1024 * MIB
 GUARD_BYTES: Final = 32 * MIB
 # A memory of a pool grows no further than this: less would be felt, so then there is no pool.
 _POOLED: Final = (4 * GIB, 2 * GIB, GIB)
@@ -24,7 +23,7 @@ _ROOM: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class AddressSpace:
     """``reservation_bytes`` is set aside for each memory.
 
     In a pool that is the most it can grow to. Without one it is where a memory begins:
@@ -41,14 +40,14 @@ class Space:
         return self.reservation_bytes >= _POOLED[0]
 
 
-ON_DEMAND: Final = Space(pooled=False, reservation_bytes=_GROWING, growth_bytes=_GROWING)
+ON_DEMAND: Final = AddressSpace(pooled=False, reservation_bytes=_GROWING, growth_bytes=_GROWING)
 
 
-def find_space(slots: int) -> Space:
+def find_space(slots: int) -> AddressSpace:
     """Return what fits for ``slots`` memories at once."""
     for reservation in _POOLED:
         if fits(int(slots * (reservation + GUARD_BYTES) * _ROOM)):
-            return Space(pooled=True, reservation_bytes=reservation)
+            return AddressSpace(pooled=True, reservation_bytes=reservation)
     return ON_DEMAND
 
 

@@ -31,7 +31,7 @@ import wasmtime
 
 from edge_agent.engine.abi import Kind, check_module
 from edge_agent.engine.code import target
-from edge_agent.engine.code.address_space import Space
+from edge_agent.engine.code.address_space import AddressSpace
 from edge_agent.engine.code.compiled import Compiled, read_about, unnamed_file, write_about
 from edge_agent.engine.code.error_text import cause
 from edge_agent.engine.code.plan import Plan, plan_of
@@ -70,7 +70,7 @@ class Compile(Protocol):
         """Return its compiled code, and what it is."""
 
 
-def compile_here(wasm: bytes, *, space: Space, own: bool = False) -> Compiled:
+def compile_here(wasm: bytes, *, space: AddressSpace, own: bool = False) -> Compiled:
     """Compile a module or component in this process and check that it can be spoken to.
 
     One of the agent's ``own`` may be text, and is not checked.
@@ -84,7 +84,7 @@ def compile_here(wasm: bytes, *, space: Space, own: bool = False) -> Compiled:
     return Compiled(about, file)
 
 
-def _compile(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, bytearray]:
+def _compile(wasm: bytes, space: AddressSpace, *, own: bool) -> tuple[Kind | Plan, bytearray]:
     if own and not wasm.startswith(_MAGIC):
         wasm = bytes(wasmtime.wat2wasm(wasm))
     if wasm.startswith(COMPONENT_MAGIC):
@@ -92,7 +92,7 @@ def _compile(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, byte
     return _module(wasm, space, own=own)
 
 
-def _module(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind, bytearray]:
+def _module(wasm: bytes, space: AddressSpace, *, own: bool) -> tuple[Kind, bytearray]:
     try:
         module = wasmtime.Module(_core_engine(space, target.has_simd()), wasm)
     except wasmtime.WasmtimeError as error:
@@ -101,7 +101,7 @@ def _module(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind, bytearray]:
     return kind, module.serialize()
 
 
-def _component(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, bytearray]:
+def _component(wasm: bytes, space: AddressSpace, *, own: bool) -> tuple[Kind | Plan, bytearray]:
     from wasmtime.component import Component
 
     engine = _component_engine(space, target.has_simd())
@@ -116,16 +116,16 @@ def _component(wasm: bytes, space: Space, *, own: bool) -> tuple[Kind | Plan, by
 
 # The compiled code of an engine without pooling fits one with it, byte for byte.
 @cache
-def _core_engine(space: Space, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - told apart by it
+def _core_engine(space: AddressSpace, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - told apart by it
     return wasmtime.Engine(make_core_config(space))
 
 
 @cache
-def _component_engine(space: Space, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - as above
+def _component_engine(space: AddressSpace, simd: bool) -> wasmtime.Engine:  # noqa: ARG001, FBT001 - as above
     return wasmtime.Engine(make_component_config(space))
 
 
-def compile_apart(wasm: bytes, *, space: Space, own: bool = False) -> Compiled:
+def compile_apart(wasm: bytes, *, space: AddressSpace, own: bool = False) -> Compiled:
     """Do the same in a child process within bounds; at most two at once.
 
     Raises:
@@ -207,7 +207,7 @@ def main() -> int:
     with contextlib.suppress(OSError):  # where memory is short, this is what can be spared
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     try:
-        about, compiled = _compile(wasm, Space(*space), own=own)
+        about, compiled = _compile(wasm, AddressSpace(*space), own=own)
         _write(compiled, code)
     except ModuleRejected as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")

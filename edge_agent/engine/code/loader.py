@@ -21,7 +21,7 @@ _DIGEST_SHOWN: Final = 12
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class CodeLoader(Generic[T]):
     """Finds and keeps code of one kind, a ``what``; ``load`` reads it from a file.
 
     A ``cache`` of None keeps nothing.

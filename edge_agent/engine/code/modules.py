@@ -9,19 +9,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol
 
 import wasmtime
 
 from edge_agent.engine.abi import Kind
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.cache import ModuleCache
+from edge_agent.engine.code.compiled import Compiled
 from edge_agent.engine.code.compiler import Compile
 from edge_agent.engine.code.error_text import one_line
-from edge_agent.engine.code.loader import Kept
-from edge_agent.engine.code.plan import CODE, plan_on_disk
+from edge_agent.engine.code.loaded import CoreModule, LoadedComponent, LoadedModule
+from edge_agent.engine.code.loader import CodeLoader
+from edge_agent.engine.code.plan import CODE, Plan, plan_on_disk
 from edge_agent.engine.code.sections import COMPONENT_MAGIC
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, EdgeAgentError, ModuleRejected
@@ -35,24 +36,19 @@ _OWN: Final = "-own"
 _REJECTED_S: Final = 600.0
 _MOST_REJECTED: Final = 256
 _POLL_S: Final = 0.005
-if TYPE_CHECKING:
-    from edge_agent.engine.component.runner import Components, LoadedComponent
-
 _log = logging.getLogger(__name__)
 
 Source = Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class CoreModule:
-    """A compiled core module with its imports resolved."""
+class ComponentLoader(Protocol):
+    """Loads what is no core module."""
 
-    digest: str
-    pre: wasmtime.InstancePre
-    kind: Kind = Kind.REACTOR
+    def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
+        """Return a component that was compiled before, or None."""
 
-
-LoadedModule: TypeAlias = "CoreModule | LoadedComponent"
+    def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
+        """Keep and load what was compiled."""
 
 
 class _Loading:
@@ -77,11 +73,11 @@ class ModuleStore:
         engine: wasmtime.Engine,
         linker: wasmtime.Linker,
         cache: ModuleCache | None,
-        components: Callable[[], Components],
+        components: Callable[[], ComponentLoader],
         compile_module: Compile,
         capacity: int = LOADED_MODULES,
     ) -> None:
-        self._kept = Kept(
+        self._loader = CodeLoader(
             "module",
             cache,
             lambda path: wasmtime.Module.deserialize_file(engine, path),
@@ -131,12 +127,12 @@ class ModuleStore:
             self._loaded.pop(digest, None)
 
     def get(
-        self, digest: str, source: Source, running: Running | None = None
+        self, digest: str, source: Source, call: CallState | None = None
     ) -> tuple[LoadedModule, bool]:
         """Return the module and whether it had to be loaded (a cold start).
 
         ``source`` gives the module's bytes and is asked only when neither memory
-        nor disk has it. Several callers at once share one load. ``running`` is the call that
+        nor disk has it. Several callers at once share one load. ``call`` is the call that
         waits: it does so no longer when it is stopped, while the load goes on.
 
         Raises:
@@ -156,18 +152,18 @@ class ModuleStore:
                 loading = self._loading[digest] = _Loading()
         if mine and not self._load(digest, loading, self._on_disk):
             make = partial(self._load, digest, loading, partial(self._make, source))
-            if running is None:
+            if call is None:
                 make()
             else:
                 threading.Thread(target=make, name="load", daemon=True).start()
-        _await(loading, running)
+        _await(loading, call)
         if loading.module is None:
             raise loading.error or ModuleRejected(f"module {digest[:12]}: could not be loaded")
         return loading.module, True
 
     def own(self, text: str) -> wasmtime.Module:
         """Return a module of the agent's own, given as WebAssembly text, which needs no ABI."""
-        return self._kept.own(text, _OWN)
+        return self._loader.own(text, _OWN)
 
     def _load(
         self, digest: str, loading: _Loading, way: Callable[[str], LoadedModule | None]
@@ -194,7 +190,7 @@ class ModuleStore:
 
     def _on_disk(self, digest: str) -> LoadedModule | None:
         for kind in Kind:
-            found = self._kept.find(digest + kind.value)
+            found = self._loader.find(digest + kind.value)
             if found is not None:
                 return self._linked(digest, found, kind)
         # A plan tells without the engine of components, which costs to make.
@@ -222,7 +218,7 @@ class ModuleStore:
             compiled = self._compile(wasm)
             if not isinstance(compiled.about, Kind):
                 return self._components().take(digest, compiled)
-            module = self._kept.keep(digest + compiled.about.value, compiled)
+            module = self._loader.keep(digest + compiled.about.value, compiled)
         except ModuleRejected as error:
             raise self._rejections.add(digest, str(error)) from None
         return self._linked(digest, module, compiled.about)
@@ -256,12 +252,12 @@ class _Rejections:
         return ModuleRejected(words)
 
 
-def _await(loading: _Loading, running: Running | None) -> None:
-    if running is None:
+def _await(loading: _Loading, call: CallState | None) -> None:
+    if call is None:
         loading.done.wait()
         return
     while not loading.done.wait(_POLL_S):
-        if running.stopped is not None:
+        if call.stopped is not None:
             raise CallCancelled("stopped: the call was cancelled while its module was loaded")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import wasmtime
 
-from edge_agent.engine.code.address_space import ON_DEMAND, Space
+from edge_agent.engine.code.address_space import ON_DEMAND, AddressSpace
 from edge_agent.engine.code.target import has_simd
 from edge_agent.engine.guest.native import refuse_asynchronous
 from edge_agent.engine.limits import MIB
@@ -15,7 +15,7 @@ from edge_agent.engine.limits import MIB
 STACK_BYTES: Final = MIB
 
 
-def make_config(space: Space) -> wasmtime.Config:
+def make_config(space: AddressSpace) -> wasmtime.Config:
     """Return the settings of an engine whose memories take no more room than that."""
     config = wasmtime.Config()
     config.epoch_interruption = True
@@ -35,14 +35,14 @@ def make_config(space: Space) -> wasmtime.Config:
     return config
 
 
-def make_core_config(space: Space) -> wasmtime.Config:
+def make_core_config(space: AddressSpace) -> wasmtime.Config:
     """Return the settings of the engine for core modules."""
     config = make_config(space)
     config.wasm_multi_memory = False  # the limit is one of each memory, not of their sum
     return config
 
 
-def make_component_config(space: Space) -> wasmtime.Config:
+def make_component_config(space: AddressSpace) -> wasmtime.Config:
     """Return the settings of the engine for components.
 
     Its memories come and go one by one, so where a whole pool fits, they do.

@@ -1,6 +1,6 @@
 """Ends components that open more files or write more than they may, or fill a disk.
 
-No gate can stand between a component and the engine's files (see `gates`). So while components
+No gate can stand between a component and the engine's files (see `file_quota`). So while components
 with mounts run, a thread looks at how many descriptors the process has, how much the engine has
 written, and how full the disks are. Where those opened by components are more than their limits
 together, the call that is ended is the one whose thread gave way most often while the number
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.guest.file_quota import nearly_full
 from edge_agent.engine.watch.bytes_written import EngineThreads
 from edge_agent.engine.watch.descriptors import Descriptors
@@ -33,7 +33,7 @@ _GAVE_WAY: Final = "\nvoluntary_ctxt_switches:"
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    running: Running
+    call: CallState
     thread: int = field(default_factory=threading.get_native_id)
     gave_way: int = 0
     gave_way_lately: int = 0
@@ -44,12 +44,12 @@ class _Watched:
     @property
     def writes(self) -> bool:
         """Whether it may write anywhere."""
-        return any(not mount.readonly for mount in self.running.mounts)
+        return any(not mount.readonly for mount in self.call.mounts)
 
     @property
     def most_bytes(self) -> int:
         """What may be put down to it before it is ended."""
-        return self.running.limits.disk_bytes + _SLACK_BYTES
+        return self.call.limits.disk_bytes + _SLACK_BYTES
 
 
 class ComponentFiles:
@@ -74,12 +74,12 @@ class ComponentFiles:
         self._most_written = 0
 
     @contextmanager
-    def watching(self, running: Running) -> Iterator[None]:
+    def watching(self, call: CallState) -> Iterator[None]:
         """Watch the component that this thread runs, for as long as this is open."""
-        if not running.mounts:
+        if not call.mounts:
             yield
             return
-        one = _Watched(running)
+        one = _Watched(call)
         with self._lock:
             if self._watched:
                 self._count()  # up to now, none of it was this one's
@@ -144,30 +144,30 @@ class ComponentFiles:
                 one.written_alone += written
 
     def _end_writer(self) -> None:
-        going = [one for one in self._watched if one.writes and one.running.stopped is None]
+        going = [one for one in self._watched if one.writes and one.call.stopped is None]
         over = [one for one in going if one.written_alone > one.most_bytes]
         if not over and sum(one.written - one.most_bytes for one in going) > 0:
             over = [max(going, key=lambda one: one.written / one.most_bytes)]
         for one in over:
-            most = one.running.limits.disk_bytes
-            one.running.exceed(f"stopped after {most} bytes written to files", "disk_mib")
+            most = one.call.limits.disk_bytes
+            one.call.exceed(f"stopped after {most} bytes written to files", "disk_mib")
 
     def _end_hoarder(self, now: int) -> None:
-        going = [one for one in self._watched if one.running.stopped is None]
+        going = [one for one in self._watched if one.call.stopped is None]
         # One that is being ended still holds its files.
-        allowed = sum(one.running.limits.open_files for one in self._watched) + _SLACK
+        allowed = sum(one.call.limits.open_files for one in self._watched) + _SLACK
         scarce = now + self._held() >= self._descriptors.for_guests
         if going and len(going) == len(self._watched) and (now - self._before > allowed or scarce):
-            hoarder = max(going, key=lambda one: one.suspicion).running
+            hoarder = max(going, key=lambda one: one.suspicion).call
             most = hoarder.limits.open_files
             hoarder.exceed(f"stopped with more than {most} open files", "open_files")
 
     def _end_fillers(self) -> None:
         for one in self._watched:
-            running = one.running
-            full = [mount for mount in running.mounts if not mount.readonly and nearly_full(mount)]
-            if full and running.stop(f"stopped: the disk behind {full[0].path} is nearly full"):
-                running.interrupt()
+            call = one.call
+            full = [mount for mount in call.mounts if not mount.readonly and nearly_full(mount)]
+            if full and call.stop(f"stopped: the disk behind {full[0].path} is nearly full"):
+                call.interrupt()
 
 
 def _gave_way(thread: int) -> int:

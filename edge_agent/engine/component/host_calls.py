@@ -34,7 +34,7 @@ _OPTION: Final = _ffi.WASMTIME_COMPONENT_OPTION.value
 _RESULT: Final = _ffi.WASMTIME_COMPONENT_RESULT.value
 
 
-class Refused:
+class RefusedFunction:
     """A function that is there to be linked, and ends the call when it is used."""
 
     def __init__(self, name: str) -> None:
@@ -90,7 +90,7 @@ def _caught(context: Any, run: Callable[[Any], None]) -> int:
 def _guarding(convert_and_call: Any) -> Any:
     def call(index: Any, context: Any, kind: Any, arguments: Any, count: int, *results: Any) -> int:
         function = _linker.FUNCTIONS.get(index or 0)
-        if isinstance(function, Refused):
+        if isinstance(function, RefusedFunction):
             return make_error(function.words)
         if not fits(arguments, count):
             return make_error(b"too much is passed to the host at once")

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from edge_agent.board.memory import give_back
-from edge_agent.engine.call_state import CANCELLED, Running
+from edge_agent.engine.call_state import CANCELLED, CallState
+from edge_agent.memory import give_back
 
 # A component that is not asleep ends within a fraction of this.
 _GRACE_S: Final = 0.004
@@ -40,7 +40,7 @@ class _Errand(Generic[T]):
         return self.result  # type: ignore[return-value] # it is done
 
 
-class Apart:
+class OwnThreads:
     """Runs work on threads of its own. Thread-safe."""
 
     def __init__(self) -> None:
@@ -48,21 +48,21 @@ class Apart:
         self._left = 0
 
     def run(
-        self, work: Callable[[], T], running: Running, stopped: Callable[[Running], Exception]
+        self, work: Callable[[], T], call: CallState, stopped: Callable[[CallState], Exception]
     ) -> T:
         """Return what ``work`` returns, or raise what it raises.
 
         Where the call is cancelled and the work does not end, what ``stopped`` says is raised.
         """
         errand: _Errand[T] = _Errand()
-        running.tell_stop(errand.changed)
+        call.tell_stop(errand.changed)
         threading.Thread(
             target=self._do, args=(work, errand), name="component", daemon=True
         ).start()
         errand.changed.wait()
-        is_cancelled = running.stopped == CANCELLED
+        is_cancelled = call.stopped == CANCELLED
         if is_cancelled and not errand.done.wait(_GRACE_S) and self._may_leave(errand):
-            raise stopped(running)
+            raise stopped(call)
         errand.done.wait()
         if errand.error is not None and not is_cancelled:
             give_back()  # what a hostile component had the engine copy

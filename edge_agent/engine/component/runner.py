@@ -8,33 +8,28 @@ of components take for granted. Limits, mounts and stopping are those of all mod
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 import wasmtime
-from wasmtime.component import Component, ExportIndex, Func, Linker
+from wasmtime.component import Component, Func, Linker
 
 from edge_agent.engine.answer import Answer
-from edge_agent.engine.call_state import Running
-from edge_agent.engine.code.address_space import Space
+from edge_agent.engine.call_state import CallState
+from edge_agent.engine.code.address_space import AddressSpace
 from edge_agent.engine.code.cache import ModuleCache
 from edge_agent.engine.code.compiled import Compiled
 from edge_agent.engine.code.compiler import Compile
-from edge_agent.engine.code.loader import Kept
+from edge_agent.engine.code.loaded import LoadedComponent
+from edge_agent.engine.code.loader import CodeLoader
 from edge_agent.engine.code.plan import CODE, Plan, interface_of, is_engines, keep_plan
 from edge_agent.engine.code.settings import make_component_config
 from edge_agent.engine.commands import FAREWELL_S
+from edge_agent.engine.component.exchange import PATHS, Exchange, HttpSink, WrongPath
 from edge_agent.engine.component.host_calls import guard_components
-from edge_agent.engine.component.http import (
-    PATHS,
-    Exchange,
-    HttpSink,
-    Resources,
-    WrongPath,
-    define_others,
-)
-from edge_agent.engine.component.outgoing import HELPER as BODY_HELPER
-from edge_agent.engine.component.outgoing import PREOPENS, Bodies, define_directories
+from edge_agent.engine.component.http import define_others
+from edge_agent.engine.component.resources import Resources
+from edge_agent.engine.component.response_bodies import HELPER as BODY_HELPER
+from edge_agent.engine.component.response_bodies import PREOPENS, Bodies, define_directories
 from edge_agent.engine.component.streams import Pipes, Reader
 from edge_agent.engine.component.wasi import (
     CLOCK,
@@ -47,39 +42,30 @@ from edge_agent.engine.component.wasi import (
     set_scene,
 )
 from edge_agent.engine.conversation import Conversation, Output
-from edge_agent.engine.guest import native
+from edge_agent.engine.guest.instance import Guest, StoreBounds, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
 from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
 
 _OWN: Final = "-own-component"
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedComponent:
-    """A compiled component with what its imports resolve to."""
-
-    digest: str
-    plan: Plan
-    compiled: Component
-    linker: Linker
-    entry: ExportIndex
-
-
 class Components:
     """Loads components and runs each message in a fresh instance of one."""
 
-    def __init__(self, cache: ModuleCache | None, compile_module: Compile, space: Space) -> None:
+    def __init__(
+        self, cache: ModuleCache | None, compile_module: Compile, space: AddressSpace
+    ) -> None:
         guard_components()
         self.engine = engine = wasmtime.Engine(make_component_config(space))
         self._cache = cache
-        self._kept = Kept(
+        self._loader = CodeLoader(
             "component",
             cache,
             lambda path: Component.deserialize_file(engine, path),
             compile_module,
         )
         self._reader = Reader()
-        self._helper = self._kept.own(HELPER, _OWN)
+        self._helper = self._loader.own(HELPER, _OWN)
         self._body_helper: Component | None = None
         self._plain = Linker(self.engine)
         self._plain.add_wasip2()
@@ -90,7 +76,7 @@ class Components:
 
     def from_disk(self, digest: str, plan: Plan) -> LoadedComponent | None:
         """Return a component that was compiled before, or None."""
-        compiled = self._kept.find(digest + CODE)
+        compiled = self._loader.find(digest + CODE)
         return None if compiled is None else self._link(digest, compiled, plan)
 
     def take(self, digest: str, compiled: Compiled) -> LoadedComponent:
@@ -104,7 +90,7 @@ class Components:
             raise ModuleRejected("not a component")
         if self._cache is not None:
             keep_plan(self._cache, digest, plan)
-        return self._link(digest, self._kept.keep(digest + CODE, compiled), plan)
+        return self._link(digest, self._loader.keep(digest + CODE, compiled), plan)
 
     def _link(self, digest: str, compiled: Component, plan: Plan) -> LoadedComponent:
         instance = compiled.get_export_index(plan.entry)
@@ -127,7 +113,7 @@ class Components:
         return LoadedComponent(digest, plan, compiled, linker, entry)
 
     def send(
-        self, loaded: LoadedComponent, message: bytes, running: Running, watchdog: Watchdog
+        self, loaded: LoadedComponent, message: bytes, call: CallState, watchdog: Watchdog
     ) -> Answer:
         """Give one message to a fresh instance and return its answer.
 
@@ -139,10 +125,10 @@ class Components:
         if not conversation.expects_answer:
             return Answer(b"", 0, 0.0, 0.0)
         if not loaded.plan.is_http:
-            return self._converse(loaded, conversation, running, watchdog)
+            return self._converse(loaded, conversation, call, watchdog)
         for path in PATHS:
             try:
-                return self._converse(loaded, conversation, running, watchdog, path)
+                return self._converse(loaded, conversation, call, watchdog, path)
             except WrongPath:
                 continue
         raise BadAnswer(f"the component serves MCP at none of {', '.join(PATHS)}")
@@ -151,24 +137,24 @@ class Components:
         self,
         loaded: LoadedComponent,
         conversation: Conversation,
-        running: Running,
+        call: CallState,
         watchdog: Watchdog,
         path: str = "",
     ) -> Answer:
         begun = time.perf_counter()
 
         def done() -> None:
-            watchdog.hasten(running, FAREWELL_S)
+            watchdog.hasten(call, FAREWELL_S)
 
-        limit = running.limits.output_bytes
+        limit = call.limits.output_bytes
         sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
-        shape = native.Shape.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
-        guest = native.Guest(self.engine, running, shape)
+        shape = StoreBounds.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
+        guest = Guest(self.engine, call, shape)
         bodies = Bodies() if loaded.plan.sends else None
-        pipes = Pipes(sink.feed, running.take_stderr, self._reader)
+        pipes = Pipes(sink.feed, call.take_stderr, self._reader)
         try:
             store, function = self._instantiate(
-                guest, loaded, conversation.input, running, bodies, pipes
+                guest, loaded, conversation.input, call, bodies, pipes
             )
             ready = time.perf_counter()
             if isinstance(sink, HttpSink):
@@ -185,34 +171,34 @@ class Components:
             guest.close()
             if bodies is not None:
                 bodies.close()
-        stderr = running.stderr.decode(errors="replace")
+        stderr = call.stderr.decode(errors="replace")
         return Answer(data, 0, (ready - begun) * 1000, (took - ready) * 1000, stderr)
 
     def _helper_of_bodies(self) -> Component:
         if self._body_helper is None:
-            self._body_helper = self._kept.own(BODY_HELPER, _OWN)
+            self._body_helper = self._loader.own(BODY_HELPER, _OWN)
         return self._body_helper
 
     def _instantiate(
         self,
-        guest: native.Guest,
+        guest: Guest,
         loaded: LoadedComponent,
         data: bytes,
-        running: Running,
+        call: CallState,
         bodies: Bodies | None,
         pipes: Pipes,
     ) -> tuple[Any, Func]:
         """Make an instance; return its store and the function that runs it."""
         try:
-            mounts = [*running.mounts, *([bodies.mount] if bodies is not None else [])]
-            streams = native.Streams(data, files=(pipes.output.path, pipes.error.path))
-            guest.set_wasi(mounts, streams, running.env)
+            mounts = [*call.mounts, *([bodies.mount] if bodies is not None else [])]
+            streams = Streams(data, files=(pipes.output.path, pipes.error.path))
+            guest.set_wasi(mounts, streams, call.env)
             pipes.begin()
         except OSError as error:
             raise CallFailed(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()
         helper = self._plain.instantiate(store, self._helper)
-        played = Scene(running, helper, bodies=bodies, pipes=pipes)
+        played = Scene(call, helper, bodies=bodies, pipes=pipes)
         if bodies is not None:
             played.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
         set_scene(played)

@@ -13,12 +13,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import wasmtime
 from wasmtime import component
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.component.streams import Pipes
 
 CLOCK: Final = "wasi:clocks/monotonic-clock"
@@ -60,20 +60,14 @@ HELPER: Final = """
 """
 
 
-class Storelike(Protocol):
-    """What the engine's Python API takes for a store."""
-
-    def _context(self) -> Any: ...
-
-
 @dataclass(slots=True)
 class Scene:
     """The component that this thread runs: its helper, and its HTTP request where it has one."""
 
-    running: Running
+    call: CallState
     helper: component.Instance
     http: Any = None
-    bodies: Any = None  # of answers, where the component may send requests
+    bodies: Any = None  # of responses, where the component may send requests
     pipes: Pipes | None = None
     body_helper: component.Instance | None = None
 
@@ -123,7 +117,7 @@ def define_log(linker: component.Linker, name: str) -> None:
 
 
 def _now(_: Any) -> int:
-    return int((time.monotonic() - scene().running.clock_zero) * 1e9)
+    return int((time.monotonic() - scene().call.clock_zero) * 1e9)
 
 
 def _subscribe_duration(store: Any, duration_ns: int) -> Any:
@@ -135,10 +129,10 @@ def _subscribe_instant(store: Any, instant_ns: int) -> Any:
 
 
 def _wake_after(store: Any, seconds: float) -> Any:
-    running = scene().running
-    if not running.count_host_call():
+    call = scene().call
+    if not call.count_host_call():
         raise wasmtime.WasmtimeError("the call is over")
-    left = running.deadline - time.monotonic() + _PAST_DEADLINE_S
-    if running.stopped is not None:
+    left = call.deadline - time.monotonic() + _PAST_DEADLINE_S
+    if call.stopped is not None:
         left = 0.0
     return scene().resource(store, "sleep", int(max(0.0, min(seconds, left)) * 1e9))

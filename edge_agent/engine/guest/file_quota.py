@@ -24,19 +24,18 @@ from typing import TYPE_CHECKING, Any, Final
 import wasmtime
 
 from edge_agent.engine.abi import WASI_MODULE
-from edge_agent.engine.call_state import Running, current
+from edge_agent.engine.call_state import CallState, FileGate, Guest, current
 from edge_agent.engine.guest.side_instances import (
-    Beside,
+    SideInstance,
     Unchecked,
     define_unchecked,
-    instantiate_beside,
+    instantiate_in_store,
 )
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.engine.watch.descriptors import Descriptors
 from edge_agent.logs import log_unexpected
 
 if TYPE_CHECKING:
-    from edge_agent.engine.guest.native import Guest
     from edge_agent.mounts import Mount
 
 # Numbers of WASI's errors.
@@ -127,6 +126,7 @@ class Gate:
     __slots__ = (
         "__weakref__",
         "_allow",
+        "_descriptors",
         "_disk_at_s",
         "_disk_full",
         "_functions",
@@ -135,8 +135,9 @@ class Gate:
         "held",
     )
 
-    def __init__(self, instance: Beside) -> None:
+    def __init__(self, instance: SideInstance, descriptors: Descriptors) -> None:
         self._instance = instance
+        self._descriptors = descriptors
         self._allow = instance.function("allow")
         self._functions = {name: instance.function(name) for name in _PARAMETERS}
         self._disk_at_s = 0.0
@@ -150,7 +151,7 @@ class Gate:
         self._instance.tell(self._allow, limits.disk_bytes)
 
     def pass_on(self, name: str, cells: Any, count: int) -> int:
-        """Let the call of a gated function through, as :meth:`Beside.pass_on` does."""
+        """Let the call of a gated function through, as :meth:`SideInstance.pass_on` does."""
         closes = name == "fd_close" or (
             name == "fd_renumber" and cells[0].i32 != cells[1].i32  # closes what the second was
         )
@@ -162,12 +163,13 @@ class Gate:
                 self.held -= 1
         return trap
 
-    def may_open(self, limits: Limits, descriptors: Descriptors) -> bool:
+    def may_open(self, limits: Limits) -> bool:
         """Whether the guest may have one more file open.
 
         One that has few gets them also from a part of the descriptors that others don't,
         so that one that has many takes them from nobody.
         """
+        descriptors = self._descriptors
         if self.held >= limits.open_files:
             return False
         if self.held % _CHECK_EVERY == 0 or self._in_use >= descriptors.for_guests:
@@ -232,12 +234,12 @@ class Gates:
 
     def answer(self, name: str, caller: int, cells: Any, count: int) -> int:
         """Answer a call of a gated function by the guest of this thread; the address of a trap, or 0."""
-        running = current()
-        if running is None or running.guest is None:
+        call = current()
+        if call is None or call.guest is None:
             cells[0].i32 = _FAILED
             return 0
-        gate = running.guest.gate or self._make(caller, running.guest, running)
-        refused = self._refuse(name, gate, running)
+        gate = call.guest.gate or self._make(caller, call.guest, call)
+        refused = self._refuse(name, gate, call)
         if refused:
             cells[0].i32 = refused
         else:
@@ -246,10 +248,10 @@ class Gates:
             if trap:
                 return trap
             if name in _WRITE and cells[0].i32 == 0 and not 0 <= file < _FIRST_FILE:
-                self._count_written(running.guest, counted_at & _U32)
+                self._count_written(call.guest, counted_at & _U32)
         denied = _DENIED.get(cells[0].i32)
         if denied is not None:
-            running.deny(denied[0].format(running.limits), denied[1])
+            call.deny(denied[0].format(call.limits), denied[1])
         return 0
 
     def _count_written(self, guest: Guest, counted_at: int) -> None:
@@ -264,12 +266,12 @@ class Gates:
         """Return how many bytes all guests wrote to files, since this was made."""
         return self._written
 
-    def _refuse(self, name: str, gate: Gate, running: Running) -> int:
+    def _refuse(self, name: str, gate: FileGate, call: CallState) -> int:
         """Return the error that a function is refused with, or 0."""
         if name == "path_open":
-            return 0 if gate.may_open(running.limits, self._descriptors) else _TOO_MANY_FILES
+            return 0 if gate.may_open(call.limits) else _TOO_MANY_FILES
         if name in _WRITE:
-            return _NO_SPACE if gate.disk_is_full(running.mounts) else 0
+            return _NO_SPACE if gate.disk_is_full(call.mounts) else 0
         return 0
 
     def prepare(self) -> wasmtime.Module:
@@ -279,12 +281,11 @@ class Gates:
                 self._loaded = self._own_module(_GATE)
             return self._loaded
 
-    def _make(self, caller: int, guest: Guest, running: Running) -> Gate:
+    def _make(self, caller: int, guest: Guest, call: CallState) -> Gate:
         names = list(_PARAMETERS)
-        gate = guest.gate = Gate(
-            instantiate_beside(caller, self._plain, self.prepare(), WASI_MODULE, names)
-        )
-        gate.allow(running.limits)
+        instance = instantiate_in_store(caller, self._plain, self.prepare(), WASI_MODULE, names)
+        gate = guest.gate = Gate(instance, self._descriptors)
+        gate.allow(call.limits)
         self._gates.add(gate)
         return gate
 

@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from edge_agent.engine.watch.fifo import OPENAT2
 from edge_agent.mounts import Mount
 
 PERMISSION_BITS: Final = 0o777
 
-_SYS_OPENAT2: Final = 437  # one number on every ISA, as for all calls since Linux 5.0
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_BENEATH: Final = 0x08
 _PATH_FLAGS: Final = getattr(os, "O_PATH", 0) | os.O_CLOEXEC
@@ -206,7 +206,7 @@ def _openat2(base: int, rest: str, flags: int) -> int:
     how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
     for _ in range(_RACE_RETRIES):
         handle = syscall(
-            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_long(OPENAT2),
             ctypes.c_int(base),
             ctypes.c_char_p(os.fsencode(rest)),
             ctypes.byref(how),

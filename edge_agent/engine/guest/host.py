@@ -15,7 +15,7 @@ from typing import Any, Final
 import wasmtime
 
 from edge_agent.engine.abi import HOST_MODULE
-from edge_agent.engine.call_state import Running, current
+from edge_agent.engine.call_state import CallState, current
 from edge_agent.engine.guest.files import (
     PERMISSION_BITS,
     OutsideMountsError,
@@ -36,7 +36,7 @@ from edge_agent.mounts import Mount
 LARGEST_REQUEST_BYTES: Final = 64 * 1024
 LARGEST_HTTP_BYTES: Final = 8 * 1024 * 1024
 
-Handler = Callable[[dict[str, Any], Running], dict[str, Any]]
+Handler = Callable[[dict[str, Any], CallState], dict[str, Any]]
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ def define_host(linker: wasmtime.Linker) -> None:
         )
 
 
-def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
+def file_mode(request: dict[str, Any], call: CallState) -> dict[str, Any]:
     """``{"op", "path", "mode"}`` -> the answer, or ``{"error"}``.
 
     The operations ``get`` and ``set`` answer ``{"mode"}``, the permission bits as a number;
@@ -69,7 +69,7 @@ def file_mode(request: dict[str, Any], running: Running) -> dict[str, Any]:
         return {"error": wrong}
     path: str = request["path"]
     try:
-        return _FILE_OPERATIONS[request["op"]](path, request.get("mode"), running.mounts)
+        return _FILE_OPERATIONS[request["op"]](path, request.get("mode"), call.mounts)
     except (OutsideMountsError, ReadOnlyMountError, OSError) as error:
         return {"error": f"{path}: {_why(error)}"}
 
@@ -103,10 +103,10 @@ def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "cannot be reached").lower()
 
 
-def http(request: dict[str, Any], running: Running) -> dict[str, Any]:
+def http(request: dict[str, Any], call: CallState) -> dict[str, Any]:
     """One HTTP request -> its answer, or ``{"error", "kind"}``; see `edge_agent.egress.gate`."""
-    if running.egress is not None:
-        return running.egress.send(request, running)
+    if call.egress is not None:
+        return call.egress.send(request, call)
     url = str(request.get("url", ""))[:200]
     return {
         "error": f"{url}: HTTP egress is denied on this node; "
@@ -119,10 +119,10 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
     def answer(caller: wasmtime.Caller, pointer: int, length: int) -> int:
         # An exception would surface in whichever call wasmtime-py finds first.
         try:
-            running = current()
-            if running is None or not running.count_host_call():
+            call = current()
+            if call is None or not call.count_host_call():
                 return 0
-            return _place(caller, _handle(handler, _take(caller, pointer, length, most), running))
+            return _place(caller, _handle(handler, _take(caller, pointer, length, most), call))
         except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):
             return 0
         except Exception as error:  # noqa: BLE001 - see above
@@ -132,7 +132,7 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
     return answer
 
 
-def _handle(handler: Handler, text: bytes, running: Running) -> dict[str, Any]:
+def _handle(handler: Handler, text: bytes, call: CallState) -> dict[str, Any]:
     try:
         request = parse_foreign(text)
     except ValueError:
@@ -141,7 +141,7 @@ def _handle(handler: Handler, text: bytes, running: Running) -> dict[str, Any]:
         return {"error": "the request holds too many values"}
     if not isinstance(request, dict):
         return {"error": "the request is not a JSON object"}
-    return handler(request, running)
+    return handler(request, call)
 
 
 def _memory(caller: wasmtime.Caller) -> wasmtime.Memory:

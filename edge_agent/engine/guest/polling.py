@@ -47,8 +47,8 @@ def _poll_oneoff(
     caller: wasmtime.Caller, source: int, target: int, count: int, counted: int
 ) -> int:
     memory = caller.get("memory")
-    running = current()
-    if not isinstance(memory, wasmtime.Memory) or running is None or not running.count_host_call():
+    call = current()
+    if not isinstance(memory, wasmtime.Memory) or call is None or not call.count_host_call():
         return _FAULT
     source, target, counted = (value & 0xFFFF_FFFF for value in (source, target, counted))
     if not 0 < count <= _LARGEST_COUNT:
@@ -77,9 +77,9 @@ def _wait(subscriptions: bytes) -> bytes:
     if ready:
         return b"".join(ready)
     soonest = min(seconds for seconds, _ in clocks)
-    running = current()
-    if soonest > 0 and running is not None:
-        running.sleep(soonest)
+    call = current()
+    if soonest > 0 and call is not None:
+        call.sleep(soonest)
     return b"".join(
         _event(user_data, _CLOCK) for seconds, user_data in clocks if seconds <= max(soonest, 0.0)
     )
@@ -89,8 +89,8 @@ def _seconds_left(subscriptions: bytes, start: int) -> float:
     clock, timeout_ns, _, flags = struct.unpack_from("<I4xQQH", subscriptions, start + 16)
     if not flags & _ABSOLUTE:
         return float(timeout_ns) / 1e9
-    running = current()
-    zero = running.clock_zero if running is not None else 0.0
+    call = current()
+    zero = call.clock_zero if call is not None else 0.0
     now = time.time() if clock == _REALTIME else time.monotonic() - zero
     return float(timeout_ns) / 1e9 - now
 

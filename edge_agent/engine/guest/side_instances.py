@@ -99,7 +99,7 @@ def define_unchecked(
     return callback
 
 
-class Beside:
+class SideInstance:
     """An instance in a guest's store."""
 
     __slots__ = ("_context", "_instance")
@@ -148,9 +148,9 @@ class Beside:
             _trap_delete(trap)
 
 
-def instantiate_beside(
+def instantiate_in_store(
     caller: int, linker: wasmtime.Linker, module: wasmtime.Module, source: str, names: Sequence[str]
-) -> Beside:
+) -> SideInstance:
     """Make an instance of ``module`` in the store of a host function's caller.
 
     Its imports are the caller's memory and, from ``linker``, the functions of those names.
@@ -181,4 +181,4 @@ def instantiate_beside(
         native.raise_error(error)
     if trap:
         native.raise_trap(trap)
-    return Beside(context, instance)
+    return SideInstance(context, instance)

@@ -12,7 +12,7 @@ from typing import Final
 
 # Enough for any board; more would only let a leak grow for longer.
 _WANTED: Final = 65_536
-# The part that guests never get: for the link, the module cache, egress and servers.
+# The part that guests never get: for the stream, the module cache, egress and servers.
 _RESERVED_PART: Final = 4
 
 

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-_OPENAT2: Final = 437  # one number on every ISA; the engine opens beneath mounts by it
+#: One number on every ISA, as for all calls since Linux 5.0; the engine opens beneath mounts by it.
+OPENAT2: Final = 437
 _LONGEST_PATH: Final = 4096
 _HELD_S: Final = 0.02
 
@@ -26,7 +27,7 @@ def wake_openers() -> int:
         # What ends meanwhile is no FIFO any more, or nobody's.
         with contextlib.suppress(OSError, ValueError):
             words = (task / "syscall").read_text(encoding="ascii").split()
-            if words[:1] == [str(_OPENAT2)]:
+            if words[:1] == [str(OPENAT2)]:
                 ends.append(_other_end(int(words[1], 16), int(words[2], 16)))
     time.sleep(_HELD_S if any(end >= 0 for end in ends) else 0)
     for end in ends:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.engine.call_state import CANCELLED, TIMED_OUT, Running
+from edge_agent.engine.call_state import CANCELLED, TIMED_OUT, CallState
 from edge_agent.engine.watch.fifo import wake_openers
 
 # How long the watchdog sleeps when it watches nothing. A new call with a later
@@ -32,46 +32,46 @@ class Watchdog:
     def __init__(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
         self._changed = threading.Condition(threading.Lock())
-        self._watched: set[Running] = set()
+        self._watched: set[CallState] = set()
         self._wakes_at = 0.0
         self._retries = 0
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def watch(self, running: Running) -> None:
+    def watch(self, call: CallState) -> None:
         """Start to watch a call."""
-        running.interrupt = self._interrupt
+        call.interrupt = self._interrupt
         with self._changed:
-            self._watched.add(running)
+            self._watched.add(call)
             if self._thread is None and not self._closed:
-                self._wakes_at = running.deadline
+                self._wakes_at = call.deadline
                 self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
                 self._thread.start()
-            elif running.stopped is not None or running.deadline < self._wakes_at:
+            elif call.stopped is not None or call.deadline < self._wakes_at:
                 self._changed.notify()
 
-    def release(self, running: Running) -> None:
+    def release(self, call: CallState) -> None:
         """Stop watching a call that has ended."""
         with self._changed:
-            self._watched.discard(running)
+            self._watched.discard(call)
 
-    def cancel(self, running: Running, reason: str = CANCELLED) -> None:
+    def cancel(self, call: CallState, reason: str = CANCELLED) -> None:
         """End a call now, whether it already runs or not."""
-        if running.stop(reason):
+        if call.stop(reason):
             self._interrupt()
 
-    def hasten(self, running: Running, seconds: float) -> None:
+    def hasten(self, call: CallState, seconds: float) -> None:
         """Leave a call no more than ``seconds`` from now."""
         with self._changed:
-            running.deadline = min(running.deadline, time.monotonic() + seconds)
+            call.deadline = min(call.deadline, time.monotonic() + seconds)
             self._changed.notify()
 
     def cancel_all(self, reason: str = CANCELLED) -> None:
         """End every call that runs now."""
         with self._changed:
             watched = list(self._watched)
-        for running in watched:
-            running.stop(reason)
+        for call in watched:
+            call.stop(reason)
         self._interrupt()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Watchdog:
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
-                lingers = any(running.stopped is not None for running in self._watched)
+                lingers = any(call.stopped is not None for call in self._watched)
                 self._retries = self._retries + 1 if lingers else 0
                 if self._stop_overdue(now):
                     self._interrupt()
@@ -98,16 +98,16 @@ class Watchdog:
 
     def _stop_overdue(self, now: float) -> bool:
         overdue = False
-        for running in self._watched:
-            if running.stopped is not None:
+        for call in self._watched:
+            if call.stopped is not None:
                 overdue = True
-            elif running.deadline <= now:
-                running.stop(TIMED_OUT)
+            elif call.deadline <= now:
+                call.stop(TIMED_OUT)
                 overdue = True
         return overdue
 
     def _next_waking(self, now: float) -> float:
         waking = now + IDLE_S
-        for running in self._watched:
-            waking = min(waking, now + RETRY_S if running.stopped else running.deadline)
+        for call in self._watched:
+            waking = min(waking, now + RETRY_S if call.stopped else call.deadline)
         return waking

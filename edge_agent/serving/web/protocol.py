@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from edge_agent.jsonrpc import parse
+from edge_agent.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, parse
 from edge_agent.serving.answerer import error_answer
 from edge_agent.serving.web.http1 import Head, Response
 
@@ -27,21 +27,17 @@ _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _BASE64: Final = re.compile(r"=\?base64\?([A-Za-z0-9+/=]*)\?=")
 
-PARSE_ERROR: Final = -32700
-INVALID_REQUEST: Final = -32600
-_METHOD_NOT_FOUND: Final = -32601
-_INVALID_PARAMS: Final = -32602
 HEADER_MISMATCH: Final = -32020
 _MISSING_CAPABILITY: Final = -32021
 _UNSUPPORTED_VERSION: Final = -32022
 _STATUS: Final = {
     PARSE_ERROR: HTTPStatus.BAD_REQUEST,
     INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
-    _INVALID_PARAMS: HTTPStatus.BAD_REQUEST,
+    INVALID_PARAMS: HTTPStatus.BAD_REQUEST,
     HEADER_MISMATCH: HTTPStatus.BAD_REQUEST,
     _MISSING_CAPABILITY: HTTPStatus.BAD_REQUEST,
     _UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
-    _METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
 }
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConfigError
 from edge_agent.serving.answerer import Answerer, chosen_session, error_answer
@@ -76,7 +76,7 @@ class HttpServer:
         self._access = access
         self._concurrency = concurrency
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="request")
-        self._running: dict[tuple[str, str], Running] = {}
+        self._running: dict[tuple[str, str], CallState] = {}
         self._sessions: OrderedDict[str, None] = OrderedDict()
         self._in_flight = 0
         self._held_bytes = 0
@@ -207,39 +207,39 @@ class HttpServer:
 
     async def _run(self, message: Message, session: str, gone: asyncio.Event) -> bytes:
         """Have a request answered by an instance of the module."""
-        running = self._answerer.begin()
+        call = self._answerer.begin()
         # Without a session two clients' ids could be the same: then nobody can cancel by id.
-        key = (session, _key(message.request_id)) if session else ("", f"own {id(running)}")
-        self._running[key] = running
+        key = (session, _key(message.request_id)) if session else ("", f"own {id(call)}")
+        self._running[key] = call
         self._in_flight += 1
         loop = asyncio.get_running_loop()
         # The era without sessions has state only under a key that the client chose.
         own = f"http:{session}" if session and not message.modern else ""
         kept = chosen_session(message.params) or own
         answer = loop.run_in_executor(
-            self._pool, self._answerer.answer, message.data.strip(), running, kept
+            self._pool, self._answerer.answer, message.data.strip(), call, kept
         )
         watch = None
         if message.modern:  # closing the connection is how a request of this era is cancelled
-            watch = loop.create_task(self._cancel_when(gone, running))
+            watch = loop.create_task(self._cancel_when(gone, call))
         try:
             return await answer
         finally:
             if watch is not None:
                 watch.cancel()
             self._in_flight -= 1
-            if self._running.get(key) is running:
+            if self._running.get(key) is call:
                 del self._running[key]
 
-    async def _cancel_when(self, gone: asyncio.Event, running: Running) -> None:
+    async def _cancel_when(self, gone: asyncio.Event, call: CallState) -> None:
         await gone.wait()
-        self._answerer.cancel(running)
+        self._answerer.cancel(call)
 
     def _take_note(self, message: Message, session: str) -> None:
         if message.method == _CANCELLED_METHOD and session:
-            running = self._running.get((session, _key(message.params.get("requestId"))))
-            if running is not None:
-                self._answerer.cancel(running)
+            call = self._running.get((session, _key(message.params.get("requestId"))))
+            if call is not None:
+                self._answerer.cancel(call)
 
     def _new_session(self) -> str:
         session = secrets.token_urlsafe(24)

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from edge_agent.boards import emulation
-from edge_agent.boards.rootfs import BOARDS
+from edge_agent.board_images import emulation
+from edge_agent.board_images.rootfs import BOARD_IMAGES
 
 # QEMU takes some thirty times as long as a processor, and CI's machine may be busy.
 PATIENCE_S = 900
@@ -44,15 +44,19 @@ class Emulated:
 
     def scenarios(self, state="/state/scenarios", *flags, **more):
         done = self.run(
-            "python3", "/sanderling/tests/edge_agent_boards/scenarios.py", state, *flags, **more
+            "python3",
+            "/sanderling/tests/edge_agent_board_images/scenarios.py",
+            state,
+            *flags,
+            **more,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="session", params=sorted(BOARDS))
+@pytest.fixture(scope="session", params=sorted(BOARD_IMAGES))
 def board(request, tmp_path_factory):
-    chosen = BOARDS[request.param]
+    chosen = BOARD_IMAGES[request.param]
     if missing := emulation.lacking(chosen):
         pytest.skip(f"an emulated {chosen.isa} board needs {missing}")
     if not chosen.root.is_dir():

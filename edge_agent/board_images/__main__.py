@@ -1,4 +1,4 @@
-"""``python -m edge_agent.boards``: the engine for riscv64, and boards to try without one."""
+"""``python -m edge_agent.board_images``: the engine for riscv64, and boards to try without one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.boards import emulation, rootfs, wheel
+from edge_agent.board_images import emulation, rootfs, wheel
 from wasm_tools.errors import WasmToolsError
 
 _EXAMPLES = """examples:
-  python -m edge_agent.boards wheel --out dist       build wasmtime for riscv64, once
-  python -m edge_agent.boards rootfs riscv64         make a board's file system, once
-  python -m edge_agent.boards run riscv64 -- python3 -m edge_agent capabilities
+  python -m edge_agent.board_images wheel --out dist       build wasmtime for riscv64, once
+  python -m edge_agent.board_images rootfs riscv64         make a board's file system, once
+  python -m edge_agent.board_images run riscv64 -- python3 -m edge_agent capabilities
 
 exit codes: 0 done, 1 something can't be had or a build failed, 2 usage error;
 run ends with the code of the program
@@ -25,7 +25,7 @@ run ends with the code of the program
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m edge_agent.boards",
+        prog="python -m edge_agent.board_images",
         description="Boards of other instruction sets, from a PC with Debian's tools.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     making = commands.add_parser("rootfs", help="make the root file system of a board")
     running = commands.add_parser("run", help="run a program on an emulated board")
     for command in (making, running):
-        command.add_argument("isa", choices=sorted(rootfs.BOARDS))
+        command.add_argument("isa", choices=sorted(rootfs.BOARD_IMAGES))
     running.add_argument(
         "--bind",
         action="append",
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _obey(chosen)
     except (WasmToolsError, LookupError, OSError) as error:
-        print(f"boards: {error.args[0] if error.args else error}", file=sys.stderr)
+        print(f"board_images: {error.args[0] if error.args else error}", file=sys.stderr)
         return 1
 
 
@@ -62,14 +62,14 @@ def _obey(chosen: argparse.Namespace) -> int:
             packed = Path(shutil.copy(packed, chosen.out))
         print(packed)
         return 0
-    board = rootfs.BOARDS[chosen.isa]
+    image = rootfs.BOARD_IMAGES[chosen.isa]
     if chosen.command == "rootfs":
-        print(rootfs.ensure(board))
+        print(rootfs.ensure(image))
         return 0
-    if missing := emulation.lacking(board):
-        print(f"boards: an emulated {board.isa} board needs {missing}", file=sys.stderr)
+    if missing := emulation.lacking(image):
+        print(f"board_images: an emulated {image.isa} board needs {missing}", file=sys.stderr)
         return 1
-    line = emulation.command(board, rootfs.ensure(board), chosen.program, dict(chosen.bind))
+    line = emulation.command(image, rootfs.ensure(image), chosen.program, dict(chosen.bind))
     sys.stdout.flush()
     os.execvpe(line[0], line, emulation.environment())  # noqa: S606 - it becomes the program
     return 1

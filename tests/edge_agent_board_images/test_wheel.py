@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from edge_agent.boards.library import Library
-from edge_agent.boards.locks import locked
-from edge_agent.boards.wheel import pack
+from edge_agent.board_images.library import Library
+from edge_agent.board_images.locks import locked
+from edge_agent.board_images.wheel import pack
 from wasm_tools.errors import BuildError
 
 PACKAGE = Path(wasmtime.__file__).parent

@@ -1,9 +1,9 @@
-"""`python -m edge_agent.boards` where it cannot do what it is asked."""
+"""`python -m edge_agent.board_images` where it cannot do what it is asked."""
 
 import pytest
 
-from edge_agent.boards import emulation
-from edge_agent.boards.__main__ import main
+from edge_agent.board_images import emulation
+from edge_agent.board_images.__main__ import main
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.boards import emulation
-from tests.edge_agent_boards.conftest import PATIENCE_S
+from edge_agent.board_images import emulation
+from tests.edge_agent_board_images.conftest import PATIENCE_S
 from tests.integration.conftest import command, started
 
 pytestmark = [

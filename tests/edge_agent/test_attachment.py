@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent import agent
 from edge_agent.attachment.outbox import Outbox
-from edge_agent.calls.ledger import Outcome
+from edge_agent.calls.outcome import Outcome
 from edge_agent.config.agent_config import load_config
 from edge_agent.errors import ConfigError, TokenRefused
 from protos.edge.v1 import edge_pb2
@@ -28,7 +28,7 @@ class Session:
         self.dispatcher = dispatcher
         given = {"dispatcher": dispatcher.address, "token": TOKEN, "name": "pi4", "slots": 2}
         given |= {"state": str(tmp_path / "state"), "memory_mib": 2048} | flags
-        self.link, self.backend = agent.build(load_config(None, given, {}))
+        self.attachment, self.backend = agent.build(load_config(None, given, {}))
         self.ready = threading.Event()
         self.error = None
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -36,7 +36,7 @@ class Session:
 
     def _run(self):
         try:
-            self.link.run(self.ready.set)
+            self.attachment.run(self.ready.set)
         except (TokenRefused, ConfigError) as error:
             self.error = error
 
@@ -44,7 +44,7 @@ class Session:
         return self.dispatcher.next_agent()
 
     def stop(self, within_s=0.5):
-        self.link.stop("the test is over", within_s)
+        self.attachment.stop("the test is over", within_s)
         self.thread.join(10)
         assert not self.thread.is_alive()
         self.backend.close()
@@ -227,11 +227,11 @@ def test_large_payloads_go_in_chunks_both_ways(start, offer):
 
 def test_small_message_passes_a_large_payload():
     outbox = Outbox()
-    large = Outcome(edge_pb2.Result(call_id="large"), b"x" * (3 * 256 * 1024 + 1))
-    outbox.put_outcome(large)
+    large = Outcome("large", b"x" * (3 * 256 * 1024 + 1))
+    outbox.put(large)
     messages = [next(outbox), next(outbox)]
-    outbox.put_outcome(Outcome(edge_pb2.Result(call_id="small"), b"{}"))
-    outbox.put_outcome(Outcome(edge_pb2.Result(call_id="also large"), b"y" * 256 * 1024 * 2))
+    outbox.put(Outcome("small", b"{}"))
+    outbox.put(Outcome("also large", b"y" * 256 * 1024 * 2))
     outbox.close()
     messages += list(outbox)
     names = [

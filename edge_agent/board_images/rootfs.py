@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent.boards import wheel
-from edge_agent.boards.locks import locked
+from edge_agent.board_images import wheel
+from edge_agent.board_images.locks import locked
 from wasm_tools import debian
 from wasm_tools.errors import ToolchainError
 
@@ -32,8 +32,8 @@ _PACKAGES: Final = ("base-files", "ca-certificates", "libstdc++6", "python3", "t
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """An instruction set, as Debian calls it, and where an agent's packages come from.
+class BoardImage:
+    """The root file system of a board: its instruction set, as Debian calls it, and its packages.
 
     ``locked`` come from PyPI, ``packaged`` from Debian, where PyPI has no wheel. The engine is
     either among the former or built here.
@@ -53,15 +53,15 @@ class Board:
         return debian.cache_directory() / f"board-{self.isa}-{debian.key(*made_of)}"
 
 
-BOARDS: Final = {
-    board.isa: board
-    for board in (
-        Board(
+BOARD_IMAGES: Final = {
+    image.isa: image
+    for image in (
+        BoardImage(
             isa="aarch64",
             architecture="arm64",
             locked=("click", "grpcio", "protobuf", "psutil", "typing-extensions", "wasmtime"),
         ),
-        Board(
+        BoardImage(
             isa="riscv64",
             architecture="riscv64",
             locked=("click", "protobuf"),
@@ -72,42 +72,42 @@ BOARDS: Final = {
 }
 
 
-def ensure(board: Board) -> Path:
-    """Return the board's root file system, made if it isn't there yet.
+def ensure(image: BoardImage) -> Path:
+    """Return the image's directory, made if it isn't there yet.
 
     Raises:
         ToolchainError: not root, or a package can't be had.
         BuildError: the engine could not be built.
     """
-    root = board.root
+    root = image.root
     if root.is_dir():
         return root
-    engine = [str(wheel.ensure())] if board.builds_engine else []
+    engine = [str(wheel.ensure())] if image.builds_engine else []
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as place:
         partial = Path(place) / "root"
-        options = (*_OPTIONS, f"--architectures={board.architecture}")
-        debian.make(partial, _SUITE, (*_PACKAGES, *board.packaged), options)
+        options = (*_OPTIONS, f"--architectures={image.architecture}")
+        debian.make(partial, _SUITE, (*_PACKAGES, *image.packaged), options)
         wanted = Path(place) / "requirements.txt"
-        wanted.write_text(locked(*board.locked))
-        _install(board, partial, ["--require-hashes", f"--requirement={wanted}"])
+        wanted.write_text(locked(*image.locked))
+        _install(image, partial, ["--require-hashes", f"--requirement={wanted}"])
         if engine:
-            _install(board, partial, engine)
+            _install(image, partial, engine)
         debian.settle(partial, root)
     return root
 
 
-def _install(board: Board, root: Path, wanted: Sequence[str]) -> None:
+def _install(image: BoardImage, root: Path, wanted: Sequence[str]) -> None:
     """Let pip choose and unpack wheels as it would on the board itself."""
-    tags = (f"manylinux_2_{minor}_{board.isa}" for minor in range(_NEWEST_GLIBC, 16, -1))
+    tags = (f"manylinux_2_{minor}_{image.isa}" for minor in range(_NEWEST_GLIBC, 16, -1))
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--no-deps", "--no-compile", "--only-binary=:all:", "--implementation=cp"),
         *(f"--python-version={_PYTHON}", f"--abi=cp{_PYTHON.replace('.', '')}"),
         *("--abi=abi3", "--abi=none", f"--target={root}{SITE}"),
-        *(f"--platform={tag}" for tag in (*tags, f"manylinux2014_{board.isa}")),
+        *(f"--platform={tag}" for tag in (*tags, f"manylinux2014_{image.isa}")),
     ]
     done = subprocess.run([*command, *wanted], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise ToolchainError(f"packages for {board.isa} cannot be had: {last}")
+        raise ToolchainError(f"packages for {image.isa} cannot be had: {last}")

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from edge_agent.engine.call_state import Running
+from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import target
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
@@ -30,7 +30,7 @@ def load(digest, wasm):
 
 def send(module, **limits):
     """Return the answer, or the name of the error that the call ended with."""
-    running = Running(Limits(**limits))
+    running = CallState(Limits(**limits))
     try:
         return engine.send(load(module.digest, module.wasm), b"{}", running).data.decode()
     except CallFailed as error:
@@ -39,7 +39,7 @@ def send(module, **limits):
 
 def cancelled():
     module = modules.looping()
-    loaded, running = load(module.digest, module.wasm), Running()
+    loaded, running = load(module.digest, module.wasm), CallState()
     threading.Timer(0.2, engine.cancel, [running]).start()
     try:
         return engine.send(loaded, b"{}", running).data.decode()
@@ -54,7 +54,7 @@ def answered_in_turns(calls):
 
     def ask(number):
         message = f'{{"id":{number}}}'.encode()
-        right.append(engine.send(loaded, message, Running()).data == message)
+        right.append(engine.send(loaded, message, CallState()).data == message)
 
     threads = [threading.Thread(target=ask, args=[number]) for number in range(calls)]
     for thread in threads:

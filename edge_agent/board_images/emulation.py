@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.boards.rootfs import SITE, Board
+from edge_agent.board_images.rootfs import SITE, BoardImage
 from wasm_tools import debian
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -22,12 +22,12 @@ SOURCES: Final = "/sanderling"
 _MACHINES: Final = {"aarch64": 0xB7, "riscv64": 0xF3}
 
 
-def lacking(board: Board) -> str:
+def lacking(image: BoardImage) -> str:
     """What stands in the way of running that board's programs here; nothing: the empty text."""
-    if missing := debian.lacking(board.root):
+    if missing := debian.lacking(image.root):
         return missing
-    if shutil.which(_emulator(board)) is None:
-        return f"{_emulator(board)}, of Debian's package qemu-user-static"
+    if shutil.which(_emulator(image)) is None:
+        return f"{_emulator(image)}, of Debian's package qemu-user-static"
     probe = [*_UNSHARE, "sh", "-c", "mount -t binfmt_misc none /proc/sys/fs/binfmt_misc"]
     if subprocess.run(probe, check=False, capture_output=True).returncode != 0:
         return "binfmt_misc in a user namespace, of Linux 6.7 or later"
@@ -35,21 +35,21 @@ def lacking(board: Board) -> str:
 
 
 def command(
-    board: Board, root: Path, program: Sequence[str], binds: Mapping[str, Path] | None = None
+    image: BoardImage, root: Path, program: Sequence[str], binds: Mapping[str, Path] | None = None
 ) -> list[str]:
     """Return the command line that runs ``program`` on that board.
 
     The process that it starts becomes the program, so signals reach it.
 
     Args:
-        board: whose programs ``root`` holds.
-        root: of :func:`edge_agent.boards.rootfs.ensure`.
+        image: whose programs ``root`` holds.
+        root: of :func:`edge_agent.board_images.rootfs.ensure`.
         program: a command of the board.
         binds: directories of the host by the path at which the program sees them.
     """
     seen = {SOURCES: CHECKOUT} | dict(binds or {})
     places = [part for inside, outside in seen.items() for part in (str(outside), inside)]
-    enter = [*_UNSHARE, "sh", "-c", _ENTER, "enter", _registration(board), str(root)]
+    enter = [*_UNSHARE, "sh", "-c", _ENTER, "enter", _registration(image), str(root)]
     return [*enter, *places, "--", *program]
 
 
@@ -66,21 +66,21 @@ def environment() -> dict[str, str]:
     }
 
 
-def _emulator(board: Board) -> str:
-    return f"qemu-{board.isa}-static"
+def _emulator(image: BoardImage) -> str:
+    return f"qemu-{image.isa}-static"
 
 
-def _registration(board: Board) -> str:
+def _registration(image: BoardImage) -> str:
     """Return the line of binfmt_misc for 64-bit programs of that instruction set.
 
     The header's first 20 bytes are compared but for the one that names the system, and for
     the bit that tells a program from a library. F opens the emulator now, where it can be
     seen. See Documentation/admin-guide/binfmt-misc.rst of Linux.
     """
-    magic = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes((2, 0, _MACHINES[board.isa], 0))
+    magic = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes((2, 0, _MACHINES[image.isa], 0))
     mask = b"\xff" * 7 + b"\x00" + b"\xff" * 8 + b"\xfe\xff\xff\xff"
     hexed = ("".join(f"\\x{byte:02x}" for byte in part) for part in (magic, mask))
-    return ":".join(("", board.isa, "M", "", *hexed, str(shutil.which(_emulator(board))), "F"))
+    return ":".join(("", image.isa, "M", "", *hexed, str(shutil.which(_emulator(image))), "F"))
 
 
 _UNSHARE: Final = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private")

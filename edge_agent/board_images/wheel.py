@@ -14,9 +14,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from edge_agent.boards import library
-from edge_agent.boards.library import Library
-from edge_agent.boards.locks import locked
+from edge_agent.board_images import library
+from edge_agent.board_images.library import Library
+from edge_agent.board_images.locks import locked
 from wasm_tools import debian
 from wasm_tools.errors import BuildError
 
@@ -36,7 +36,7 @@ def ensure() -> Path:
     """Return the wheel of this machine's cache, built if its sources changed since.
 
     Raises:
-        ToolchainError, BuildError: as :func:`edge_agent.boards.library.build`.
+        ToolchainError, BuildError: as :func:`edge_agent.board_images.library.build`.
     """
     if (kept := find()) is not None:
         return kept
