@@ -24,6 +24,9 @@ LARGEST_QUESTION_BYTES: Final = 8 * MIB
 #: Open questions of one call that an agent lets pass; a dispatcher takes twice as many.
 OPEN_QUESTIONS: Final = 8
 
+#: How long a dispatcher waits for the client's answer: people take their time.
+CLIENT_ANSWER_S: Final = 300.0
+
 #: What a server may ask of a client while a call runs: the method, and the capability it needs.
 CAPABILITY_OF: Final = {
     "sampling/createMessage": "sampling",

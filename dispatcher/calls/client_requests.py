@@ -15,14 +15,12 @@ from typing import Any, Final
 from dispatcher.agents.messages import Question
 from dispatcher.call import Client
 from dispatcher.errors import ClientRefused
-from protos.contract import CAPABILITY_OF, LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
+from protos.contract import CAPABILITY_OF, CLIENT_ANSWER_S, LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
 
 log = logging.getLogger("sanderling.calls")
 
 #: What servers may ask of clients, as clients declare it.
 KINDS: Final = tuple(CAPABILITY_OF.values())
-#: People take their time; who takes more has gone.
-ANSWER_S: Final = 300.0
 OPEN_MAX: Final = 2 * OPEN_QUESTIONS  # of one call; agents let fewer pass
 _INTERNAL: Final = -32603
 
@@ -145,12 +143,12 @@ class ClientRequests:
             asked = json.loads(params or b"{}")
             if question.method not in CAPABILITY_OF or not isinstance(asked, dict):
                 raise ClientRefused(f"{question.method}: no question of a server")  # noqa: TRY301
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(CLIENT_ANSWER_S):
                 answer = {"result": await self._client.ask(question.method, asked)}
         except ClientRefused as error:
             answer = _error(error.code, str(error), error.data)
         except TimeoutError:
-            answer = _error(_INTERNAL, f"the client gave no answer within {ANSWER_S:.0f} s")
+            answer = _error(_INTERNAL, f"the client gave no answer within {CLIENT_ANSWER_S:.0f} s")
         except Exception as error:
             log.warning("a client could not be asked", exc_info=True)
             answer = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")

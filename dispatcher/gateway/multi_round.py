@@ -24,8 +24,9 @@ from mcp_types import INVALID_PARAMS, Request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dispatcher.calls.client_requests import ANSWER_S, KINDS
+from dispatcher.calls.client_requests import KINDS
 from dispatcher.errors import ClientRefused
+from protos.contract import CLIENT_ANSWER_S
 
 Context = ServerRequestContext[Any, Any]
 
@@ -125,7 +126,7 @@ class _Held:
         self.what = what
         self.caller = caller
         self.task = task
-        self.alarm = asyncio.get_running_loop().call_later(ANSWER_S, task.cancel)
+        self.alarm = asyncio.get_running_loop().call_later(CLIENT_ANSWER_S, task.cancel)
 
 
 class Rounds:
@@ -200,7 +201,7 @@ class Rounds:
             raise MCPError(
                 INVALID_PARAMS,
                 f"{_STATE}: no call of this request waits under that name; it has ended, or "
-                f"waited longer than {ANSWER_S:.0f} s; send the request anew, without it",
+                f"waited longer than {CLIENT_ANSWER_S:.0f} s; send the request anew, without it",
             )
         held.alarm.cancel()
         del self._held[str(name)]

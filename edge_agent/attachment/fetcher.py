@@ -11,8 +11,8 @@ import grpc
 
 from edge_agent.attachment import stub
 from edge_agent.backends.base import ModuleRef
-from edge_agent.engine.code.modules import LARGEST_MODULE_BYTES
 from edge_agent.errors import ModuleUnavailable
+from protos.contract import LARGEST_MODULE_BYTES
 
 ATTEMPTS: Final = 5
 FETCH_TIMEOUT_S: Final = 120.0

@@ -15,7 +15,7 @@ from edge_agent.board.capabilities import Capabilities
 from edge_agent.board.sensors import BoardState
 from edge_agent.calls.outcome import Outcome
 from edge_agent.calls.policy import Label, askable
-from edge_agent.calls.ticket import Ticket
+from edge_agent.calls.ticket import WASM, Ticket
 from edge_agent.calls.updates import LogLine, Progress, RequestToClient, RequestWithdrawn, Update
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import (
@@ -34,9 +34,9 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
+from protos.contract import CHUNK_BYTES
 from protos.edge.v1 import edge_pb2
 
-CHUNK_BYTES: Final = 256 * 1024
 _LIMITS: Final = tuple(field.name for field in fields(Limits))
 
 ToDispatcher: TypeAlias = edge_pb2.AttachRequest
@@ -189,9 +189,9 @@ def ticket_of(call: edge_pb2.Call) -> Ticket:
             id=call.id,
             method=call.method,
             egress=tuple(tuple(grant.to) for grant in call.egress),
-            client=askable(call.client, label),
+            client=askable(call.client, label) if call.client else b"",
         ),
-        backend=call.backend,
+        backend=call.backend or WASM,
         label=label,
         data=call.data,
         asked={name: getattr(call.limits, name) for name in _LIMITS},

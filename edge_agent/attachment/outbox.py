@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from queue import SimpleQueue
 
-from edge_agent.attachment.messages import CHUNK_BYTES, Sent, ToDispatcher, chunk, write
+from edge_agent.attachment.messages import Sent, ToDispatcher, chunk, write
 from edge_agent.calls.outcome import Outcome
+from protos.contract import CHUNK_BYTES
 
 
 class _Chunks:

@@ -7,15 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from edge_agent.engine.limits import MIB
 from edge_agent.jsonrpc import METHOD_NOT_FOUND
+from protos.contract import CAPABILITY_OF, CLIENT_ANSWER_S
 
-#: The methods that servers may ask, and the client's capability that each needs.
-CAPABILITY_OF: Final[Mapping[str, str]] = {
-    "sampling/createMessage": "sampling",
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-}
 #: What is told to servers that many clients share. A request of a call whose client can less
 #: is answered with an error.
 OFFERED: Final[Mapping[str, Any]] = {
@@ -23,9 +17,8 @@ OFFERED: Final[Mapping[str, Any]] = {
     "elicitation": {"form": {}, "url": {}},
     "roots": {},
 }
-QUESTION_BYTES: Final = 8 * MIB
-OPEN_AT_ONCE: Final = 8  # of one call
-CLIENT_REPLY_S: Final = 600.0  # a call's clock stands still for no longer than that
+#: A call's clock stands still for no longer than that: a dispatcher gives up sooner, and says so.
+CLIENT_REPLY_S: Final = 2 * CLIENT_ANSWER_S
 
 ClientReply = Mapping[str, Any]
 """An object with ``result`` or ``error``, as JSON-RPC has them."""

@@ -103,7 +103,6 @@ class WasmJob:
             self._module.sha256, lambda: self._backend.fetch(self._module), self._state
         )
         load_ms = (time.perf_counter() - begun) * 1000
-        self._state.restart_clock()
         message = make_call(self._call.tool, self._call.arguments, self._call.meta)
         answer = self._backend.engine.send(module, message, self._state, self._call.session)
         if answer.stderr:

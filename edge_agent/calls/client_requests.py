@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.backends.client_request import (
-    QUESTION_BYTES,
     ClientRequest,
     error_reply,
 )
 from edge_agent.calls.updates import RequestToClient, RequestWithdrawn, Send
 from edge_agent.jsonrpc import INTERNAL_ERROR, parse_foreign
+from protos.contract import LARGEST_QUESTION_BYTES
 
 _log = logging.getLogger(__name__)
 _UNUSABLE: Final = error_reply(INTERNAL_ERROR, "the client's answer cannot be used")
@@ -59,7 +59,7 @@ class ClientRequests:
             if found is None:
                 return
             found.body += body
-            too_large = len(found.body) > QUESTION_BYTES
+            too_large = len(found.body) > LARGEST_QUESTION_BYTES
             if more and not too_large:
                 return
             self._close(key)

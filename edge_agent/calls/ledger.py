@@ -7,7 +7,7 @@ id is answered from here. What leaves for want of room stays known by its id.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from edge_agent.calls.outcome import Outcome, failed
@@ -70,12 +70,16 @@ class _RecentIds:
 
 
 class Ledger:
-    """The outcomes of past calls. Not locked: its owner does that."""
+    """The outcomes of past calls. Not locked: its owner does that.
+
+    ``unacknowledged`` are those that the dispatcher may not have, by id, oldest first.
+    """
 
     def __init__(self) -> None:
         self._unacked = _BoundedOutcomes(LARGEST_COUNT, UNACKED_BYTES)
         self._acked = _BoundedOutcomes(ACKED_COUNT, ACKED_BYTES)
         self._forgotten = _RecentIds(KNOWN_IDS)
+        self.unacknowledged: Mapping[str, Outcome] = self._unacked.items
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome that the dispatcher does not have yet."""
@@ -96,10 +100,6 @@ class Ledger:
             )
             return failed(call_id, gone, queue_ms=None)
         return outcome
-
-    def unacknowledged(self) -> list[Outcome]:
-        """Return what the dispatcher may not have, oldest first."""
-        return list(self._unacked.items.values())
 
     def _forget(self, call_ids: Iterable[str]) -> None:
         for call_id in call_ids:

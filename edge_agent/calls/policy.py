@@ -89,6 +89,6 @@ def check_data(paths: Sequence[str], mounts: Sequence[Mount]) -> None:
     Raises:
         CallRefused: names the first such path.
     """
-    path = uncovered(paths, mounts)
+    path = uncovered(paths, mounts) if paths else None
     if path is not None:
         raise CallRefused(f"data: this node mounts nothing above {path}", "data")

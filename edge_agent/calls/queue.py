@@ -184,8 +184,9 @@ class CallQueue:
             reason = CallFailed(f"the agent failed: {type(error).__name__}; see its log")
             return failed(call.id, reason, ticket.backend, queue_ms)
         finally:
-            self.client_requests.over(call.id)
-        return done(call.id, result, ticket.backend_name, queue_ms)
+            if call.client:  # else nobody could be asked
+                self.client_requests.over(call.id)
+        return done(call.id, result, ticket.backend, queue_ms)
 
     # ---- the agent around it ------------------------------------------------------
 
@@ -227,7 +228,7 @@ class CallQueue:
             for ticket in list(self._tickets.values()):
                 if ticket.job is None:
                     self._forget(ticket)
-            return self._ledger.unacknowledged()
+            return list(self._ledger.unacknowledged.values())
 
     def _admit(self, ticket: Ticket) -> None:
         """Check a call against this node's own rules and register it."""
@@ -237,9 +238,9 @@ class CallQueue:
         rules.policy.check_tool(call.server, call.tool)
         check_label(ticket.label, rules.node, rules.site)
         check_data(ticket.data, rules.mounts)
-        if ticket.backend_name not in self._backends:
+        if ticket.backend not in self._backends:
             raise CallRefused(f"backend: this node has no {ticket.backend!r}", "backend")
-        if call.egress and ticket.backend_name != WASM:
+        if call.egress and ticket.backend != WASM:
             raise CallRefused(
                 f"backend: the policy's egress cannot hold a {ticket.backend} server, "
                 "which has a network of its own",
@@ -265,7 +266,7 @@ class CallQueue:
             if len(ticket.parts) < ticket.argument_bytes:
                 return None
             arguments = bytes(ticket.parts)
-        backend = self._backends[ticket.backend_name]
+        backend = self._backends[ticket.backend]
         ticket.job = backend.prepare(replace(call, arguments=arguments, limits=ticket.limits))
         ticket.parts = None
         if self._running < self._rules.slots:
@@ -321,7 +322,7 @@ class CallQueue:
     def _note_idle(self) -> None:
         if not self._tickets:
             self.idle.set()
-        if self._ledger.unacknowledged():
+        if self._ledger.unacknowledged:
             self.acknowledged.clear()
         else:
             self.acknowledged.set()

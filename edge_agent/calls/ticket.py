@@ -23,7 +23,7 @@ class Ticket:
     """
 
     call: ToolCall
-    backend: str = ""
+    backend: str = WASM
     label: Label = field(default_factory=Label)
     data: Sequence[str] = ()
     asked: Mapping[str, int] = field(default_factory=dict)
@@ -35,8 +35,3 @@ class Ticket:
     running: bool = False
     parked: bool = False  # it waits for its client, and holds no slot meanwhile
     cancelled: str | None = None
-
-    @property
-    def backend_name(self) -> str:
-        """The backend that is to run it."""
-        return self.backend or WASM

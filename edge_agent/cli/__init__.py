@@ -6,16 +6,15 @@ gRPC and ``--help`` without the engine.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import NoReturn
 
 import click
 
 from edge_agent import __version__
-from edge_agent.cli import call, capabilities, inspect, run, serve
-from edge_agent.cli.common import DONE, FAILED, USAGE
+from edge_agent.cli import call, capabilities, inspect, serve
+from edge_agent.cli import run as run_command
 from edge_agent.errors import ConfigError, EdgeAgentError, TokenRefused
+from ground.commands import FAILED, USAGE, ExamplesGroup, run
 
 __all__ = ["cli", "main"]
 
@@ -25,7 +24,7 @@ _INSTALL = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ExamplesGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Run MCP tools on this board."""
@@ -36,44 +35,24 @@ for command in (
     serve.serve,
     inspect.inspect_module,
     capabilities.capabilities,
-    run.run,
+    run_command.run,
 ):
     cli.add_command(command)
 
 
 def main() -> NoReturn:
     """Run the command line and exit with 0, 1 or 2; errors are one line on stderr."""
-    try:
-        code = cli.main(prog_name="edge-agent", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        code = USAGE
-    except click.ClickException as error:
-        code = _complain(_one_line(error.format_message()), USAGE)
-    except (ConfigError, TokenRefused) as error:
-        code = _complain(str(error), USAGE)
-    except EdgeAgentError as error:
-        code = _complain(str(error), FAILED)
-    except ImportError as error:
-        code = _complain(f"no package {error.name} here: {_INSTALL}", FAILED)
-    except (KeyboardInterrupt, click.Abort):
-        code = _complain("interrupted", FAILED)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
-    except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
-        # What PyPI has of wasmtime for other instruction sets holds no engine for them.
-        mend = f"; {_INSTALL}" if "unsupported architecture for wasmtime" in str(error) else ""
-        told = f"unexpected {type(error).__name__}: {_one_line(str(error))}{mend}"
-        code = _complain(told, FAILED)
-    sys.exit(code if isinstance(code, int) else DONE)
+    run("edge-agent", cli, _fault)
 
 
-def _complain(text: str, code: int) -> int:
-    click.echo(f"edge-agent: {text}", err=True)
-    return code
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _fault(error: Exception) -> tuple[str, int]:
+    """An error's words and exit code."""
+    if isinstance(error, (ConfigError, TokenRefused)):
+        return str(error), USAGE
+    if isinstance(error, EdgeAgentError):
+        return str(error), FAILED
+    if isinstance(error, ImportError):
+        return f"no package {error.name} here: {_INSTALL}", FAILED
+    # What PyPI has of wasmtime for other instruction sets holds no engine for them.
+    mend = f"; {_INSTALL}" if "unsupported architecture for wasmtime" in str(error) else ""
+    return f"unexpected {type(error).__name__}: {error}{mend}", FAILED

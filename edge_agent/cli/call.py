@@ -7,9 +7,6 @@ from pathlib import Path
 import click
 
 from edge_agent.cli.common import (
-    DONE,
-    FAILED,
-    Examples,
     egress_to,
     limits_of,
     load_module,
@@ -17,6 +14,7 @@ from edge_agent.cli.common import (
     parse_mounts,
     state_under,
 )
+from ground.commands import DONE, FAILED, Examples
 
 
 @click.command(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from edge_agent.cli.common import DONE, Examples, parse_mounts
+from edge_agent.cli.common import parse_mounts
+from ground.commands import DONE, Examples
 
 
 @click.command(

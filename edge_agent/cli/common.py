@@ -18,23 +18,8 @@ if TYPE_CHECKING:
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.mounts import Mount
 
-DONE: Final = 0
-FAILED: Final = 1
-USAGE: Final = 2
 _ENV: Final = "edge_agent.env"
 _LIMITS: Final = "edge_agent.limits"
-
-
-class Examples(click.Command):
-    """A command whose help ends with examples, as they stand in ``epilog``."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        del ctx
-        if self.epilog:
-            with formatter.section("Examples"):
-                for line in self.epilog.strip().splitlines():
-                    formatter.write(f"  {line.strip()}\n")
 
 
 def check_egress(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

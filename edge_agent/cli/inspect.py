@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import DONE, Examples, limits_of, load_module
+from edge_agent.cli.common import limits_of, load_module
+from ground.commands import DONE, Examples
 
 
 @click.command(

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from edge_agent.cli.common import DONE, Examples, check_egress, parse_mounts
+from edge_agent.cli.common import check_egress, parse_mounts
+from ground.commands import DONE, Examples
 
 
 @click.command(

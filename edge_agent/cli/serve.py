@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge_agent.cli.common import (
-    DONE,
-    Examples,
     egress_to,
     limits_of,
     load_module,
@@ -20,6 +18,7 @@ from edge_agent.cli.common import (
     variables,
 )
 from edge_agent.errors import ConfigError
+from ground.commands import DONE, Examples
 
 if TYPE_CHECKING:
     from edge_agent.serving.answerer import Answerer

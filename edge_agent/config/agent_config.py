@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 
 from edge_agent.backends.settings import ServerTable, anchor, check_servers
 from edge_agent.calls.policy import Policy
-from edge_agent.config.directories import state_directory
 from edge_agent.config.environment import check_environments
 from edge_agent.egress.settings import (
     EgressLimitsTable,
@@ -34,6 +33,7 @@ from edge_agent.engine.limits import (
 from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.tables import TableError, read, within
+from ground.directories import agent_directory
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -189,7 +189,7 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
         features=tuple(table.features),
         slots=table.slots,
         memory_mib=table.memory_mib,
-        state=Path(table.state).expanduser() if table.state else state_directory(),
+        state=Path(table.state).expanduser() if table.state else agent_directory(),
         labels=table.labels,
         policy=Policy(
             allow=None if table.policy.allow is None else tuple(table.policy.allow),

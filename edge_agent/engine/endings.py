@@ -107,7 +107,7 @@ def _ran_out_of_memory(
         return True
     return (
         error.trap_code == wasmtime.TrapCode.UNREACHABLE
-        and guest.memory_bytes() * 2 > call.limits.memory_bytes
+        and guest.memory_bytes() * 2 > call.limits.memory_mib * MIB
     )
 
 

@@ -39,11 +39,6 @@ class Limits:
     disk_bytes: int = 4 * GIB
     host_calls: int = 100_000
 
-    @property
-    def memory_bytes(self) -> int:
-        """The memory limit in bytes."""
-        return self.memory_mib * MIB
-
     def within(self, most: Limits) -> Limits:
         """Return these limits, none of them over ``most``."""
         return Limits(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 from edge_agent.engine.answer import Answer
 from edge_agent.engine.call_state import CallState
@@ -43,11 +43,16 @@ def instantiate(guest: Guest, module: CoreModule, call: CallState) -> None:
 
 def ask(guest: Guest, message: bytes, call: CallState, begun: float) -> Answer:
     """Ask a ready instance; its start is counted from ``begun``."""
-    limits = call.limits
-    place = _call_alloc(guest, len(message), limits.memory_mib)
+    limits, asked_bytes = call.limits, len(message)
+    allocate, answer = guest.function(b"mcp_alloc"), guest.function(b"mcp_call")
+    if allocate is None or answer is None:  # the ABI check saw them, so the cache was tampered with
+        raise BadAnswer("module has no export mcp_alloc or mcp_call")
+    place = int(guest.call(allocate, asked_bytes).i32) & _U32
+    if place + asked_bytes > guest.memory_bytes() or (not place and asked_bytes):
+        raise _no_place(place, asked_bytes, limits.memory_mib)
     guest.write(place, message)
     ready = time.perf_counter()
-    packed = guest.call(_export(guest, b"mcp_call"), place, len(message)).i64
+    packed = guest.call(answer, place, asked_bytes).i64
     ended = time.perf_counter()
     if call.stopped is not None:  # it came back from a sleep that was cut short
         raise stopped_error(call)
@@ -67,20 +72,11 @@ def ask(guest: Guest, message: bytes, call: CallState, begun: float) -> Answer:
     )
 
 
-def _call_alloc(guest: Guest, size: int, memory_mib: int) -> int:
-    place = int(guest.call(_export(guest, b"mcp_alloc"), size).i32) & _U32
-    if place + size <= guest.memory_bytes() and (place or not size):
-        return place
+def _no_place(place: int, size: int, memory_mib: int) -> CallFailed:
+    """Why a message cannot be written where the module says."""
     if place == 0:
-        raise MemoryExceeded(
+        return MemoryExceeded(
             f"module has no room for a message of {size} bytes within {memory_mib} MiB; "
             "send less or raise memory_mib"
         )
-    raise BadAnswer(f"mcp_alloc answered with a forged pointer: {size} bytes at {place}")
-
-
-def _export(guest: Guest, name: bytes) -> Any:
-    function = guest.function(name)
-    if function is None:  # the ABI check saw it, so the cache was tampered with
-        raise BadAnswer(f"module has no export {name.decode()!r}")
-    return function
+    return BadAnswer(f"mcp_alloc answered with a forged pointer: {size} bytes at {place}")

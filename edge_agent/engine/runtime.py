@@ -135,11 +135,13 @@ class WasmEngine:
     ) -> Answer:
         """Give one JSON-RPC message to a fresh instance and return its answer.
 
-        With a ``session`` it is the instance of that session, which stays.
+        With a ``session`` it is the instance of that session, which stays. The call's wall time
+        counts from now.
 
         Raises:
             CallFailed: of the kind that says how the guest ended.
         """
+        call.restart_clock()
         if not isinstance(module, CoreModule):
             return self._send_to_component(module, message, call)
         if session and module.kind is Kind.REACTOR:

@@ -18,9 +18,8 @@ from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed
 from edge_agent.jsonrpc import INTERNAL_ERROR, parse, parse_foreign
 from edge_agent.mounts import Mount
+from protos.contract import SESSION_KEY, STATE_KEY
 
-STATE_KEY: Final = "dev.sanderling/state"
-SESSION_KEY: Final = "dev.sanderling/session"
 SESSION_MAX: Final = 256  # characters
 _PROBE: Final = Limits(wall_ms=5000)
 _LIST_TOOLS: Final = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
@@ -63,7 +62,6 @@ class Answerer:
         Empty where nothing is to be answered: to a notification, and to a
         request that was cancelled. Runs on the calling thread.
         """
-        call.restart_clock()
         if self._egress.rules:
             call.egress = self._egress.for_call("", _tool(message))
         try:

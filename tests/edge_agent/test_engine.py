@@ -176,7 +176,7 @@ def test_a_prepared_module_waits_on_disk(engine):
 
 def test_where_the_disk_is_full_a_prepared_module_stays_in_memory(engine, monkeypatch):
     module = saying("hello")
-    monkeypatch.setattr("edge_agent.engine.code.cache._write_durably", fail_for_want_of_room)
+    monkeypatch.setattr("edge_agent.engine.code.cache.write_whole", fail_for_want_of_room)
     engine.modules.prepare(module.digest, lambda: module.wasm)
     assert engine.modules.ready() == engine.modules.loaded() == [module.digest]
     loaded, cold = engine.modules.get(module.digest, never)
@@ -396,10 +396,10 @@ def test_what_killed_processes_left_half_written_is_deleted(tmp_path):
 
 
 def test_full_disk_costs_only_the_cache(engine, send, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edge_agent.engine.code.cache._write_durably", full)
+    monkeypatch.setattr("edge_agent.engine.code.cache.write_whole", full)
     assert b"hello" in send(saying("hello")).data
 
 

@@ -123,18 +123,18 @@ def test_nothing_that_was_half_kept_is_ever_loaded(loading, tmp_path):
 @pytest.mark.parametrize("at", range(4))
 def test_a_component_runs_where_it_cannot_be_kept(tmp_path, monkeypatch, error, at):
     """Whichever of the writes it is that fails: of its plan, its code, or their tags."""
-    write, written = cache._write_durably, []
+    write, written = cache.write_whole, []
 
-    def failing(path, data):
+    def failing(path, data, **more):
         written.append(path)
         if len(written) - 1 >= at:
             raise OSError(error, os.strerror(error))
-        write(path, data)
+        write(path, data, **more)
 
     module = components.saying()
     engine = WasmEngine(tmp_path / "cache", 1, compiles_apart=False)
     engine.components()  # whose helpers are kept first
-    monkeypatch.setattr(cache, "_write_durably", failing)
+    monkeypatch.setattr(cache, "write_whole", failing)
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     assert b"hello" in engine.send(loaded, MESSAGE, CallState()).data
     engine.close()

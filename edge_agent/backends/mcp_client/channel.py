@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from edge_agent import __version__
-from edge_agent.backends.client_request import CAPABILITY_OF, OFFERED
+from edge_agent.backends.client_request import OFFERED
 from edge_agent.backends.mcp_client.request import Listener, PendingRequest
 from edge_agent.backends.mcp_client.server_requests import ServerRequests
 from edge_agent.engine.limits import MIB, MOST_LIMITS
@@ -31,6 +31,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import METHOD_NOT_FOUND
+from protos.contract import CAPABILITY_OF
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_ERA: Final = "2026-07-28"

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from edge_agent.backends.client_request import (
     CLIENT_REPLY_S,
-    OPEN_AT_ONCE,
     ClientReply,
     ClientRequest,
 )
 from edge_agent.backends.mcp_client.request import Listener
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed, CallTimeout
+from protos.contract import OPEN_QUESTIONS
 
 ROUNDS: Final = 20
 _STATE_ONLY_S: Final = 0.05  # before a server that only wants to be asked again is
@@ -64,9 +64,9 @@ class Rounds:
         added: dict[str, bytes] = {}
         if isinstance(state, str):
             added["requestState"] = _dump(state)
-        if not isinstance(wanted, dict) or len(wanted) > OPEN_AT_ONCE:
+        if not isinstance(wanted, dict) or len(wanted) > OPEN_QUESTIONS:
             raise BadAnswer(
-                f"{self._name}: what it asks is no map of up to {OPEN_AT_ONCE} requests"
+                f"{self._name}: what it asks is no map of up to {OPEN_QUESTIONS} requests"
             )
         if wanted:
             added["inputResponses"] = _dump(self._ask_all(wanted))

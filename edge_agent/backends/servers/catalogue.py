@@ -5,11 +5,8 @@ So an agent knows its servers when it starts, without starting them.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +16,10 @@ from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallFailed, OutputTooLarge, RpcError
 from edge_agent.jsonrpc import parse_foreign
+from ground.files import write_whole
+from protos.contract import STATE_KEY
 
 #: Of one server. All of a node's servers travel in one message.
-STATE_KEY: Final = "dev.sanderling/state"
 LARGEST_BYTES: Final = MIB // 2
 _MOST_PAGES: Final = 100
 _LISTS: Final = (
@@ -145,15 +143,7 @@ class Catalogues:
         text = b'{"version":%s,' % json.dumps(catalogue.version).encode() + catalogue.to_json()[1:]
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, temporary = tempfile.mkstemp(dir=self._directory, prefix=".new-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(text)
-                Path(temporary).replace(self._directory / f"{digest}.json")
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(temporary).unlink()
-                raise
+            write_whole(self._directory / f"{digest}.json", text)
         except OSError as error:
             _log.warning("catalogue is not kept: %s", error.strerror)
 

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from edge_agent.backends.base import Reporter, ToolCall, ToolResult
 from edge_agent.backends.client_request import (
-    OPEN_AT_ONCE,
-    QUESTION_BYTES,
     ClientReply,
     ClientRequest,
     capabilities,
@@ -35,6 +33,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
+from protos.contract import LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
@@ -197,7 +196,7 @@ class ServerJob:
 class _Filtered:
     """Passes on news, but no flood of them: what comes too fast is dropped.
 
-    And requests to the client of the call, as far as that can be asked, ``OPEN_AT_ONCE`` at a time.
+    And requests to the client of the call, as far as that can be asked, ``OPEN_QUESTIONS`` at a time.
     """
 
     def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
@@ -212,13 +211,15 @@ class _Filtered:
         refused = refusal(request.method, parse(request.params), self._client)
         if refused is not None:
             return refused
-        if len(request.params) > QUESTION_BYTES:
+        if len(request.params) > LARGEST_QUESTION_BYTES:
             size = len(request.params)
-            return _too_much(request, f"{size} bytes are over the limit of {QUESTION_BYTES}")
-        self._requests = [one for one in self._requests if one.open]
-        if len(self._requests) >= OPEN_AT_ONCE:
             return _too_much(
-                request, f"{OPEN_AT_ONCE} requests of the call to its client are open already"
+                request, f"{size} bytes are over the limit of {LARGEST_QUESTION_BYTES}"
+            )
+        self._requests = [one for one in self._requests if one.open]
+        if len(self._requests) >= OPEN_QUESTIONS:
+            return _too_much(
+                request, f"{OPEN_QUESTIONS} requests of the call to its client are open already"
             )
         self._requests.append(request)
         return self._reporter.ask(request)

@@ -16,7 +16,6 @@ import io
 import logging
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 import threading
@@ -27,6 +26,7 @@ from typing import BinaryIO, Final
 
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import ConfigError
+from ground.files import write_whole
 
 DEFAULT_CACHE_BYTES: Final = 512 * MIB
 _KEY_BYTES: Final = 32
@@ -132,8 +132,8 @@ class ModuleCache:
         try:
             with self._lock:
                 tag = self._tag(digest, compiled)
-                _write_durably(self._path(digest), compiled)
-                _write_durably(self._tag_path(digest), io.BytesIO(tag))
+                write_whole(self._path(digest), compiled, durable=True, prefix=_NEW)
+                write_whole(self._tag_path(digest), tag, durable=True, prefix=_NEW)
                 self._verified[digest] = _identity(self._path(digest))
                 self._evict(keep=digest)
         except OSError as error:
@@ -289,23 +289,3 @@ def _make_key(path: Path) -> None:
         pass
     finally:
         Path(temporary).unlink()
-
-
-def _write_durably(path: Path, data: BinaryIO) -> None:
-    """Write a file so that after a power cut it is whole or not there."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            data.seek(0)
-            shutil.copyfileobj(data, file, _PIECE_BYTES)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -24,11 +24,10 @@ from edge_agent.engine.code.loaded import CoreModule, LoadedComponent, LoadedMod
 from edge_agent.engine.code.loader import CodeLoader
 from edge_agent.engine.code.plan import CODE, Plan, plan_on_disk
 from edge_agent.engine.code.sections import COMPONENT_MAGIC
-from edge_agent.engine.limits import MIB
 from edge_agent.errors import CallCancelled, EdgeAgentError, ModuleRejected
 from edge_agent.logs import log_unexpected
+from protos.contract import LARGEST_MODULE_BYTES
 
-LARGEST_MODULE_BYTES: Final = 64 * MIB
 # Each takes 200 KiB and more in memory, and is back from disk in a third of a millisecond.
 LOADED_MODULES: Final = 32
 _MAGIC: Final = b"\0asm\x01\0\0\0"

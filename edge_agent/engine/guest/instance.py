@@ -47,6 +47,7 @@ from edge_agent.engine.guest.native import (
     wasi_stdout,
     wasi_stdout_file,
 )
+from edge_agent.engine.limits import MIB
 from edge_agent.mounts import Mount
 
 _pointer: Final = ctypes.c_void_p
@@ -187,7 +188,7 @@ class Guest:
         shape, limits = self._shape, call.limits
         store_limiter(
             self._store,
-            limits.memory_bytes // shape.memories,
+            limits.memory_mib * MIB // shape.memories,
             min(limits.table_elements, shape.table_elements),
             shape.instances,
             shape.tables,
