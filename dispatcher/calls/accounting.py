@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from dispatcher.placement.profiles import Profiles, Sample
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
 from dispatcher.registry.tools import ToolEntry
-from dispatcher.store.base import CallRow, Store
+from dispatcher.store.base import CallRow, ProfileRow, Store
 
 _SMALL_KIB: Final = 16.0  # messages below this tell the round trip, not the bandwidth
 
@@ -69,10 +70,9 @@ class Account:
         """
         task, node, offer = placement.task, placement.node, placement.offer
         entry, output_kib = task.entry, len(outcome.body) / 1024
-        self._keep(outcome.call_id, entry, record, "error" if is_error else "done")
         if record.backend != offer.backend:
             offer = entry.offer(record.backend)
-        self._profiles.learn(
+        learned = self._profiles.learn(
             Sample(
                 server=entry.server + offer.suffix,
                 tool=entry.key + offer.suffix,
@@ -86,6 +86,7 @@ class Account:
                 exec_ms=None if is_error else record.exec_ms,
             )
         )
+        self._keep(outcome.call_id, entry, record, "error" if is_error else "done", learned)
         node.warm.add(offer.warm)
         self._scheduler.costs.learned(entry, node)
         if task.input_kib + output_kib < _SMALL_KIB:
@@ -118,7 +119,14 @@ class Account:
             )
         self._keep("", entry, record, type(error).__name__)
 
-    def _keep(self, call_id: str, entry: ToolEntry, record: PlacementRecord, status: str) -> None:
+    def _keep(
+        self,
+        call_id: str,
+        entry: ToolEntry,
+        record: PlacementRecord,
+        status: str,
+        learned: Sequence[ProfileRow] = (),
+    ) -> None:
         row = CallRow(
             id=call_id,
             tool=entry.key,
@@ -133,7 +141,7 @@ class Account:
             predicted_ms=record.predicted_ms,
             total_ms=record.total_ms,
         )
-        self._store.save_call(row)
+        self._store.save_call(row, learned)
 
 
 def record_json(record: PlacementRecord) -> dict[str, Any]:

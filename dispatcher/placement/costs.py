@@ -51,7 +51,9 @@ def cheapest(
         for offer in offers
         if offer.name in node.offers
     ]
-    return min(costs, key=lambda one: one.exec_ms + one.start_ms, default=None)
+    if len(costs) < 2:  # noqa: PLR2004 - nothing to compare
+        return costs[0] if costs else None
+    return min(costs, key=lambda one: one.exec_ms + one.start_ms)
 
 
 def cost(

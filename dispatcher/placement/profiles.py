@@ -142,13 +142,13 @@ class Profiles:
         elsewhere = self._fits.get(("exec", tool, ANYWHERE))
         return scale * (elsewhere.at(input_kib) if elsewhere is not None else PRIOR_EXEC_MS)
 
-    def learn(self, one: Sample) -> None:
-        """A call was answered."""
+    def learn(self, one: Sample) -> list[ProfileRow]:
+        """A call was answered; returns what is to be kept of that."""
         rows = self._start(one.server, one.node, one.start_ms, warm=one.warm)
         if one.exec_ms is not None:
             rows += self._exec(one.tool, one.node, one.speed, one.input_kib, one.exec_ms)
             rows.append(self._add(("output", one.answers, ANYWHERE), 0.0, one.output_kib))
-        self._store.save_profiles(rows)
+        return rows
 
     def learn_exec(
         self, tool: str, node: str, speed: float, *, input_kib: float, exec_ms: float

@@ -81,8 +81,8 @@ class Store(Protocol):
     def save_node(self, row: NodeRow) -> None:
         """Keep a node; the last row of a name counts."""
 
-    def save_call(self, row: CallRow) -> None:
-        """Keep a call."""
+    def save_call(self, row: CallRow, learned: Iterable[ProfileRow] = ()) -> None:
+        """Keep a call, and the profiles that learned from it."""
 
     def save_profiles(self, rows: Iterable[ProfileRow]) -> None:
         """Keep profiles; the last row of a kind, key and node counts."""

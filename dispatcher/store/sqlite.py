@@ -128,9 +128,10 @@ class SqliteStore:
             self._batch.profiles.update(((row.kind, row.key, row.node), row) for row in rows)
             self._condition.notify_all()
 
-    def save_call(self, row: CallRow) -> None:
-        """Hand over a call."""
+    def save_call(self, row: CallRow, learned: Iterable[ProfileRow] = ()) -> None:
+        """Hand over a call, and the profiles that learned from it."""
         with self._condition:
+            self._batch.profiles.update(((one.kind, one.key, one.node), one) for one in learned)
             calls = self._batch.calls
             if len(calls) >= PENDING_MAX:
                 calls.popleft()

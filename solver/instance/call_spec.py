@@ -49,7 +49,8 @@ class Profile:
             UnknownNode: the table has no such node.
             ProblemError: a value is negative or not finite.
         """
-        i = self._table.position(node_id)
+        known = self._table.index.get(node_id)
+        i = self._table.position(node_id) if known is None else known
         self._follow()
         if exec_ms is not None:
             self._exec_ms[i] = amount("exec_ms", exec_ms)

@@ -327,8 +327,9 @@ class MemoryStore:
     def save_node(self, row):
         self.node_rows[row.name] = row
 
-    def save_call(self, row):
+    def save_call(self, row, learned=()):
         self.call_rows.append(row)
+        self.save_profiles(learned)
 
     def save_profiles(self, rows):
         self.profile_rows.update(((row.kind, row.key, row.node), row) for row in rows)
