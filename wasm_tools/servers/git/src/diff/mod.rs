@@ -5,6 +5,7 @@ pub mod compact;
 pub mod functions;
 pub mod hunks;
 pub mod lines;
+pub mod marked_lines;
 pub mod myers;
 pub mod pairs;
 pub mod patch;
