@@ -3,7 +3,8 @@
 use crate::failure::{Failure, Outcome};
 use crate::files::Lock;
 use crate::hooks;
-use crate::index::{Entry, Index};
+use crate::index::Index;
+use crate::index_entry::Entry;
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::refs::Head;

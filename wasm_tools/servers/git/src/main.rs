@@ -23,6 +23,8 @@ mod history;
 mod hooks;
 mod ignore;
 mod index;
+mod index_entry;
+mod index_format;
 mod log;
 mod lookup;
 mod object;

@@ -4,7 +4,7 @@
 //! Aouiche, "Sorting improves word-aligned bitmap indexes", 2010).
 
 use crate::failure::{Failure, Outcome};
-use crate::index::Entry;
+use crate::index_entry::Entry;
 
 /// What the extension `link` of an index says.
 pub struct Link {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::failure::Outcome;
-use crate::index::{Entry, Index};
+use crate::index::Index;
+use crate::index_entry::Entry;
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
