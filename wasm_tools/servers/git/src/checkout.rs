@@ -6,7 +6,6 @@ use std::fs;
 use crate::attributes::Attributes;
 use crate::branches::is_elsewhere;
 use crate::convert::Converter;
-use crate::diff::pairs::{files_of, Files};
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, shown, Lock};
 use crate::hooks;
@@ -19,6 +18,7 @@ use crate::oid::Oid;
 use crate::refs::Head;
 use crate::repo::Repo;
 use crate::revision;
+use crate::tree_files::{files_of, Files};
 use crate::worktree::{stat_of, State, WorkTree};
 
 /// Notes of a merge or the like that end when another branch is checked out.
@@ -182,7 +182,7 @@ fn switch(repo: &Repo, old: Option<Oid>, new: Oid) -> Outcome<()> {
     if index.has_conflicts() {
         return Err(Failure::new("you need to resolve your current index first"));
     }
-    let (old, new) = (files_of(repo, old)?, files_of(repo, Some(new))?);
+    let (old, new) = (files_of(&repo.odb, old)?, files_of(&repo.odb, Some(new))?);
     let mut result = Index {
         entries: Vec::new(),
         written: (0, 0),

@@ -42,6 +42,7 @@ mod status;
 mod status_notes;
 mod status_text;
 mod submodules;
+mod tree_files;
 mod untracked;
 mod worktree;
 mod zlib;

@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wasmmcp::host::Listed;
 
 use crate::config::Config;
-use crate::diff::pairs::files_of;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::index::Index;
@@ -17,6 +16,7 @@ use crate::object::{Kind, Signature, TreeEntry};
 use crate::odb::Odb;
 use crate::oid::Oid;
 use crate::refs::{Head, Refs, Value};
+use crate::tree_files::files_of;
 
 /// What stands in a directory, sorted by name.
 pub type Listing = Rc<Vec<Listed>>;
@@ -186,7 +186,7 @@ impl Repo {
     pub fn index(&self) -> Outcome<Index> {
         let mut index = Index::load(&self.index_path())?;
         index.expand(|tree| {
-            let files = files_of(self, Some(*tree))?;
+            let files = files_of(&self.odb, Some(*tree))?;
             Ok(files
                 .into_iter()
                 .map(|(path, (mode, oid))| (path, mode, oid))

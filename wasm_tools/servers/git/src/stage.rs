@@ -10,6 +10,7 @@ use crate::index_entry::Entry;
 use crate::object::{mode, Kind};
 use crate::pathspec::{Pathspecs, Spec};
 use crate::repo::Repo;
+use crate::tree_files::files_of;
 use crate::untracked::{self, Detail};
 use crate::worktree::{stat_of, State, WorkTree};
 
@@ -264,7 +265,7 @@ pub fn reset(repo: &Repo) -> Outcome<String> {
     };
     let lock = Lock::take(&repo.index_path())?;
     let before = repo.index()?;
-    let files = crate::diff::pairs::files_of(repo, Some(tree))?;
+    let files = files_of(&repo.odb, Some(tree))?;
     let work = WorkTree::new(repo, Some(&before));
     let entries = files.into_iter().map(|(path, (mode, oid))| {
         let known = before

@@ -9,6 +9,7 @@ use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
 use crate::status::Dirty;
+use crate::tree_files::files_of;
 use crate::worktree::{State, WorkTree};
 
 /// A file on one side.
@@ -109,26 +110,6 @@ impl Pair {
     }
 }
 
-/// The files of a tree by path.
-pub type Files = BTreeMap<Vec<u8>, (u32, Oid)>;
-
-/// All files beneath a tree.
-pub fn files_of(repo: &Repo, tree: Option<Oid>) -> Outcome<Files> {
-    let mut files = Files::new();
-    let mut todo: Vec<(Vec<u8>, Oid)> = tree.map(|oid| (Vec::new(), oid)).into_iter().collect();
-    while let Some((prefix, oid)) = todo.pop() {
-        for entry in repo.odb.tree(&oid)? {
-            let path = [prefix.as_slice(), &entry.name].concat();
-            if entry.mode == mode::TREE {
-                todo.push(([path.as_slice(), b"/"].concat(), entry.oid));
-            } else {
-                files.insert(path, (entry.mode, entry.oid));
-            }
-        }
-    }
-    Ok(files)
-}
-
 /// What differs between two trees. Trees that are the same are never opened.
 pub fn between_trees(repo: &Repo, old: Option<Oid>, new: Option<Oid>) -> Outcome<Vec<Pair>> {
     let mut pairs = Vec::new();
@@ -200,7 +181,7 @@ fn differing(
 
 /// What differs between a tree and the index.
 pub fn tree_to_index(repo: &Repo, tree: Option<Oid>, index: &Index) -> Outcome<Vec<Pair>> {
-    let mut files = files_of(repo, tree)?;
+    let mut files = files_of(&repo.odb, tree)?;
     let mut pairs = Vec::new();
     for entry in paths(index) {
         let before = files.remove(&entry.path);
@@ -311,7 +292,7 @@ pub fn tree_to_worktree(
     index: &Index,
     tree: &WorkTree,
 ) -> Outcome<Vec<Pair>> {
-    let mut files = files_of(repo, Some(oid))?;
+    let mut files = files_of(&repo.odb, Some(oid))?;
     let mut pairs = Vec::new();
     for entry in paths(index) {
         let before = files.remove(&entry.path);
