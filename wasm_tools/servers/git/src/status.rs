@@ -8,13 +8,6 @@ use crate::repo::Repo;
 use crate::untracked::{self, Detail};
 use crate::worktree::WorkTree;
 
-/// What changed within a submodule since its last commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dirty {
-    pub modified: bool,
-    pub untracked: bool,
-}
-
 /// All differences.
 pub struct Status {
     /// HEAD to index, conflicts left out.
@@ -84,22 +77,4 @@ pub fn rename_limit(repo: &Repo, key: &str) -> Option<i64> {
     repo.config
         .number(key)
         .or_else(|| repo.config.number("diff.renamelimit"))
-}
-
-/// Whether a submodule has changes of its own.
-pub fn dirty(repo: &Repo) -> Outcome<Dirty> {
-    let index = repo.index()?;
-    let tree = WorkTree::new(repo, Some(&index));
-    let staged = tree_to_index(repo, repo.head_tree()?, &index)?;
-    let changed = index_to_worktree(&index, &tree)?;
-    // What is untracked in a submodule of the submodule counts as that here.
-    let only_untracked = |pair: &Pair| {
-        let (old, new) = (&pair.old, &pair.new);
-        old.mode == new.mode && old.oid == new.oid && new.dirty.untracked && !new.dirty.modified
-    };
-    let untracked = untracked::find(repo, &index, Detail::Directories)?;
-    Ok(Dirty {
-        modified: !staged.is_empty() || changed.iter().any(|pair| !only_untracked(pair)),
-        untracked: !untracked.is_empty() || changed.iter().any(only_untracked),
-    })
 }

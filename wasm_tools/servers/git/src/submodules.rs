@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use crate::config::Config;
 use crate::diff::pairs::Pair;
+use crate::dirty::Dirty;
 use crate::object::mode;
 use crate::repo::Repo;
-use crate::status::Dirty;
 
 /// How much of a submodule's changes is passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

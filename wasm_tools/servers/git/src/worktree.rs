@@ -9,6 +9,7 @@ use wasmmcp::host::Listed;
 
 use crate::attributes::Attributes;
 use crate::convert::Converter;
+use crate::dirty::Dirty;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::index::Index;
@@ -16,7 +17,8 @@ use crate::index_entry::{modified, Entry, Stat};
 use crate::object::{mode, name_of, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
-use crate::status::Dirty;
+// A submodule is a repository with a work tree of its own: that circle is of git itself.
+use crate::submodule_status;
 use crate::submodules::{Passed, Submodules};
 
 /// What became of an entry's file.
@@ -157,7 +159,7 @@ impl<'a> WorkTree<'a> {
             true => self.submodules.passed(&entry.path),
             false => Passed::Nothing,
         };
-        let dirty = passed.leaves(crate::status::dirty(&repo)?);
+        let dirty = passed.leaves(submodule_status::dirty(&repo)?);
         let same = head == entry.oid && !dirty.modified && !dirty.untracked;
         if same || passed == Passed::All {
             return Ok(State::Same);

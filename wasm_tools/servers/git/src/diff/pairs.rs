@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::dirty::Dirty;
 use crate::failure::Outcome;
 use crate::index::Index;
 use crate::index_entry::Entry;
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
-use crate::status::Dirty;
 use crate::tree_files::files_of;
 use crate::worktree::{State, WorkTree};
 
