@@ -2,7 +2,7 @@
 
 use crate::calendar;
 use crate::date;
-use crate::diff::pairs::{between_trees, Pair};
+use crate::diff::pairs::{between_trees, without_passed, Pair};
 use crate::diff::patch::Printer;
 use crate::diff::rename;
 use crate::failure::{Failure, Outcome};
@@ -134,7 +134,7 @@ fn show_commit(repo: &Repo, oid: &Oid) -> Outcome<String> {
     let index = repo.index()?;
     let submodules = Submodules::of(repo);
     let pairs = between_trees(repo, parent.map(|parent| parent.tree), Some(commit.tree))?;
-    let pairs = submodules.without_passed(pairs);
+    let pairs = without_passed(&submodules, pairs);
     let pairs = rename::detect(repo, None, pairs, rename_limit(repo, "diff.renamelimit"))?;
     let printer = Printer::plain_style(repo, &index);
     for pair in pairs {

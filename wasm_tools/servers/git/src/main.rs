@@ -72,7 +72,7 @@ fn patch(
     style: (i32, (char, char)),
 ) -> Outcome<String> {
     let found = pairs::without_unchanged(found);
-    let mut found = Submodules::of(repo).without_passed(found);
+    let mut found = pairs::without_passed(&Submodules::of(repo), found);
     if status::detects_renames(repo, "diff.renames") {
         let limit = status::rename_limit(repo, "diff.renamelimit");
         found = diff::rename::detect(repo, Some(tree), found, limit)?;

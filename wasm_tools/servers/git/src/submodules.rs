@@ -4,9 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::config::Config;
-use crate::diff::pairs::Pair;
 use crate::dirty::Dirty;
-use crate::object::mode;
 use crate::repo::Repo;
 
 /// How much of a submodule's changes is passed over.
@@ -72,16 +70,6 @@ impl<'a> Submodules<'a> {
             let default = self.repo.config.get("diff.ignoresubmodules");
             default.map_or(Passed::Nothing, Passed::named)
         })
-    }
-
-    /// Without submodules of which nothing at all is wanted.
-    pub fn without_passed(&self, mut pairs: Vec<Pair>) -> Vec<Pair> {
-        let is_module = |kind: u32| kind == 0 || kind == mode::COMMIT;
-        pairs.retain(|pair| {
-            let module = is_module(pair.old.mode) && is_module(pair.new.mode) && !pair.unmerged;
-            !module || self.passed(pair.path()) != Passed::All
-        });
-        pairs
     }
 }
 

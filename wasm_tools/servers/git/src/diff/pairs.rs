@@ -9,6 +9,7 @@ use crate::index_entry::Entry;
 use crate::object::{mode, Kind};
 use crate::oid::Oid;
 use crate::repo::Repo;
+use crate::submodules::{Passed, Submodules};
 use crate::tree_files::files_of;
 use crate::worktree::{State, WorkTree};
 
@@ -217,6 +218,16 @@ pub fn without_unchanged(mut pairs: Vec<Pair>) -> Vec<Pair> {
         old.exists() && old.mode == new.mode && old.oid == new.oid && !new.dirty.modified
     };
     pairs.retain(|pair| pair.unmerged || !same(pair));
+    pairs
+}
+
+/// Without submodules of which nothing at all is wanted.
+pub fn without_passed(submodules: &Submodules, mut pairs: Vec<Pair>) -> Vec<Pair> {
+    let is_module = |kind: u32| kind == 0 || kind == mode::COMMIT;
+    pairs.retain(|pair| {
+        let module = is_module(pair.old.mode) && is_module(pair.new.mode) && !pair.unmerged;
+        !module || submodules.passed(pair.path()) != Passed::All
+    });
     pairs
 }
 
