@@ -5,6 +5,7 @@
 //! zlib and sha1-checked for names. gitoxide's crates would carry more of it, but they need
 //! a newer Rust than the canonical toolchain has, and six of them patches for WASI.
 
+mod abbreviation;
 mod arguments;
 mod attributes;
 mod branches;

@@ -1,6 +1,6 @@
 //! Where HEAD stands and what is going on: merges, rebases and the like.
 
-use crate::diff::patch::{abbreviated, digits};
+use crate::abbreviation::{abbreviated, digits};
 use crate::failure::Outcome;
 use crate::object::Kind;
 use crate::oid::Oid;
