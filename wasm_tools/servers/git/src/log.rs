@@ -11,7 +11,6 @@ use crate::lookup::{lookup, Found};
 use crate::object::{mode, Commit, Kind, Signature};
 use crate::oid::Oid;
 use crate::repo::Repo;
-use crate::status::rename_limit;
 use crate::submodules::Submodules;
 
 /// The youngest commits, each as a text.
@@ -135,7 +134,7 @@ fn show_commit(repo: &Repo, oid: &Oid) -> Outcome<String> {
     let submodules = Submodules::of(repo);
     let pairs = between_trees(repo, parent.map(|parent| parent.tree), Some(commit.tree))?;
     let pairs = without_passed(&submodules, pairs);
-    let pairs = rename::detect(repo, None, pairs, rename_limit(repo, "diff.renamelimit"))?;
+    let pairs = rename::detect(repo, None, pairs, rename::limit(repo, "diff.renamelimit"))?;
     let printer = Printer::plain_style(repo, &index);
     for pair in pairs {
         patch(&mut out, &printer, &pair)?;

@@ -74,8 +74,8 @@ fn patch(
 ) -> Outcome<String> {
     let found = pairs::without_unchanged(found);
     let mut found = pairs::without_passed(&Submodules::of(repo), found);
-    if status::detects_renames(repo, "diff.renames") {
-        let limit = status::rename_limit(repo, "diff.renamelimit");
+    if diff::rename::is_wanted(repo, "diff.renames") {
+        let limit = diff::rename::limit(repo, "diff.renamelimit");
         found = diff::rename::detect(repo, Some(tree), found, limit)?;
     }
     let printer = Printer::new(repo, tree, style.0, style.1);

@@ -28,8 +28,8 @@ pub fn collect(repo: &Repo) -> Outcome<Status> {
     let mut changed = index_to_worktree(&index, &tree)?;
     staged.retain(|pair| !pair.unmerged);
     changed.retain(|pair| !pair.unmerged && !index.at_stage(pair.path(), 2).is_some());
-    if detects_renames(repo, "status.renames") {
-        let limit = rename_limit(repo, "status.renamelimit");
+    if rename::is_wanted(repo, "status.renames") {
+        let limit = rename::limit(repo, "status.renamelimit");
         staged = rename::detect(repo, Some(&tree), staged, limit)?;
         changed = rename::detect(repo, Some(&tree), changed, limit)?;
     }
@@ -61,20 +61,4 @@ fn unmerged(index: &Index) -> Vec<(Vec<u8>, u8)> {
             (stages[0].path.clone(), mask)
         })
         .collect()
-}
-
-/// Whether the configuration asks for renames, which it does by default.
-pub fn detects_renames(repo: &Repo, key: &str) -> bool {
-    let value = repo
-        .config
-        .get(key)
-        .or_else(|| repo.config.get("diff.renames"));
-    !matches!(value, Some("false" | "no" | "off" | "0"))
-}
-
-/// How many files are compared in search of renames, where the configuration says.
-pub fn rename_limit(repo: &Repo, key: &str) -> Option<i64> {
-    repo.config
-        .number(key)
-        .or_else(|| repo.config.number("diff.renamelimit"))
 }

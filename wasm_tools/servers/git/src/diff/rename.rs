@@ -24,6 +24,22 @@ const LIMIT: usize = 1000;
 /// How many candidates are remembered for each added file.
 const CANDIDATES: usize = 4;
 
+/// Whether the configuration asks for renames, which it does by default.
+pub fn is_wanted(repo: &Repo, key: &str) -> bool {
+    let value = repo
+        .config
+        .get(key)
+        .or_else(|| repo.config.get("diff.renames"));
+    !matches!(value, Some("false" | "no" | "off" | "0"))
+}
+
+/// How many files are compared in search of renames, where the configuration says.
+pub fn limit(repo: &Repo, key: &str) -> Option<i64> {
+    repo.config
+        .number(key)
+        .or_else(|| repo.config.number("diff.renamelimit"))
+}
+
 /// Turns deletions and additions that belong together into renames.
 pub fn detect(
     repo: &Repo,
