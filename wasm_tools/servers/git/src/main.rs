@@ -16,6 +16,7 @@ mod config;
 mod convert;
 mod date;
 mod diff;
+mod diff_tools;
 mod dirty;
 mod encoding;
 mod failure;
@@ -53,79 +54,9 @@ mod zlib;
 use wasmmcp::{tool, Path, ToolError};
 
 use arguments::{Texts, Whole, Words};
-use diff::pairs::{self, Pair};
-use diff::patch::Printer;
-use failure::{Failure, Outcome};
-use index::Index;
-use object::Kind;
 use repo::Repo;
-use submodules::Submodules;
-use worktree::WorkTree;
 
 type Answered = Result<String, ToolError>;
-
-/// The patch of what changed, renames found.
-fn patch(
-    repo: &Repo,
-    index: &Index,
-    tree: &WorkTree,
-    found: Vec<Pair>,
-    style: (i32, (char, char)),
-) -> Outcome<String> {
-    let found = pairs::without_unchanged(found);
-    let mut found = pairs::without_passed(&Submodules::of(repo), found);
-    if diff::rename::is_wanted(repo, "diff.renames") {
-        let limit = diff::rename::limit(repo, "diff.renamelimit");
-        found = diff::rename::detect(repo, Some(tree), found, limit)?;
-    }
-    let printer = Printer::new(repo, tree, style.0, style.1);
-    let mut text = printer.text(&found, Some(index))?;
-    if text.ends_with(b"\n") {
-        text.pop();
-    }
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-fn diff_unstaged(path: &str, lines: i32) -> Outcome<String> {
-    let repo = Repo::open(path)?;
-    repo.work_dir()?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::index_to_worktree(&index, &tree)?;
-    patch(&repo, &index, &tree, found, (lines, ('i', 'w')))
-}
-
-fn diff_staged(path: &str, lines: i32) -> Outcome<String> {
-    let repo = Repo::open(path)?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::tree_to_index(&repo, repo.head_tree()?, &index)?;
-    let printed = Index::default();
-    patch(&repo, &printed, &tree, found, (lines, ('c', 'i')))
-}
-
-fn diff_target(path: &str, target: &str, lines: i32) -> Outcome<String> {
-    if target.starts_with('-') {
-        return Err(Failure::new(format!(
-            "Invalid target: '{target}' - cannot start with '-'"
-        )));
-    }
-    let repo = Repo::open(path)?;
-    let work_dir = repo.work_dir()?;
-    lookup::lookup(&repo, target)?;
-    let oid = revision::resolve(&repo, target)?;
-    if std::fs::symlink_metadata(format!("{work_dir}/{target}")).is_ok() {
-        return Err(Failure::new(format!(
-            "ambiguous argument '{target}': both revision and filename"
-        )));
-    }
-    let oid = repo.peel(oid, Kind::Tree)?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::tree_to_worktree(&repo, oid, &index, &tree)?;
-    let printed = Index::default();
-    patch(&repo, &printed, &tree, found, (lines, ('c', 'w')))
-}
 
 /// Show the state of a repository: the branch, what is staged, what is changed, what is in
 /// conflict and what is untracked, as `git status` prints it.
@@ -164,7 +95,7 @@ fn git_diff_unstaged(
 ) -> Answered {
     Ok(format!(
         "Unstaged changes:\n{}",
-        diff_unstaged(&repo_path, context_lines.as_int())?
+        diff_tools::unstaged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -185,7 +116,7 @@ fn git_diff_staged(
 ) -> Answered {
     Ok(format!(
         "Staged changes:\n{}",
-        diff_staged(&repo_path, context_lines.as_int())?
+        diff_tools::staged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -206,7 +137,7 @@ fn git_diff(
     #[default(3)]
     context_lines: Whole,
 ) -> Answered {
-    let text = diff_target(&repo_path, &target, context_lines.as_int())?;
+    let text = diff_tools::with_target(&repo_path, &target, context_lines.as_int())?;
     Ok(format!("Diff with {target}:\n{text}"))
 }
 
