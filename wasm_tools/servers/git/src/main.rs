@@ -4,57 +4,24 @@
 //! can start no process, so git itself is here: its formats and its rules, on flate2 for
 //! zlib and sha1-checked for names. gitoxide's crates would carry more of it, but they need
 //! a newer Rust than the canonical toolchain has, and six of them patches for WASI.
+//!
+//! `tools` stand over `diff`, that over `worktree`, and that over `store`; the tools alone
+//! need `revision`, which stands over `store` too. `failure`, `files` and `glob` are the ground.
 
-mod abbreviation;
-mod arguments;
-mod attributes;
-mod branches;
-mod calendar;
-mod checkout;
-mod commit;
-mod config;
-mod convert;
-mod date;
 mod diff;
-mod diff_tools;
-mod dirty;
-mod encoding;
 mod failure;
 mod files;
 mod glob;
-mod history;
-mod hooks;
-mod ignore;
-mod index;
-mod index_entry;
-mod index_format;
-mod log;
-mod lookup;
-mod object;
-mod odb;
-mod oid;
-mod pack;
-mod pathspec;
-mod refs;
-mod repo;
 mod revision;
-mod situation;
-mod split_index;
-mod stage;
-mod status;
-mod status_notes;
-mod status_text;
-mod submodule_status;
-mod submodules;
-mod tree_files;
-mod untracked;
+mod store;
+mod tools;
 mod worktree;
-mod zlib;
 
 use wasmmcp::{tool, Path, ToolError};
 
-use arguments::{Texts, Whole, Words};
-use repo::Repo;
+use store::repo::Repo;
+use tools::arguments::{Texts, Whole, Words};
+use tools::{branches, checkout, commit, log, stage, status};
 
 type Answered = Result<String, ToolError>;
 
@@ -71,7 +38,7 @@ fn git_status(
     /// The top directory of the repository.
     repo_path: Path,
 ) -> Answered {
-    let text = status_text::describe(&Repo::open(&repo_path)?)?;
+    let text = status::text::describe(&Repo::open(&repo_path)?)?;
     Ok(format!(
         "Repository status:\n{}",
         text.strip_suffix('\n').unwrap_or(&text)
@@ -95,7 +62,7 @@ fn git_diff_unstaged(
 ) -> Answered {
     Ok(format!(
         "Unstaged changes:\n{}",
-        diff_tools::unstaged(&repo_path, context_lines.as_int())?
+        tools::diff::unstaged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -116,7 +83,7 @@ fn git_diff_staged(
 ) -> Answered {
     Ok(format!(
         "Staged changes:\n{}",
-        diff_tools::staged(&repo_path, context_lines.as_int())?
+        tools::diff::staged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -137,7 +104,7 @@ fn git_diff(
     #[default(3)]
     context_lines: Whole,
 ) -> Answered {
-    let text = diff_tools::with_target(&repo_path, &target, context_lines.as_int())?;
+    let text = tools::diff::with_target(&repo_path, &target, context_lines.as_int())?;
     Ok(format!("Diff with {target}:\n{text}"))
 }
 

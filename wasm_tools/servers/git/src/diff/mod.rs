@@ -7,7 +7,6 @@ pub mod hunks;
 pub mod lines;
 pub mod marked_lines;
 pub mod myers;
-pub mod pairs;
 pub mod patch;
 pub mod quote;
 pub mod rename;

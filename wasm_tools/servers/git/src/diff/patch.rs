@@ -1,18 +1,18 @@
 //! Pairs of files as a patch: what `git diff` prints.
 
-use crate::abbreviation::{abbreviated, digits};
-use crate::attributes::{Attributes, Setting};
 use crate::diff::combined;
 use crate::diff::functions::Functions;
 use crate::diff::hunks::{is_binary, unified, Style};
-use crate::diff::pairs::{Pair, Side};
 use crate::diff::quote;
 use crate::failure::Outcome;
-use crate::index::Index;
-use crate::object::mode;
-use crate::oid::Oid;
-use crate::repo::Repo;
-use crate::worktree::WorkTree;
+use crate::store::abbreviation::{abbreviated, digits};
+use crate::store::index::Index;
+use crate::store::objects::object::mode;
+use crate::store::objects::oid::Oid;
+use crate::store::repo::Repo;
+use crate::worktree::attributes::{Attributes, Setting};
+use crate::worktree::pairs::{Pair, Side};
+use crate::worktree::state::WorkTree;
 
 /// How patches look.
 pub struct Printer<'a> {

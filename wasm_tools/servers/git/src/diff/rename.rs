@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use crate::diff::hunks::is_binary;
-use crate::diff::pairs::{Pair, Side};
 use crate::failure::Outcome;
-use crate::object::mode;
-use crate::oid::Oid;
-use crate::repo::Repo;
-use crate::worktree::WorkTree;
+use crate::store::objects::object::mode;
+use crate::store::objects::oid::Oid;
+use crate::store::repo::Repo;
+use crate::worktree::pairs::{Pair, Side};
+use crate::worktree::state::WorkTree;
 
 /// Quite the same.
 pub const WHOLE: u32 = 60_000;
