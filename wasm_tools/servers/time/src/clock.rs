@@ -3,7 +3,6 @@
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::Timestamp;
-
 use wasmmcp::Output;
 
 use crate::zone::is_dst;
