@@ -27,6 +27,8 @@ pub mod egress;
 mod environment;
 #[cfg(feature = "file-mode")]
 pub mod host;
+#[cfg(feature = "egress")]
+mod http_types;
 #[cfg(all(
     feature = "egress",
     any(test, all(feature = "component", target_os = "wasi"))

@@ -12,7 +12,7 @@ mod text;
 
 use std::cell::Cell;
 
-use crate::egress::{Failure, Request, Response};
+use crate::http_types::{Failure, Request, Response};
 
 #[cfg(all(feature = "component", target_os = "wasi"))]
 pub use runtime::Runtime;

@@ -10,7 +10,7 @@ use wasip2::io::poll::{poll, Pollable};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use super::{Reply, Step, Wire, NS_PER_MS};
-use crate::egress::Failure;
+use crate::http_types::Failure;
 
 /// The agent's usual bounds (docs/egress.md).
 const LARGEST_ANSWER_BYTES: usize = 8 * 1024 * 1024;
