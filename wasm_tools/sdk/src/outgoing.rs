@@ -5,6 +5,7 @@
 //! rules and with the agent's usual bounds. Where it may go is the runtime's to say: who runs
 //! a component decides which network it has.
 
+mod exchange;
 #[cfg(all(feature = "component", target_os = "wasi"))]
 mod runtime;
 mod step;
@@ -14,9 +15,10 @@ use std::cell::Cell;
 
 use crate::http_types::{Failure, Request, Response};
 
+use exchange::{Wire, NS_PER_MS};
 #[cfg(all(feature = "component", target_os = "wasi"))]
 pub use runtime::Runtime;
-pub use step::Step;
+use step::Step;
 
 /// The agent's usual bounds (docs/egress.md): of a request's body, of its time with all
 /// redirects, of the redirects, and of the requests of one call.
@@ -24,61 +26,6 @@ const LARGEST_REQUEST_BYTES: usize = 1024 * 1024;
 const MOST_MS: u32 = 20_000;
 const MOST_REDIRECTS: u32 = 20;
 const MOST_REQUESTS: u32 = 64;
-
-const NS_PER_MS: u64 = 1_000_000;
-
-/// What carries one request to one place and brings back its answer.
-pub trait Wire {
-    /// A clock that only goes forward.
-    fn now_ns(&self) -> u64;
-
-    /// Sends one request; all of its answer is there at `ends_ns`, or it fails.
-    ///
-    /// # Errors
-    /// Nobody there, too large, too late, no HTTP.
-    fn exchange(&self, step: &Step, ends_ns: u64) -> Result<Reply, Failure>;
-}
-
-/// One answer as it came.
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// Names and values, each byte of a value a character.
-    pub headers: Vec<(String, String)>,
-    /// Not decoded.
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter();
-        let (_, value) = found.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        Some(value)
-    }
-
-    /// Where it sends the client on to, if it does.
-    fn redirect(&self) -> Option<&str> {
-        match self.status {
-            301 | 302 | 303 | 307 | 308 => self.header("location"),
-            _ => None,
-        }
-    }
-
-    fn response(self, step: &Step) -> Result<Response, Failure> {
-        let coding = self.header("content-encoding").unwrap_or("").trim();
-        if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
-            let why = "it answers in an encoding nobody asked for";
-            return Err(step.failure("protocol", why));
-        }
-        let text = text::decode(&self.body, self.header("content-type"));
-        Ok(Response {
-            status: self.status,
-            url: step.url(),
-            headers: self.headers,
-            text,
-        })
-    }
-}
 
 thread_local! {
     /// How many the call has sent.
@@ -120,6 +67,7 @@ pub fn send(wire: &impl Wire, request: &Request) -> Result<Response, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::exchange::Reply;
     use super::*;
 
     /// Answers each request by its URL, and writes down what was asked.

@@ -9,7 +9,8 @@ use wasip2::http::types::{
 use wasip2::io::poll::{poll, Pollable};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
-use super::{Reply, Step, Wire, NS_PER_MS};
+use super::exchange::{Reply, Wire, NS_PER_MS};
+use super::step::Step;
 use crate::http_types::Failure;
 
 /// The agent's usual bounds (docs/egress.md).
