@@ -5,7 +5,7 @@
 //! permits. A component has no such host and asks its runtime instead.
 
 #[cfg(not(all(target_os = "wasi", feature = "component")))]
-use crate::abi::take_message;
+use crate::memory::take_message;
 #[cfg(not(all(target_os = "wasi", feature = "component")))]
 use crate::Value;
 

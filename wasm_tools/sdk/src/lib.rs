@@ -13,11 +13,14 @@ pub mod component;
 #[cfg(any(feature = "component", not(target_os = "wasi")))]
 pub mod http;
 mod input;
+mod memory;
 mod message;
 mod protocol;
 mod reply;
 mod schema;
 mod server;
+mod start;
+mod stdio;
 mod texts;
 
 #[cfg(feature = "directories")]
@@ -35,13 +38,15 @@ mod http_types;
 ))]
 mod outgoing;
 
-pub use abi::{alloc, call, serve};
+pub use abi::call;
 pub use answer::{Answer, CallResult, Output, ToolError};
 pub use environment::variable;
 pub use input::{Arguments, Input, Path, Place, Refusal};
+pub use memory::alloc;
 pub use schema::{Field, Shape};
 pub use serde_json::{json, Map as JsonMap, Value};
 pub use server::{Annotations, Server, Tool};
+pub use stdio::serve;
 pub use wasmmcp_macros::{tool, Input, Output};
 
 /// A JSON object whose keys keep their order.
