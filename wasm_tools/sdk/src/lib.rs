@@ -22,6 +22,7 @@ mod server;
 mod start;
 mod stdio;
 mod texts;
+mod values;
 
 #[cfg(feature = "directories")]
 pub mod directory;
@@ -44,13 +45,10 @@ pub use environment::variable;
 pub use input::{Arguments, Input, Path, Place, Refusal};
 pub use memory::alloc;
 pub use schema::{Field, Shape};
-pub use serde_json::{json, Map as JsonMap, Value};
 pub use server::{Annotations, Server, Tool};
 pub use stdio::serve;
+pub use values::{json, JsonMap, Map, Value};
 pub use wasmmcp_macros::{tool, Input, Output};
-
-/// A JSON object whose keys keep their order.
-pub type Map = JsonMap<String, Value>;
 
 /// The exports of a core module.
 #[cfg(not(all(feature = "component", target_os = "wasi")))]
