@@ -5,48 +5,34 @@
 //!
 //! Nothing in this crate panics on outside input: a panic would be a trap, and a
 //! caller is owed an answer.
+//!
+//! `transports` stand over `protocol`, that over `egress` and `tools`; `system` and `values` are
+//! the ground. What a server uses has its name here, at the root.
 
-mod abi;
-mod answer;
-#[cfg(all(feature = "component", target_os = "wasi"))]
-pub mod component;
-#[cfg(any(feature = "component", not(target_os = "wasi")))]
-pub mod http;
-mod input;
-mod memory;
-mod message;
+#[cfg(feature = "egress")]
+pub mod egress;
 mod protocol;
-mod reply;
-mod schema;
-mod server;
-mod start;
-mod stdio;
-mod texts;
+mod system;
+mod tools;
+mod transports;
 mod values;
 
 #[cfg(feature = "directories")]
-pub mod directory;
-#[cfg(feature = "egress")]
-pub mod egress;
-mod environment;
+pub use system::directory;
+pub use system::environment::variable;
 #[cfg(feature = "file-mode")]
-pub mod host;
-#[cfg(feature = "egress")]
-mod http_types;
-#[cfg(all(
-    feature = "egress",
-    any(test, all(feature = "component", target_os = "wasi"))
-))]
-mod outgoing;
-
-pub use abi::call;
-pub use answer::{Answer, CallResult, Output, ToolError};
-pub use environment::variable;
-pub use input::{Arguments, Input, Path, Place, Refusal};
-pub use memory::alloc;
-pub use schema::{Field, Shape};
-pub use server::{Annotations, Server, Tool};
-pub use stdio::serve;
+pub use system::host;
+pub use system::memory::alloc;
+pub use tools::answer::{Answer, CallResult, Output, ToolError};
+pub use tools::input::{Arguments, Input, Path, Place, Refusal};
+pub use tools::schema::{Field, Shape};
+pub use tools::server::{Annotations, Server, Tool};
+#[cfg(all(feature = "component", target_os = "wasi"))]
+pub use transports::component;
+pub use transports::core_module::call;
+#[cfg(any(feature = "component", not(target_os = "wasi")))]
+pub use transports::http;
+pub use transports::stdio::serve;
 pub use values::{json, JsonMap, Map, Value};
 pub use wasmmcp_macros::{tool, Input, Output};
 

@@ -1,6 +1,6 @@
 //! One request to one place, and what a redirect makes of it.
 
-use crate::http_types::{Failure, Request};
+use crate::egress::types::{Failure, Request};
 
 /// Headers that belong to the connection, to its host, or to whoever holds a secret.
 const NOT_A_SERVERS: [&str; 13] = [

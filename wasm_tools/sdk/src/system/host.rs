@@ -1,7 +1,7 @@
 //! What WASI lacks and an edge agent offers: a file's permission bits, absolute links,
 //! and what its file system knows of files: names that are not UTF-8, inodes, true times.
 
-use crate::memory::take_message;
+use crate::system::memory::take_message;
 use crate::{Map, Value};
 
 #[cfg(all(target_os = "wasi", not(feature = "component")))]

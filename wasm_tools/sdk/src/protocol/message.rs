@@ -1,6 +1,6 @@
 //! From the bytes of a message to its JSON object, if there is memory for it.
 
-use crate::texts::Outline;
+use crate::protocol::long_strings::Outline;
 use crate::{Map, Value};
 
 /// A message shorter than this always fits; a longer one is weighed first.

@@ -5,9 +5,9 @@
 //! (https://modelcontextprotocol.io/specification). So nothing is kept between
 //! messages, and a fresh instance can answer any of them.
 
-use crate::message::{read, Unread};
-use crate::reply::reply_with_text;
-use crate::schema::put;
+use crate::protocol::message::{read, Unread};
+use crate::protocol::reply::reply_with_text;
+use crate::tools::schema::put;
 use crate::{CallResult, Map, Server, Value};
 
 const HANDSHAKE_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
@@ -303,7 +303,7 @@ fn call(server: &Server, mut params: Map) -> Outcome {
         ));
     };
     #[cfg(all(feature = "component", feature = "egress", target_os = "wasi"))]
-    crate::outgoing::begin_call();
+    crate::egress::outgoing::begin_call();
     let mut result = (tool.call)(arguments).unwrap_or_else(|refusal| {
         CallResult::failure(format!("Invalid arguments for tool {name}: {refusal}"))
     });

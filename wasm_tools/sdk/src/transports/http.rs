@@ -6,8 +6,8 @@
 //! one that disagrees with itself is refused
 //! (https://modelcontextprotocol.io/specification).
 
-use crate::message::{read, Unread};
-use crate::protocol::{answer_object, refusal, unread_refusal};
+use crate::protocol::dispatch::{answer_object, refusal, unread_refusal};
+use crate::protocol::message::{read, Unread};
 use crate::{Map, Server, Value};
 
 const HANDSHAKE_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];

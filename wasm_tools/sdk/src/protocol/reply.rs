@@ -1,6 +1,6 @@
 //! The reply that carries a large JSON text: put together once, in a buffer of the exact size.
 
-use crate::schema::put;
+use crate::tools::schema::put;
 use crate::{CallResult, Map, Value};
 
 /// The reply with this `id` and `result`, to which `text` is added as the last text

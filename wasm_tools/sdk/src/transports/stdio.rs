@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
-use crate::protocol::answer;
-use crate::start::started;
+use crate::protocol::dispatch::answer;
+use crate::system::start::started;
 use crate::Server;
 
 /// Speaks MCP over stdin and stdout, one message per line, until end of file.

@@ -29,9 +29,9 @@ pub enum Kind {
 }
 
 #[cfg(feature = "file-mode")]
-impl From<crate::host::Listed> for Entry {
-    fn from(listed: crate::host::Listed) -> Self {
-        use crate::host::Listed;
+impl From<crate::system::host::Listed> for Entry {
+    fn from(listed: crate::system::host::Listed) -> Self {
+        use crate::system::host::Listed;
         Entry {
             kind: match listed.mode & Listed::KIND {
                 Listed::DIRECTORY => Kind::Directory,
@@ -92,7 +92,7 @@ pub fn entries(path: &str) -> io::Result<Vec<Entry>> {
 /// One name that is not UTF-8 fails the whole reading. An edge agent tells them all.
 #[cfg(all(target_os = "wasi", feature = "file-mode"))]
 fn names_of_the_host(path: &str) -> Option<Vec<Entry>> {
-    let found = crate::host::list(path).ok()?;
+    let found = crate::system::host::list(path).ok()?;
     let entries = found.into_iter().map(Entry::from);
     Some(entries.collect())
 }

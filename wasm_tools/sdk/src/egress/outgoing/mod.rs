@@ -13,7 +13,7 @@ mod text;
 
 use std::cell::Cell;
 
-use crate::http_types::{Failure, Request, Response};
+use crate::egress::types::{Failure, Request, Response};
 
 use exchange::{Wire, NS_PER_MS};
 #[cfg(all(feature = "component", target_os = "wasi"))]

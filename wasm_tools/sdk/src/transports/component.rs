@@ -11,9 +11,9 @@ use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
-use crate::http::{refused_early, respond, Request, Response};
-use crate::start::start_once;
-use crate::stdio::serve;
+use crate::system::start::start_once;
+use crate::transports::http::{refused_early, respond, Request, Response};
+use crate::transports::stdio::serve;
 use crate::Server;
 
 pub use wasip2::cli::command::export as export_run;

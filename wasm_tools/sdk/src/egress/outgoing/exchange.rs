@@ -2,7 +2,7 @@
 
 use super::step::Step;
 use super::text;
-use crate::http_types::{Failure, Response};
+use crate::egress::types::{Failure, Response};
 
 pub const NS_PER_MS: u64 = 1_000_000;
 

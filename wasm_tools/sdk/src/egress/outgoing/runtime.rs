@@ -11,7 +11,7 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use super::exchange::{Reply, Wire, NS_PER_MS};
 use super::step::Step;
-use crate::http_types::Failure;
+use crate::egress::types::Failure;
 
 /// The agent's usual bounds (docs/egress.md).
 const LARGEST_ANSWER_BYTES: usize = 8 * 1024 * 1024;

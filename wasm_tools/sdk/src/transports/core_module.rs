@@ -1,8 +1,8 @@
 //! The edge of a core module: `mcp_call`.
 
-use crate::memory::{keep_answer, take_message};
-use crate::protocol::{answer, refusal};
-use crate::start::start_once;
+use crate::protocol::dispatch::{answer, refusal};
+use crate::system::memory::{keep_answer, take_message};
+use crate::system::start::start_once;
 use crate::Server;
 
 /// Answers the message at `ptr`. The answer stays readable until the next call,

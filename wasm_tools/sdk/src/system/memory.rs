@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::start::start_once;
+use crate::system::start::start_once;
 
 /// Buffers that the host has been given, and the answer that it may still read.
 struct Held {

@@ -1,6 +1,6 @@
 //! A server and its tools as constant tables, and their MCP description.
 
-use crate::schema::{object_schema, put};
+use crate::tools::schema::{object_schema, put};
 use crate::{CallResult, Field, Map, Refusal, Shape, Value};
 
 /// What one module serves. Made by [`crate::server!`].

@@ -4,12 +4,16 @@
 //! secrets belong to a target, and bounds size and time. See docs/egress.md for what it
 //! permits. A component has no such host and asks its runtime instead.
 
+#[cfg(any(test, all(feature = "component", target_os = "wasi")))]
+pub(crate) mod outgoing;
+mod types;
+
 #[cfg(not(all(target_os = "wasi", feature = "component")))]
-use crate::memory::take_message;
+use crate::system::memory::take_message;
 #[cfg(not(all(target_os = "wasi", feature = "component")))]
 use crate::Value;
 
-pub use crate::http_types::{Failure, Request, Response};
+pub use types::{Failure, Request, Response};
 
 #[cfg(all(target_os = "wasi", not(feature = "component")))]
 #[link(wasm_import_module = "sanderling_host")]
@@ -24,7 +28,7 @@ extern "C" {
 /// The host's reason: not permitted on this node, nobody there, too large, too late.
 #[cfg(all(target_os = "wasi", feature = "component"))]
 pub fn send(request: &Request) -> Result<Response, Failure> {
-    crate::outgoing::send(&crate::outgoing::Runtime, request)
+    outgoing::send(&outgoing::Runtime, request)
 }
 
 /// Sends one request and waits for its answer.

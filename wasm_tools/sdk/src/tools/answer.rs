@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::schema::put;
+use crate::tools::schema::put;
 use crate::{Map, Shape, Value};
 
 /// The failure of a tool: its text is what the caller reads.
