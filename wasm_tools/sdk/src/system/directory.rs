@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_directory_of_the_machine_is_read() {
-        let place = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        let place = concat!(env!("CARGO_MANIFEST_DIR"), "/src/system");
         let found = entries(place).unwrap();
         let this = found.iter().find(|entry| entry.name == b"directory.rs");
         assert_eq!(this.map(|entry| entry.kind), Some(Kind::File));
