@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.boards.rootfs import SITE, Board
-from wasm_tools import debian
+from wasm_tools.building import debian
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = "/sanderling"

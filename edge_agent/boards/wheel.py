@@ -17,7 +17,7 @@ from typing import Final
 from edge_agent.boards import library
 from edge_agent.boards.library import Library
 from edge_agent.boards.locks import locked
-from wasm_tools import debian
+from wasm_tools.building import debian
 from wasm_tools.errors import BuildError
 
 VERSION: Final = "50.0.1"

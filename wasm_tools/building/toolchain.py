@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from wasm_tools import chroot, components
-from wasm_tools.cargo import cargo_environment, cargo_flags, registry_remaps, remaps, run
+from wasm_tools.building import componentize, rust_chroot
+from wasm_tools.building.cargo import cargo_environment, cargo_flags, registry_remaps, remaps, run
 from wasm_tools.errors import ToolchainError
 
 TARGET = "wasm32-wasip1"
@@ -60,30 +60,34 @@ class Debian:
 
     def describe(self) -> dict[str, str]:
         """Release and package versions: they alone decide the bytes."""
-        return {"target": TARGET, "distribution": chroot.SUITE_NAME, **chroot.versions(self.root)}
+        return {
+            "target": TARGET,
+            "distribution": rust_chroot.SUITE_NAME,
+            **rust_chroot.versions(self.root),
+        }
 
     def compile(self, workspace: Path, server: str) -> bytes:
         """Build in the chroot, whose paths are the same everywhere."""
-        return self._build(chroot.Workplace(self.root, workspace), workspace, server)
+        return self._build(rust_chroot.Workplace(self.root, workspace), workspace, server)
 
     def component(self, workspace: Path, server: str) -> bytes:
         """Build as a component, and wrap it by a program that is built in the chroot too."""
-        place = chroot.Workplace(self.root, workspace)
+        place = rust_chroot.Workplace(self.root, workspace)
         core = workspace / f"{server}.core.wasm"
-        core.write_bytes(self._build(place, workspace, server, *components.FEATURES))
+        core.write_bytes(self._build(place, workspace, server, *componentize.FEATURES))
 
         def build() -> Path:
-            place.run([*components.BUILD, *cargo_flags()], {})
+            place.run([*componentize.BUILD, *cargo_flags()], {})
             return place.target / "release" / "componentize"
 
         # It is linked to the chroot's C library, so it runs there, in the place of the sources.
-        kept = components.program(workspace, json.dumps(self.describe()), build)
+        kept = componentize.program(workspace, json.dumps(self.describe()), build)
         shutil.copy(kept, workspace / "wrap")
         place.run(["./wrap", core.name, "component.wasm"], {})
         return (workspace / "component.wasm").read_bytes()
 
     def _build(
-        self, place: chroot.Workplace, workspace: Path, server: str, *features: str
+        self, place: rust_chroot.Workplace, workspace: Path, server: str, *features: str
     ) -> bytes:
         # The names of the crates' directories are known once they are there.
         place.run(["cargo", "fetch", "--locked", "--target", TARGET, *cargo_flags()], {})
@@ -115,16 +119,16 @@ class Rustup:
     def component(self, workspace: Path, server: str) -> bytes:
         """Build as a component, and wrap it by a program that is built here too."""
         core, wrapped = workspace / f"{server}.core.wasm", workspace / "component.wasm"
-        core.write_bytes(self._build(workspace, server, *components.FEATURES))
+        core.write_bytes(self._build(workspace, server, *componentize.FEATURES))
         environment = os.environ | cargo_environment()
         target = workspace.parent / "target"
 
         def build() -> Path:
             inside = environment | {"CARGO_TARGET_DIR": str(target)}
-            run("cargo build", list(components.BUILD), cwd=workspace, environment=inside)
+            run("cargo build", list(componentize.BUILD), cwd=workspace, environment=inside)
             return target / "release" / "componentize"
 
-        kept = components.program(workspace, json.dumps(self.describe()), build)
+        kept = componentize.program(workspace, json.dumps(self.describe()), build)
         command = [str(kept), str(core), str(wrapped)]
         run("componentize", command, cwd=workspace, environment=environment)
         return wrapped.read_bytes()
@@ -154,14 +158,14 @@ def choose(choice: Choice) -> Toolchain:
     Raises:
         ToolchainError: there is none, with what to install.
     """
-    if choice == "rustup" or (choice == "auto" and not chroot.possible()):
+    if choice == "rustup" or (choice == "auto" and not rust_chroot.possible()):
         if _rustup_has_target():
             return Rustup()
         raise ToolchainError(
             f"no Rust toolchain for {TARGET}: run `rustup target add {TARGET}`, "
             "or build as root on Linux, which makes a Debian chroot"
         )
-    return Debian(chroot.ensure())
+    return Debian(rust_chroot.ensure())
 
 
 def _rustup_has_target() -> bool:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from wasm_tools.debian import cache_directory
+from wasm_tools.building.debian import cache_directory
 
 SOURCES = "componentize"
 # Built into a component instead of what only an edge agent offers.

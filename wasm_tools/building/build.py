@@ -1,4 +1,4 @@
-"""Build the modules from the Rust workspace beside this file."""
+"""Build the modules from the Rust workspace of this package."""
 
 import json
 import shutil
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from wasm_tools.ask import list_tools
+from wasm_tools.building.ask import list_tools
+from wasm_tools.building.toolchain import Choice, Toolchain, choose
 from wasm_tools.errors import ManifestError, UnknownServerError
 from wasm_tools.manifest import (
     DIST,
@@ -21,7 +22,6 @@ from wasm_tools.manifest import (
     tools_path,
     write_atomically,
 )
-from wasm_tools.toolchain import Choice, Toolchain, choose
 
 _SOURCES = ("Cargo.toml", "Cargo.lock", "componentize", "sdk", "python-values", "servers")
 
@@ -39,7 +39,7 @@ def build(names: Sequence[str] = (), toolchain: Choice = "auto") -> list[Server]
 
     Raises:
         UnknownServerError: no sources of that name.
-        ToolchainError, BuildError: see ``wasm_tools.toolchain``.
+        ToolchainError, BuildError: see ``wasm_tools.building.toolchain``.
         AnswerError: a module does not answer ``tools/list``.
     """
     wanted = _checked(names)

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from wasm_tools import debian
-from wasm_tools.cargo import cargo_environment, run
+from wasm_tools.building import debian
+from wasm_tools.building.cargo import cargo_environment, run
 from wasm_tools.errors import ToolchainError
 
 SUITE = "trixie"

@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wasm_tools.ask import list_tools
-from wasm_tools.build import source_names, workspace_copy
+from wasm_tools.building.ask import list_tools
+from wasm_tools.building.build import source_names, workspace_copy
+from wasm_tools.building.toolchain import Choice, choose
 from wasm_tools.errors import WasmToolsError
 from wasm_tools.manifest import Artifact, Server, server, servers, tool_definitions, tools_path
-from wasm_tools.toolchain import Choice, choose
 
 
 @dataclass(frozen=True, slots=True)
