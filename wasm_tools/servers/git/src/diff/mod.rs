@@ -1,4 +1,4 @@
-//! What changed between two contents, trees, or states of a work tree.
+//! What changed in files: line by line, which of them were renamed, and the patch that git prints.
 
 pub mod combined;
 pub mod compact;

@@ -17,8 +17,8 @@ use crate::store::repo::Repo;
 use crate::worktree::attributes::Attributes;
 use crate::worktree::convert::Converter;
 use crate::worktree::dirty::Dirty;
-// A submodule is a repository with a work tree of its own: that circle is of git itself.
 use crate::worktree::submodule_settings::{Passed, Submodules};
+// A submodule is a repository with a work tree of its own: that circle is of git itself.
 use crate::worktree::submodule_status;
 
 /// What became of an entry's file.
