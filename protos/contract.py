@@ -1,7 +1,7 @@
 """Bounds and keys of the contract between clients, dispatcher and agents, beside the messages.
 
 What ``edge/v1/*.proto`` says in words, both programs take from here. The tool servers' SDK, which
-is Rust, has the keys that it writes in ``wasm_tools/sdk/src/server.rs``; a test compares them.
+is Rust, has the keys that it writes in ``wasm_tools/sdk/src``; a test compares them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     'get_current_time'
 
 Reading needs neither a Wasm engine nor Rust; building and verifying live in
-``wasm_tools.build`` and ``wasm_tools.verify``, which import what they need.
+``wasm_tools.building``, which import what they need.
 """
 
 from wasm_tools.errors import WasmToolsError

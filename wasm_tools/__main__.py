@@ -60,7 +60,7 @@ def _print_servers(found: Sequence[Server], *, as_json: bool) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from wasm_tools.verify import verify
+    from wasm_tools.building.verify import verify
 
     findings = verify(options.names, rebuild=options.rebuild, toolchain=options.toolchain)
     if options.json:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if options.command == "verify":
             return _verify(options)
-        from wasm_tools.build import build
+        from wasm_tools.building.build import build
 
         _print_servers(build(options.names, options.toolchain), as_json=options.json)
     except WasmToolsError as error:

@@ -144,7 +144,7 @@ def remove(name: str, url: str | None, state: Path | None) -> int:
 def new(name: str, lang: Literal["rust", "python"], directory: Path | None) -> int:
     """Begin a tool server NAME: a project that builds and tests on its own."""
     from wasm_tools.errors import WasmToolsError
-    from wasm_tools.new import new_project
+    from wasm_tools.new_project import new_project
 
     target = directory or Path(name)
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.board_images.rootfs import SITE, BoardImage
-from wasm_tools import debian
+from wasm_tools.building import debian
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = "/sanderling"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wasm_tools import debian
-from wasm_tools.cargo import cargo_environment, cargo_flags, run
+from wasm_tools.building import debian
+from wasm_tools.building.cargo import cargo_environment, cargo_flags, run
 from wasm_tools.errors import BuildError
 
 CRATE: Final = Path(__file__).parent / "libwasmtime"

@@ -16,7 +16,7 @@ from typing import Final
 
 from edge_agent.board_images import wheel
 from edge_agent.board_images.locks import locked
-from wasm_tools import debian
+from wasm_tools.building import debian
 from wasm_tools.errors import ToolchainError
 
 SITE: Final = "/opt/agent"

@@ -17,7 +17,7 @@ from typing import Final
 from edge_agent.board_images import library
 from edge_agent.board_images.library import Library
 from edge_agent.board_images.locks import locked
-from wasm_tools import debian
+from wasm_tools.building import debian
 from wasm_tools.errors import BuildError
 
 VERSION: Final = "50.0.1"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import wasm_tools
-from wasm_tools import chroot
+from wasm_tools.building import rust_chroot
 
 pytestmark = [
     pytest.mark.extended,
     pytest.mark.timeout(900),
     pytest.mark.skipif(
-        not chroot.possible(), reason="the canonical toolchain needs root, unshare and apt"
+        not rust_chroot.possible(), reason="the canonical toolchain needs root, unshare and apt"
     ),
 ]
 
@@ -38,7 +38,7 @@ def test_a_rebuild_elsewhere_gives_the_same_bytes(elsewhere: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "a rebuild gives the same bytes" in done.stdout
     assert str(elsewhere) not in Path("/proc/mounts").read_text()
-    assert str(chroot.directory()) not in Path("/proc/mounts").read_text()
+    assert str(rust_chroot.directory()) not in Path("/proc/mounts").read_text()
 
 
 def test_changed_sources_give_other_bytes(elsewhere: Path) -> None:

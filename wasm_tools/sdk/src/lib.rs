@@ -5,45 +5,36 @@
 //!
 //! Nothing in this crate panics on outside input: a panic would be a trap, and a
 //! caller is owed an answer.
+//!
+//! `transports` stand over `protocol`, that over `egress` and `tools`; `system` and `values` are
+//! the ground. What a server uses has its name here, at the root.
 
-mod abi;
-mod answer;
-#[cfg(all(feature = "component", target_os = "wasi"))]
-pub mod component;
-#[cfg(any(feature = "component", not(target_os = "wasi")))]
-pub mod http;
-mod input;
-mod message;
-mod protocol;
-mod reply;
-mod schema;
-mod server;
-mod texts;
-
-#[cfg(feature = "directories")]
-pub mod directory;
 #[cfg(feature = "egress")]
 pub mod egress;
-mod environment;
+mod protocol;
+mod system;
+mod tools;
+mod transports;
+mod values;
+
+#[cfg(feature = "directories")]
+pub use system::directory;
+pub use system::environment::variable;
 #[cfg(feature = "file-mode")]
-pub mod host;
-#[cfg(all(
-    feature = "egress",
-    any(test, all(feature = "component", target_os = "wasi"))
-))]
-mod outgoing;
-
-pub use abi::{alloc, call, serve};
-pub use answer::{Answer, CallResult, Output, ToolError};
-pub use environment::variable;
-pub use input::{Arguments, Input, Path, Place, Refusal};
-pub use schema::{Field, Shape};
-pub use serde_json::{json, Map as JsonMap, Value};
-pub use server::{Annotations, Server, Tool};
+pub use system::host;
+pub use system::memory::alloc;
+pub use tools::answer::{Answer, CallResult, Output, ToolError};
+pub use tools::input::{Arguments, Input, Path, Place, Refusal};
+pub use tools::schema::{Field, Shape};
+pub use tools::server::{Annotations, Server, Tool};
+#[cfg(all(feature = "component", target_os = "wasi"))]
+pub use transports::component;
+pub use transports::core_module::call;
+#[cfg(any(feature = "component", not(target_os = "wasi")))]
+pub use transports::http;
+pub use transports::stdio::serve;
+pub use values::{json, JsonMap, Map, Value};
 pub use wasmmcp_macros::{tool, Input, Output};
-
-/// A JSON object whose keys keep their order.
-pub type Map = JsonMap<String, Value>;
 
 /// The exports of a core module.
 #[cfg(not(all(feature = "component", target_os = "wasi")))]

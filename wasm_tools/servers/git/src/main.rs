@@ -4,122 +4,26 @@
 //! can start no process, so git itself is here: its formats and its rules, on flate2 for
 //! zlib and sha1-checked for names. gitoxide's crates would carry more of it, but they need
 //! a newer Rust than the canonical toolchain has, and six of them patches for WASI.
+//!
+//! `tools` stand over `diff`, that over `worktree`, and that over `store`; the tools alone
+//! need `revision`, which stands over `store` too. `failure`, `files` and `glob` are the ground.
 
-mod arguments;
-mod attributes;
-mod branches;
-mod calendar;
-mod checkout;
-mod commit;
-mod config;
-mod convert;
-mod date;
 mod diff;
-mod encoding;
 mod failure;
 mod files;
 mod glob;
-mod history;
-mod hooks;
-mod ignore;
-mod index;
-mod log;
-mod lookup;
-mod object;
-mod odb;
-mod oid;
-mod pack;
-mod pathspec;
-mod refs;
-mod repo;
 mod revision;
-mod situation;
-mod split_index;
-mod stage;
-mod status;
-mod status_notes;
-mod status_text;
-mod submodules;
-mod untracked;
+mod store;
+mod tools;
 mod worktree;
-mod zlib;
 
 use wasmmcp::{tool, Path, ToolError};
 
-use arguments::{Texts, Whole, Words};
-use diff::pairs::{self, Pair};
-use diff::patch::Printer;
-use failure::{Failure, Outcome};
-use index::Index;
-use object::Kind;
-use repo::Repo;
-use submodules::Submodules;
-use worktree::WorkTree;
+use store::repo::Repo;
+use tools::arguments::{Texts, Whole, Words};
+use tools::{branches, checkout, commit, log, stage, status};
 
 type Answered = Result<String, ToolError>;
-
-/// The patch of what changed, renames found.
-fn patch(
-    repo: &Repo,
-    index: &Index,
-    tree: &WorkTree,
-    found: Vec<Pair>,
-    style: (i32, (char, char)),
-) -> Outcome<String> {
-    let found = pairs::without_unchanged(found);
-    let mut found = Submodules::of(repo).without_passed(found);
-    if status::detects_renames(repo, "diff.renames") {
-        let limit = status::rename_limit(repo, "diff.renamelimit");
-        found = diff::rename::detect(repo, Some(tree), found, limit)?;
-    }
-    let printer = Printer::new(repo, tree, style.0, style.1);
-    let mut text = printer.text(&found, Some(index))?;
-    if text.ends_with(b"\n") {
-        text.pop();
-    }
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-fn diff_unstaged(path: &str, lines: i32) -> Outcome<String> {
-    let repo = Repo::open(path)?;
-    repo.work_dir()?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::index_to_worktree(&index, &tree)?;
-    patch(&repo, &index, &tree, found, (lines, ('i', 'w')))
-}
-
-fn diff_staged(path: &str, lines: i32) -> Outcome<String> {
-    let repo = Repo::open(path)?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::tree_to_index(&repo, repo.head_tree()?, &index)?;
-    let printed = Index::default();
-    patch(&repo, &printed, &tree, found, (lines, ('c', 'i')))
-}
-
-fn diff_target(path: &str, target: &str, lines: i32) -> Outcome<String> {
-    if target.starts_with('-') {
-        return Err(Failure::new(format!(
-            "Invalid target: '{target}' - cannot start with '-'"
-        )));
-    }
-    let repo = Repo::open(path)?;
-    let work_dir = repo.work_dir()?;
-    lookup::lookup(&repo, target)?;
-    let oid = revision::resolve(&repo, target)?;
-    if std::fs::symlink_metadata(format!("{work_dir}/{target}")).is_ok() {
-        return Err(Failure::new(format!(
-            "ambiguous argument '{target}': both revision and filename"
-        )));
-    }
-    let oid = repo.peel(oid, Kind::Tree)?;
-    let index = repo.index()?;
-    let tree = WorkTree::new(&repo, Some(&index));
-    let found = pairs::tree_to_worktree(&repo, oid, &index, &tree)?;
-    let printed = Index::default();
-    patch(&repo, &printed, &tree, found, (lines, ('c', 'w')))
-}
 
 /// Show the state of a repository: the branch, what is staged, what is changed, what is in
 /// conflict and what is untracked, as `git status` prints it.
@@ -134,7 +38,7 @@ fn git_status(
     /// The top directory of the repository.
     repo_path: Path,
 ) -> Answered {
-    let text = status_text::describe(&Repo::open(&repo_path)?)?;
+    let text = status::text::describe(&Repo::open(&repo_path)?)?;
     Ok(format!(
         "Repository status:\n{}",
         text.strip_suffix('\n').unwrap_or(&text)
@@ -158,7 +62,7 @@ fn git_diff_unstaged(
 ) -> Answered {
     Ok(format!(
         "Unstaged changes:\n{}",
-        diff_unstaged(&repo_path, context_lines.as_int())?
+        tools::diff::unstaged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -179,7 +83,7 @@ fn git_diff_staged(
 ) -> Answered {
     Ok(format!(
         "Staged changes:\n{}",
-        diff_staged(&repo_path, context_lines.as_int())?
+        tools::diff::staged(&repo_path, context_lines.as_int())?
     ))
 }
 
@@ -200,7 +104,7 @@ fn git_diff(
     #[default(3)]
     context_lines: Whole,
 ) -> Answered {
-    let text = diff_target(&repo_path, &target, context_lines.as_int())?;
+    let text = tools::diff::with_target(&repo_path, &target, context_lines.as_int())?;
     Ok(format!("Diff with {target}:\n{text}"))
 }
 

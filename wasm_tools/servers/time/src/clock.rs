@@ -3,9 +3,33 @@
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::Timestamp;
+use wasmmcp::Output;
 
 use crate::zone::is_dst;
-use crate::{Conversion, Moment};
+
+/// A moment as the clocks of one zone show it.
+#[derive(Output)]
+pub struct Moment {
+    /// IANA name of the zone.
+    timezone: String,
+    /// ISO 8601 with the offset from UTC.
+    datetime: String,
+    /// English name of the weekday.
+    day_of_week: String,
+    /// Whether daylight saving time holds.
+    is_dst: bool,
+}
+
+/// One moment in two zones.
+#[derive(Output)]
+pub struct Conversion {
+    /// The given time in its own zone.
+    source: Moment,
+    /// The same moment in the other zone.
+    target: Moment,
+    /// How far the target's clocks are ahead, in hours: `+1.0h`, `-5.5h`.
+    time_difference: String,
+}
 
 /// What the clocks of `zone` show at `moment`.
 pub fn present(name: &str, zone: &TimeZone, moment: Timestamp) -> Moment {

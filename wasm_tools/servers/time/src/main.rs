@@ -6,34 +6,10 @@ mod clock;
 mod zone;
 
 use jiff::Timestamp;
-use wasmmcp::{tool, Output, ToolError};
+use wasmmcp::{tool, ToolError};
 
-use clock::{convert, present};
+use clock::{convert, present, Conversion, Moment};
 use zone::find;
-
-/// A moment as the clocks of one zone show it.
-#[derive(Output)]
-pub struct Moment {
-    /// IANA name of the zone.
-    timezone: String,
-    /// ISO 8601 with the offset from UTC.
-    datetime: String,
-    /// English name of the weekday.
-    day_of_week: String,
-    /// Whether daylight saving time holds.
-    is_dst: bool,
-}
-
-/// One moment in two zones.
-#[derive(Output)]
-pub struct Conversion {
-    /// The given time in its own zone.
-    source: Moment,
-    /// The same moment in the other zone.
-    target: Moment,
-    /// How far the target's clocks are ahead, in hours: `+1.0h`, `-5.5h`.
-    time_difference: String,
-}
 
 /// Tell the current time in a time zone.
 #[tool(read_only, destructive = false, idempotent, open_world = false)]

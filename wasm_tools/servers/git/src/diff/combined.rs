@@ -3,8 +3,8 @@
 
 use crate::diff::hunks::Style;
 use crate::diff::lines::{changes, split};
-use crate::diff::pairs::Side;
-use crate::index::Index;
+use crate::store::index::Index;
+use crate::worktree::pairs::Side;
 
 const SIDES: usize = 2;
 const BOTH: u8 = 0b11;

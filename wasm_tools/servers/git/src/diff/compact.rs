@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use crate::diff::lines::Side;
+use crate::diff::marked_lines::MarkedLines;
 
 const MAX_INDENT: i64 = 200;
 const MAX_BLANKS: i64 = 20;
@@ -47,7 +47,7 @@ impl Group {
         self.start == self.end
     }
 
-    fn slide_down(&mut self, side: &mut Side) -> bool {
+    fn slide_down(&mut self, side: &mut MarkedLines) -> bool {
         let same =
             self.end < side.classes.len() && side.classes[self.start] == side.classes[self.end];
         if same {
@@ -59,7 +59,7 @@ impl Group {
         same
     }
 
-    fn slide_up(&mut self, side: &mut Side) -> bool {
+    fn slide_up(&mut self, side: &mut MarkedLines) -> bool {
         let same = self.start > 0 && side.classes[self.start - 1] == side.classes[self.end - 1];
         if same {
             self.start -= 1;
@@ -82,7 +82,7 @@ fn start_of_run(marks: &[bool], from: usize) -> usize {
 }
 
 /// Slides the groups of `side`; `other` are the marks of the other text.
-pub fn compact(side: &mut Side, other: &[bool]) {
+pub fn compact(side: &mut MarkedLines, other: &[bool]) {
     let mut group = Group::first(&side.changed);
     let mut beside = Group::first(other);
     loop {
@@ -96,7 +96,7 @@ pub fn compact(side: &mut Side, other: &[bool]) {
     }
 }
 
-fn place(side: &mut Side, other: &[bool], group: &mut Group, beside: &mut Group) {
+fn place(side: &mut MarkedLines, other: &[bool], group: &mut Group, beside: &mut Group) {
     let (mut aligned, mut earliest, mut size);
     loop {
         size = group.end - group.start;

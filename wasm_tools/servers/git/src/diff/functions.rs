@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use regex_lite::Regex;
 
-use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::store::config::Config;
 
 /// How many bytes of the line a hunk shows.
 const SHOWN_BYTES: usize = 80;

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 
 use crate::diff::compact::compact;
-use crate::diff::myers;
+use crate::diff::marked_lines::MarkedLines;
+use crate::diff::myers::{self, rough_root};
 
 /// Lines that are equal to at most so many others are always compared.
 const MAX_EQUAL: usize = 1024;
@@ -18,13 +19,6 @@ const WINDOW: usize = 100;
 /// A text as lines, each with its newline where it has one.
 pub fn split(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|byte| *byte == b'\n').collect()
-}
-
-/// One text of two: its lines, as numbers that are equal where lines are, and which changed.
-pub struct Side<'a> {
-    pub lines: Vec<&'a [u8]>,
-    pub classes: Vec<u32>,
-    pub changed: Vec<bool>,
 }
 
 /// Lines of both texts that were replaced by each other.
@@ -47,13 +41,13 @@ pub fn changes(old: &[u8], new: &[u8], minimal: bool) -> Vec<Change> {
     script(&old, &new)
 }
 
-fn side<'a>(lines: Vec<&'a [u8]>, classes: &mut HashMap<&'a [u8], u32>) -> Side<'a> {
+fn side<'a>(lines: Vec<&'a [u8]>, classes: &mut HashMap<&'a [u8], u32>) -> MarkedLines<'a> {
     let numbers = lines.iter().map(|line| {
         let next = classes.len() as u32;
         *classes.entry(line).or_insert(next)
     });
     let numbers: Vec<u32> = numbers.collect();
-    Side {
+    MarkedLines {
         changed: vec![false; lines.len()],
         classes: numbers,
         lines,
@@ -61,7 +55,7 @@ fn side<'a>(lines: Vec<&'a [u8]>, classes: &mut HashMap<&'a [u8], u32>) -> Side<
 }
 
 /// Marks what changed, before anything slides.
-fn mark(old: &mut Side, new: &mut Side, classes: usize, minimal: bool) {
+fn mark(old: &mut MarkedLines, new: &mut MarkedLines, classes: usize, minimal: bool) {
     let most = old.classes.len().min(new.classes.len());
     let pairs = old.classes.iter().zip(&new.classes);
     let head = pairs.take_while(|(a, b)| a == b).count();
@@ -100,7 +94,7 @@ enum Matches {
 }
 
 /// The lines that are worth comparing; the others are marked as changed at once.
-fn kept(side: &mut Side, head: usize, tail: usize, others: &[usize]) -> Vec<usize> {
+fn kept(side: &mut MarkedLines, head: usize, tail: usize, others: &[usize]) -> Vec<usize> {
     let limit = rough_root(side.classes.len()).min(MAX_EQUAL);
     let end = side.classes.len() - tail;
     let matches: Vec<Matches> = side.classes[head..end]
@@ -125,16 +119,6 @@ fn kept(side: &mut Side, head: usize, tail: usize, others: &[usize]) -> Vec<usiz
         }
     }
     kept
-}
-
-/// A power of two near the square root.
-pub fn rough_root(mut number: usize) -> usize {
-    let mut root = 1;
-    while number > 0 {
-        root <<= 1;
-        number >>= 2;
-    }
-    root
 }
 
 /// Whether a frequent line stands among lines that match nothing on both its sides.
@@ -163,7 +147,7 @@ fn stands_among_changes(matches: &[Matches], at: usize) -> bool {
 }
 
 /// The marks of both sides as changes.
-fn script(old: &Side, new: &Side) -> Vec<Change> {
+fn script(old: &MarkedLines, new: &MarkedLines) -> Vec<Change> {
     let mut changes = Vec::new();
     let (mut a, mut b) = (0, 0);
     while a < old.changed.len() || b < new.changed.len() {

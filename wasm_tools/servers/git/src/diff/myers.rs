@@ -4,8 +4,6 @@
 
 use std::ops::Range;
 
-use crate::diff::lines::rough_root;
-
 /// A diagonal run of equal lines that is worth cutting at.
 const SNAKE: isize = 20;
 /// From this cost on a good cut will do.
@@ -35,6 +33,16 @@ pub fn compare(old: &[u32], new: &[u32], minimal: bool) -> (Vec<usize>, Vec<usiz
     };
     comparison.run(whole, minimal);
     comparison.changed
+}
+
+/// A power of two near the square root.
+pub fn rough_root(mut number: usize) -> usize {
+    let mut root = 1;
+    while number > 0 {
+        root <<= 1;
+        number >>= 2;
+    }
+    root
 }
 
 /// A part of both sequences.

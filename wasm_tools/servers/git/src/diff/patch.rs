@@ -1,17 +1,18 @@
 //! Pairs of files as a patch: what `git diff` prints.
 
-use crate::attributes::{Attributes, Setting};
 use crate::diff::combined;
 use crate::diff::functions::Functions;
 use crate::diff::hunks::{is_binary, unified, Style};
-use crate::diff::pairs::{Pair, Side};
 use crate::diff::quote;
 use crate::failure::Outcome;
-use crate::index::Index;
-use crate::object::mode;
-use crate::oid::Oid;
-use crate::repo::Repo;
-use crate::worktree::WorkTree;
+use crate::store::abbreviation::{abbreviated, digits};
+use crate::store::index::Index;
+use crate::store::objects::object::mode;
+use crate::store::objects::oid::Oid;
+use crate::store::repo::Repo;
+use crate::worktree::attributes::{Attributes, Setting};
+use crate::worktree::pairs::{Pair, Side};
+use crate::worktree::state::WorkTree;
 
 /// How patches look.
 pub struct Printer<'a> {
@@ -321,36 +322,4 @@ impl<'a> Printer<'a> {
         out.extend_from_slice(b"\n+++ /dev/null\n");
         Ok(out)
     }
-}
-
-/// How many digits of a name git shows in this repository.
-pub fn digits(repo: &Repo) -> usize {
-    match repo.config.get("core.abbrev") {
-        Some("no" | "off" | "false") => 40,
-        Some(number) if number.parse::<usize>().is_ok() => number.parse().unwrap_or(7).clamp(4, 40),
-        _ => {
-            let count = repo.odb.packed();
-            let bits = (usize::BITS - count.leading_zeros()) as usize;
-            bits.div_ceil(2).max(7)
-        }
-    }
-}
-
-/// As many digits of a name as make it unique, but no fewer than these.
-pub fn abbreviated(repo: &Repo, oid: &Oid, digits: usize) -> String {
-    let hex = oid.hex();
-    let mut shown = digits.clamp(4, 40);
-    if !oid.is_null() {
-        let others = repo.odb.starting_with(&hex[..shown]);
-        for other in others.iter().filter(|other| *other != oid) {
-            let other = other.hex();
-            let same = hex
-                .bytes()
-                .zip(other.bytes())
-                .take_while(|(a, b)| a == b)
-                .count();
-            shown = shown.max(same + 1);
-        }
-    }
-    hex[..shown.min(40)].to_owned()
 }

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use crate::diff::hunks::is_binary;
-use crate::diff::pairs::{Pair, Side};
 use crate::failure::Outcome;
-use crate::object::mode;
-use crate::oid::Oid;
-use crate::repo::Repo;
-use crate::worktree::WorkTree;
+use crate::store::objects::object::mode;
+use crate::store::objects::oid::Oid;
+use crate::store::repo::Repo;
+use crate::worktree::pairs::{Pair, Side};
+use crate::worktree::state::WorkTree;
 
 /// Quite the same.
 pub const WHOLE: u32 = 60_000;
@@ -23,6 +23,22 @@ const LEAST_WITH_NAME: u32 = 45_000;
 const LIMIT: usize = 1000;
 /// How many candidates are remembered for each added file.
 const CANDIDATES: usize = 4;
+
+/// Whether the configuration asks for renames, which it does by default.
+pub fn is_wanted(repo: &Repo, key: &str) -> bool {
+    let value = repo
+        .config
+        .get(key)
+        .or_else(|| repo.config.get("diff.renames"));
+    !matches!(value, Some("false" | "no" | "off" | "0"))
+}
+
+/// How many files are compared in search of renames, where the configuration says.
+pub fn limit(repo: &Repo, key: &str) -> Option<i64> {
+    repo.config
+        .number(key)
+        .or_else(|| repo.config.number("diff.renamelimit"))
+}
 
 /// Turns deletions and additions that belong together into renames.
 pub fn detect(

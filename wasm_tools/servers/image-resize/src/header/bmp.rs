@@ -1,6 +1,7 @@
 //! BMP (Microsoft's BITMAPCOREHEADER and BITMAPINFOHEADER to BITMAPV5HEADER).
 
-use super::{is_grey_ramp, little16, little32, Header, Kind, Mode};
+use super::fields::{is_grey_ramp, little16, little32};
+use super::format::{Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 const INFO_HEADERS: [u32; 6] = [40, 52, 56, 64, 108, 124];

@@ -1,6 +1,7 @@
 //! GIF (CompuServe, GIF89a).
 
-use super::{bytes, is_grey_ramp, little16, truncated, Header, Kind, Mode};
+use super::fields::{bytes, is_grey_ramp, little16, truncated};
+use super::format::{Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 /// The first frame, and what goes for all.

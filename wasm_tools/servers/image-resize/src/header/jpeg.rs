@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{bytes, Header, Kind, Mode};
+use super::fields::bytes;
+use super::format::{Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 /// What stands before the first scan.

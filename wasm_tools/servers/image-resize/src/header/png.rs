@@ -1,6 +1,7 @@
 //! PNG (W3C, sections 5 and 11.2).
 
-use super::{bytes, Header, Kind, Mode};
+use super::fields::bytes;
+use super::format::{Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 pub const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";

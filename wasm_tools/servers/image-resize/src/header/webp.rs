@@ -1,6 +1,7 @@
 //! WebP (RFC 9649).
 
-use super::{bytes, little16, little32, truncated, Header, Kind, Mode};
+use super::fields::{bytes, little16, little32, truncated};
+use super::format::{Header, Kind, Mode};
 use crate::fault::{Fault, Outcome};
 
 pub fn read(head: &[u8], size: u64) -> Outcome<Header> {

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::charset::{CharSet, LAST};
-use super::program::too_large;
-use super::PatternError;
+use super::error::{too_large, PatternError};
 
 /// Steps that sorting may take, and bits that the membership table may have.
 const MAX_WORK: usize = 30_000_000;

@@ -6,9 +6,9 @@ use python_values::chars::WORD_RANGES;
 
 use super::alphabet::Alphabet;
 use super::charset::CharSet;
+use super::error::PatternError;
 use super::program::{Instruction, Program};
 use super::syntax::{category, Assertion};
-use super::PatternError;
 
 /// Cached transitions and state members, in words of 4 bytes; beyond it the cache starts anew.
 const MAX_CACHE: usize = 2_000_000;

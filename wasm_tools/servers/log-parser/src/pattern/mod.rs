@@ -14,37 +14,19 @@
 
 mod alphabet;
 mod charset;
+mod error;
 mod escape;
 mod group;
 mod matcher;
 mod program;
 mod syntax;
 
-use std::fmt;
-
 use matcher::Matcher;
+
+pub use error::PatternError;
 
 /// A compiled pattern.
 pub struct Pattern(Matcher);
-
-/// Why a pattern cannot be compiled: what is wrong and at which character.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError {
-    pub message: String,
-    pub position: Option<usize>,
-}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match self.position {
-            Some(position) => write!(f, " at position {position}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 impl Pattern {
     /// Reads a pattern in the syntax of Python 3.11's `re`.

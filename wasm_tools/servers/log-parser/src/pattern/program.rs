@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::charset::CharSet;
+use super::error::{too_large, PatternError};
 use super::syntax::{Assertion, Node};
-use super::PatternError;
 
 /// An automaton may have this many instructions.
 const MAX_INSTRUCTIONS: usize = 50_000;
@@ -42,14 +42,6 @@ pub fn compile(node: &Node) -> Result<Program, PatternError> {
     let start = compiler.emit(node, end)?;
     compiler.program.start = start;
     Ok(compiler.program)
-}
-
-/// The pattern, or the automaton made of it, outgrows what this engine keeps.
-pub fn too_large() -> PatternError {
-    PatternError {
-        message: "the pattern is too large: repeat fewer things fewer times".into(),
-        position: None,
-    }
 }
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use python_values::chars::{is_word, DECIMAL_RANGES, SPACE_RANGES, WORD_RANGES};
 
 use super::charset::{CharSet, LAST};
-use super::PatternError;
+use super::error::PatternError;
 
 /// Groups may be nested this deep; `re` gives up (RecursionError) not far beyond.
 const MAX_DEPTH: usize = 250;

@@ -1,0 +1,41 @@
+//! Hooks: programs that git runs at certain moments (githooks(5)). A module can run none, so
+//! what one of them would check is refused, and what one would do afterwards is said.
+
+use std::fs;
+
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use crate::store::repo::Repo;
+
+/// Refuses a commit that a hook would look at first.
+pub fn check_commit(repo: &Repo) -> Outcome<()> {
+    for name in ["pre-commit", "commit-msg"] {
+        if is_there(repo, name) {
+            return Err(Failure::new(format!(
+                "the hook '{name}' would check this commit, and a module cannot run programs: \
+                 use git itself, or take the hook away"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What to say of a hook that would run now; nothing where there is none.
+pub fn note(repo: &Repo, name: &str) -> String {
+    if is_there(repo, name) {
+        format!("\nThe hook '{name}' was not run: a module cannot run programs.")
+    } else {
+        String::new()
+    }
+}
+
+/// Whether there is such a hook and it may be run. Where the node does not tell, it may.
+fn is_there(repo: &Repo, name: &str) -> bool {
+    let dir = match repo.config.get("core.hookspath") {
+        Some(other) if !other.is_empty() => files::join(repo.work_dir().unwrap_or("/"), other),
+        _ => format!("{}/hooks", repo.git_dir),
+    };
+    let path = format!("{dir}/{name}");
+    fs::metadata(&path).is_ok_and(|found| found.is_file())
+        && files::mode(&path).is_none_or(|bits| bits & 0o111 != 0)
+}

@@ -1,0 +1,9 @@
+//! What lies in a repository's own directory: objects, references, the index, the configuration.
+
+pub mod abbreviation;
+pub mod config;
+pub mod hooks;
+pub mod index;
+pub mod objects;
+pub mod refs;
+pub mod repo;
