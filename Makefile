@@ -17,9 +17,10 @@ demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real
 test: $(VENV)/.dev ## every test that needs nothing but PyPI
 	$(BIN)/python -m pytest -n 3 -m "not oracle and not extended"
 
-test-all: $(VENV)/.dev ## the wider suite: Node, Rust and live oracles; says what it skips and why
+test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live oracles; says what it skips and why
 	bash tests/prepare-all.sh
-	$(BIN)/python -m pytest -ra -m "oracle or extended"
+	$(BIN)/python -m pytest -n 2 -m "hypothesis and not oracle and not extended" --hypothesis-profile=full
+	$(BIN)/python -m pytest -ra -m "oracle or extended" --hypothesis-profile=full
 
 check: lint types imports protos-check ## lint, types, import contracts, generated code
 

@@ -1,0 +1,19 @@
+"""What holds for every test: the profiles of the laws."""
+
+import pytest
+from hypothesis import settings
+
+_LAW_S = 600
+
+# Always the same examples, so that the suite says the same of the same code; what is new is
+# looked for by the full profile.
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("full", max_examples=100, deadline=None, print_blob=True)
+settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give laws the time they take: a limit that strikes within one hides its example."""
+    for item in items:
+        if "hypothesis" in item.keywords and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_LAW_S))
