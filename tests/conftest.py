@@ -1,7 +1,9 @@
-"""What holds for every test: the profiles of the laws."""
+"""What holds for every test: the profiles of the laws, and modules that are compiled once."""
 
 import pytest
 from hypothesis import settings
+
+from tests import compiled
 
 _LAW_S = 600
 
@@ -10,6 +12,11 @@ _LAW_S = 600
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("full", max_examples=100, deadline=None, print_blob=True)
 settings.load_profile("quick")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing that must be freed while the interpreter ends."""
+    compiled.let_go()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

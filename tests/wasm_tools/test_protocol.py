@@ -24,7 +24,7 @@ ENVELOPE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> Iterator[None]:
-    """Compile each module once, and let go of them before the interpreter ends."""
+    """Load each module, and let go of them before the interpreter ends."""
     MODULES.update({name: Module(module_path(name)) for name in NAMES})
     yield
     MODULES.clear()

@@ -1,0 +1,62 @@
+"""Modules compiled once, for every test and every worker, and kept between runs.
+
+Compiling all the servers takes ten seconds of a core, running a test in one some milliseconds.
+What is kept goes by the module's bytes, and names the engine and processor that it is for.
+"""
+
+import fcntl
+import functools
+import hashlib
+import shutil
+from pathlib import Path
+
+import wasmtime
+
+_ROOT = Path(__file__).parent.parent / ".pytest_cache/compiled"
+#: The cache of agents' engines whose tests are not about compiling. They keep it themselves.
+AGENTS = _ROOT / "agents"
+ENGINE = wasmtime.Engine()
+
+
+@functools.cache
+def module(file: Path) -> wasmtime.Module:
+    """A module in ``ENGINE``."""
+    wasm = file.read_bytes()
+    digest = hashlib.sha256(wasm).hexdigest()
+    _ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (_ROOT / f"{digest}.cwasm").open("a+b") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)  # held until it is whole
+        kept.seek(0)
+        found = _loaded(kept.read())
+        if found is None:
+            found = wasmtime.Module(ENGINE, wasm)
+            kept.truncate(0)
+            kept.write(found.serialize())
+        return found
+
+
+def _loaded(code: bytes) -> wasmtime.Module | None:
+    """The module of compiled code; None where it is for another engine or was cut short."""
+    try:
+        return wasmtime.Module.deserialize(ENGINE, code) if code else None
+    except wasmtime.WasmtimeError:
+        return None
+
+
+def let_go() -> None:
+    """Forget every module, before the interpreter ends and takes what frees them with it."""
+    module.cache_clear()
+
+
+def give(state: Path, *names: str) -> None:
+    """Let an agent of that state directory find these built-in servers compiled."""
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.state import cache_directory
+    from wasm_tools import manifest
+
+    engine = WasmEngine(AGENTS, concurrency=1)
+    for server in map(manifest.server, names):
+        engine.modules.prepare(server.sha256, server.module.path.read_bytes)
+    engine.close()
+    others = shutil.ignore_patterns(".*")  # locks, and what is being written
+    shutil.copytree(AGENTS, cache_directory(state), ignore=others)
