@@ -49,7 +49,7 @@ def let_go() -> None:
 
 
 def give(state: Path, *names: str) -> None:
-    """Let an agent of that state directory find these built-in servers compiled."""
+    """Let an agent of that state directory find these built-in servers compiled, and no others."""
     from edge_agent.engine.runtime import WasmEngine
     from edge_agent.state import cache_directory
     from wasm_tools import manifest
@@ -58,5 +58,10 @@ def give(state: Path, *names: str) -> None:
     for server in map(manifest.server, names):
         engine.modules.prepare(server.sha256, server.module.path.read_bytes)
     engine.close()
-    others = shutil.ignore_patterns(".*")  # locks, and what is being written
-    shutil.copytree(AGENTS, cache_directory(state), ignore=others)
+    others = (server.sha256 for server in manifest.servers() if server.name not in names)
+    left = (".", *others)  # with a dot: locks, and what is being written
+    shutil.copytree(
+        AGENTS,
+        cache_directory(state),
+        ignore=lambda _, entries: [entry for entry in entries if entry.startswith(left)],
+    )
