@@ -15,12 +15,21 @@ import wasmtime
 _ROOT = Path(__file__).parent.parent / ".pytest_cache/compiled"
 #: The cache of agents' engines whose tests are not about compiling. They keep it themselves.
 AGENTS = _ROOT / "agents"
-ENGINE = wasmtime.Engine()
+
+
+@functools.cache
+def engine() -> wasmtime.Engine:
+    """The engine of all these modules.
+
+    The first one of a process takes over the signals of traps, so it must not be made before
+    pytest has set up its own handlers of crashes.
+    """
+    return wasmtime.Engine()
 
 
 @functools.cache
 def module(file: Path) -> wasmtime.Module:
-    """A module in ``ENGINE``."""
+    """A module in that engine."""
     wasm = file.read_bytes()
     digest = hashlib.sha256(wasm).hexdigest()
     _ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,7 +38,7 @@ def module(file: Path) -> wasmtime.Module:
         kept.seek(0)
         found = _loaded(kept.read())
         if found is None:
-            found = wasmtime.Module(ENGINE, wasm)
+            found = wasmtime.Module(engine(), wasm)
             kept.truncate(0)
             kept.write(found.serialize())
         return found
@@ -38,7 +47,7 @@ def module(file: Path) -> wasmtime.Module:
 def _loaded(code: bytes) -> wasmtime.Module | None:
     """The module of compiled code; None where it is for another engine or was cut short."""
     try:
-        return wasmtime.Module.deserialize(ENGINE, code) if code else None
+        return wasmtime.Module.deserialize(engine(), code) if code else None
     except wasmtime.WasmtimeError:
         return None
 
@@ -54,10 +63,10 @@ def give(state: Path, *names: str) -> None:
     from edge_agent.state import cache_directory
     from wasm_tools import manifest
 
-    engine = WasmEngine(AGENTS, concurrency=1)
+    keeper = WasmEngine(AGENTS, concurrency=1)
     for server in map(manifest.server, names):
-        engine.modules.prepare(server.sha256, server.module.path.read_bytes)
-    engine.close()
+        keeper.modules.prepare(server.sha256, server.module.path.read_bytes)
+    keeper.close()
     others = (server.sha256 for server in manifest.servers() if server.name not in names)
     left = (".", *others)  # with a dot: locks, and what is being written
     shutil.copytree(

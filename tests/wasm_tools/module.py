@@ -20,7 +20,7 @@ class Module:
     def __init__(
         self, file: Path, mounts: Mapping[str, Path] | None = None, now_s: float | None = None
     ) -> None:
-        self.engine = compiled.ENGINE
+        self.engine = compiled.engine()
         self.module = compiled.module(file)
         self.mounts = dict(mounts or {})
         self.now_s = now_s

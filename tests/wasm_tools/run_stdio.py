@@ -7,7 +7,7 @@ import wasmtime
 
 from tests import compiled
 
-engine = compiled.ENGINE
+engine = compiled.engine()
 module = compiled.module(Path(sys.argv[1]))
 store = wasmtime.Store(engine)
 wasi = wasmtime.WasiConfig()

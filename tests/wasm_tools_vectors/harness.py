@@ -20,7 +20,7 @@ class Module:
     """A module of wasm_tools/dist, compiled once."""
 
     def __init__(self, name):
-        self.engine = compiled.ENGINE
+        self.engine = compiled.engine()
         self.module = compiled.module(DIST / f"{name}.wasm")
         self.linker = wasmtime.Linker(self.engine)
         self.linker.define_wasi()
