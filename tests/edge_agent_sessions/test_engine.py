@@ -14,7 +14,7 @@ from tests.edge_agent_sessions.conftest import Counter
 NEW, KEPT = SessionNote(fresh=True), SessionNote(fresh=False)
 
 
-def wait_until(holds, seconds=10):
+def wait_until(holds, seconds=60):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
