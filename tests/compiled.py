@@ -12,9 +12,14 @@ from pathlib import Path
 
 import wasmtime
 
+from edge_agent.state import cache_directory
+from wasm_tools import manifest
+
 _ROOT = Path(__file__).parent.parent / ".pytest_cache/compiled"
 #: The cache of agents' engines whose tests are not about compiling. They keep it themselves.
 AGENTS = _ROOT / "agents"
+
+_OWN = "-own."
 
 
 @functools.cache
@@ -58,19 +63,29 @@ def let_go() -> None:
 
 
 def give(state: Path, *names: str) -> None:
-    """Let an agent of that state directory find these built-in servers compiled, and no others."""
+    """Let an agent of that state directory find these built-in servers compiled, and no others.
+
+    What an agent compiles for itself is found in any case.
+    """
+    _keep(names)
+    wanted = tuple(manifest.server(name).sha256 for name in names)
+
+    def left(folder: str, entries: list[str]) -> list[str]:
+        """What is not theirs: of other modules, locks, and what is being written."""
+        if folder == str(AGENTS):
+            return []
+        return [entry for entry in entries if not entry.startswith(wanted) and _OWN not in entry]
+
+    shutil.copytree(AGENTS, cache_directory(state), ignore=left)
+
+
+@functools.cache
+def _keep(names: tuple[str, ...]) -> None:
     from edge_agent.engine.runtime import WasmEngine
-    from edge_agent.state import cache_directory
-    from wasm_tools import manifest
 
     keeper = WasmEngine(AGENTS, concurrency=1)
+    keeper.gates.prepare()
+    keeper.components()
     for server in map(manifest.server, names):
         keeper.modules.prepare(server.sha256, server.module.path.read_bytes)
     keeper.close()
-    others = (server.sha256 for server in manifest.servers() if server.name not in names)
-    left = (".", *others)  # with a dot: locks, and what is being written
-    shutil.copytree(
-        AGENTS,
-        cache_directory(state),
-        ignore=lambda _, entries: [entry for entry in entries if entry.startswith(left)],
-    )
