@@ -5,7 +5,7 @@ import re
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from tests.laws import examples
@@ -88,6 +88,7 @@ TEXTS = st.lists(st.tuples(st.lists(WORDS, min_size=1, max_size=9), ENDS), min_s
 
 @examples(150, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.integers(1, 60), st.sampled_from(STYLES))
+@example([(["漢字"], "\n- "), (["漢字"], ". ")], 4, "detailed")
 def test_it_holds_for_every_text(module, parts, most, style):
     text = "".join(" ".join(words) + end for words, end in parts)
     made = summary(module.start(), text, max_length=most, style=style)
