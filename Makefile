@@ -18,7 +18,7 @@ demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real
 test test-all check-quick: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/.dev ## every test that needs nothing but PyPI
-	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not oracle and not extended"
+	$(BIN)/python -m pytest -n 4 -m "not oracle and not extended"
 
 test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live oracles; says what it skips and why
 	bash tests/prepare-all.sh
@@ -27,7 +27,7 @@ test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live o
 
 # Its tests: solver laws, every server in Wasm, policy and placement, and clients of a real `up`.
 check-quick: lint imports ## lint, import contracts and the tests that show it works: for a first look, under a minute
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(QUICK)
+	$(BIN)/python -m pytest -n 3 $(QUICK)
 
 QUICK := tests/integration/test_policy.py tests/integration/test_clients.py \
 	tests/dispatcher/core/test_policy.py tests/dispatcher/core/test_no_violation.py \

@@ -18,8 +18,7 @@ from wasm_tools import manifest
 _ROOT = Path(__file__).parent.parent / ".pytest_cache/compiled"
 #: The cache of agents' engines whose tests are not about compiling. They keep it themselves.
 AGENTS = _ROOT / "agents"
-
-_OWN = "-own."
+_OWN = "-own"
 
 
 @functools.cache
