@@ -61,13 +61,15 @@ def let_go() -> None:
     module.cache_clear()
 
 
-def give(state: Path, *names: str) -> None:
+def give(state: Path, *names: str, also: bytes = b"") -> None:
     """Let an agent of that state directory find these built-in servers compiled, and no others.
 
-    What an agent compiles for itself is found in any case.
+    What an agent compiles for itself is found in any case. ``also`` is one more module.
     """
-    _keep(names)
-    wanted = tuple(manifest.server(name).sha256 for name in names)
+    wasms = [manifest.server(name).module.path.read_bytes() for name in names]
+    wasms += [also] if also else []
+    wanted = tuple(hashlib.sha256(wasm).hexdigest() for wasm in wasms)
+    _keep(tuple(wasms))
 
     def left(folder: str, entries: list[str]) -> list[str]:
         """What is not theirs: of other modules, locks, and what is being written."""
@@ -79,12 +81,12 @@ def give(state: Path, *names: str) -> None:
 
 
 @functools.cache
-def _keep(names: tuple[str, ...]) -> None:
+def _keep(wasms: tuple[bytes, ...]) -> None:
     from edge_agent.engine.runtime import WasmEngine
 
     keeper = WasmEngine(AGENTS, concurrency=1)
     keeper.gates.prepare()
     keeper.components()
-    for server in map(manifest.server, names):
-        keeper.modules.prepare(server.sha256, server.module.path.read_bytes)
+    for wasm in wasms:
+        keeper.modules.prepare(hashlib.sha256(wasm).hexdigest(), functools.partial(bytes, wasm))
     keeper.close()

@@ -37,6 +37,8 @@ runpy.run_module("edge_agent", run_name="__main__", alter_sys=True)
 
 @pytest.fixture
 def environment(tmp_path):
+    """Of an agent with a cache of its own, which has its own code and nothing else."""
+    compiled.give(tmp_path / "cache/sanderling/edge-agent")
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 

@@ -14,7 +14,7 @@ from edge_agent.state import cache_directory
 from tests import compiled
 from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import Module
-from tests.edge_agent.neighbours import untouched
+from tests.edge_agent.neighbours import NEIGHBOUR, untouched
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign import hostile_components as hostile
 
@@ -22,7 +22,7 @@ from tests.edge_agent_foreign import hostile_components as hostile
 @pytest.fixture
 def engine(tmp_path):
     """One that compiles as an agent does, and has its own code."""
-    compiled.give(tmp_path)
+    compiled.give(tmp_path, also=NEIGHBOUR.wasm)
     engine = WasmEngine(cache_directory(tmp_path), concurrency=4)
     yield engine
     engine.close()
