@@ -26,7 +26,7 @@ test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live o
 	$(BIN)/python -m pytest -ra -m "oracle or extended" --hypothesis-profile=full
 
 # Its tests: solver laws, every server in Wasm, policy and placement, and clients of a real `up`.
-check-quick: lint imports ## lint, import contracts and the tests that show it works: for a first look, under a minute
+check-quick: lint types imports ## lint, types, contracts, and the tests that show it works: for a first look, under a minute
 	$(BIN)/python -m pytest -n 3 $(QUICK)
 
 QUICK := tests/integration/test_policy.py tests/integration/test_clients.py \
