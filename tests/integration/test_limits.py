@@ -110,7 +110,7 @@ async def test_a_node_lost_in_the_middle_of_a_call(tmp_path, folder):
                 client.call_tool("write_file", {"path": "/logs/w.txt", "content": "x"}),
                 client.call_tool("edit_file", edit),
             )
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)  # they are on their way, which nothing tells
             os.kill(agents["device"], signal.SIGKILL)
             async with asyncio.timeout(60):
                 told, written, edited = await calls
