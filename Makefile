@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lint types imports protos wasm wheel-riscv64 bench lock clean
+.PHONY: help demo test test-all check check-quick lint types imports protos wasm wheel-riscv64 bench lock clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,12 +14,25 @@ help: ## list these commands
 demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real placements
 	@$(BIN)/sanderling demo
 
-test: $(VENV)/.dev ## every test that needs nothing but PyPI
-	$(BIN)/python -m pytest -n 3 -m "not oracle and not extended"
+# What starts Python hundreds of times keeps its bytecode.
+test test-all check-quick: export PYTHONDONTWRITEBYTECODE :=
 
-test-all: $(VENV)/.dev ## the wider suite: Node, Rust and live oracles; says what it skips and why
+test: $(VENV)/.dev ## every test that needs nothing but PyPI
+	$(BIN)/python -m pytest -n 4 -m "not oracle and not extended"
+
+test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live oracles; says what it skips and why
 	bash tests/prepare-all.sh
-	$(BIN)/python -m pytest -ra -m "oracle or extended"
+	$(BIN)/python -m pytest -n 2 -m "hypothesis and not oracle and not extended" --hypothesis-profile=full
+	$(BIN)/python -m pytest -ra -m "oracle or extended" --hypothesis-profile=full
+
+# Its tests: solver laws, every server in Wasm, policy and placement, and clients of a real `up`.
+check-quick: lint types imports ## lint, types, contracts, and the tests that show it works: for a first look, under a minute
+	$(BIN)/python -m pytest -n 3 $(QUICK)
+
+QUICK := tests/integration/test_policy.py tests/integration/test_clients.py \
+	tests/dispatcher/core/test_policy.py tests/dispatcher/core/test_no_violation.py \
+	tests/solver/test_sum.py tests/solver/test_conflict.py \
+	tests/wasm_tools/test_manifest.py tests/wasm_tools/test_time_recorded.py
 
 check: lint types imports protos-check ## lint, types, import contracts, generated code
 
@@ -56,6 +69,7 @@ lock: $(VENV)/.dev ## resolve requirements/*.lock anew from pyproject.toml
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- environments -----------------------------------------------------------
 # Locked with hashes. Each stamp is renewed when its lock or pyproject.toml is.

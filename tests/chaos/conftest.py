@@ -20,7 +20,7 @@ def house(tmp_path):
     yield make
     for one in made:
         one.stop()
-        assert wait_for(lambda one=one: not one.left(), 15), one.left()
+        assert wait_for(lambda one=one: not one.left()), one.left()
 
 
 @pytest.fixture

@@ -16,8 +16,12 @@ from pathlib import Path
 
 import httpx2
 
+from edge_agent.config.directories import cache_directory
+from tests import compiled
 from tests.integration.conftest import command_lines, is_alive, wait_for
+from wasm_tools import servers
 
+BUILT_IN = [server.name for server in servers()]
 LEDGER_SERVER = Path(__file__).parent / "programs/ledger_server.py"
 ERA = "2026-07-28"
 _META = {
@@ -28,9 +32,13 @@ _META = {
 
 
 class House:
-    """``nodes`` agents, each with a ledger server of its own, on one machine."""
+    """``nodes`` agents, each with a ledger server of its own, on one machine.
 
-    def __init__(self, folder, nodes=2, slots=2, agent_port=None, more=""):
+    They find the servers ``warm`` compiled, else every one that is built in.
+    """
+
+    def __init__(self, folder, nodes=2, slots=2, agent_port=None, more="", warm=None):
+        self.warm = BUILT_IN if warm is None else warm
         self.folder, self.slots, self.more = folder, slots, more
         self.ledger = folder / "ledger.txt"
         self.port, self.grpc_port = free_port(), free_port()
@@ -64,6 +72,8 @@ class House:
         argv = ["--config", config, "--dispatcher", f"127.0.0.1:{self.agent_port}"]
         token = self.folder / "state/token"
         state = self.folder / name
+        if self.warm and not cache_directory(state).exists():
+            compiled.give(state, *self.warm)
         self._start(name, "-m", "edge_agent", "run", *argv, "--token-file", token, "--state", state)
 
     def _start(self, name, *argv):

@@ -12,6 +12,7 @@ from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2
 
 TOKEN = "a-token-for-tests"
 CHUNK_BYTES = 256 * 1024
+HANGS_S = 60  # by now it never comes
 
 
 class Attached:
@@ -29,7 +30,7 @@ class Attached:
     def end(self):
         self.outgoing.put(None)
 
-    def receive(self, kind, timeout_s=10):
+    def receive(self, kind, timeout_s=HANGS_S):
         """Return the next message of this kind, passing over the others; "" is the end."""
         while True:
             message = self.incoming.get(timeout=timeout_s)
@@ -40,7 +41,7 @@ class Attached:
             if found == "result":
                 self.unseen.append(message.result)
 
-    def result(self, call_id=None, timeout_s=10):
+    def result(self, call_id=None, timeout_s=HANGS_S):
         """Return the result of that call, or the first unseen one, and its whole payload."""
         result = next((r for r in self.unseen if call_id in (None, r.call_id)), None)
         if result is not None:
@@ -79,7 +80,7 @@ class FakeDispatcher(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsSer
     def address(self):
         return f"127.0.0.1:{self.port}"
 
-    def next_agent(self, timeout_s=15):
+    def next_agent(self, timeout_s=HANGS_S):
         return self.attached.get(timeout=timeout_s)
 
     def stop(self):

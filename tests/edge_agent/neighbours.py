@@ -19,10 +19,13 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+NEIGHBOUR = saying("neighbour")
+
+
 @contextmanager
 def untouched(engine):
     """Call a well-behaved module for as long as this is open; then look at both."""
-    module = saying("neighbour")
+    module = NEIGHBOUR
     loaded, _ = engine.modules.get(module.digest, lambda: module.wasm)
     over, answered, failed = threading.Event(), [], []
 

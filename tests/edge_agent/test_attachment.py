@@ -14,6 +14,7 @@ from edge_agent.calls.outcome import Outcome
 from edge_agent.config.agent_config import load_config
 from edge_agent.errors import ConfigError, TokenRefused
 from protos.edge.v1 import edge_pb2
+from tests import compiled
 from tests.edge_agent import modules
 from tests.edge_agent.fake_dispatcher import TOKEN, FakeDispatcher
 from tests.edge_agent.modules import RESULT, echo, saying
@@ -26,6 +27,8 @@ class Session:
 
     def __init__(self, dispatcher, tmp_path, **flags):
         self.dispatcher = dispatcher
+        if "state" not in flags and not (tmp_path / "state").exists():
+            compiled.give(tmp_path / "state")
         given = {"dispatcher": dispatcher.address, "token": TOKEN, "name": "pi4", "slots": 2}
         given |= {"state": str(tmp_path / "state"), "memory_mib": 2048} | flags
         self.attachment, self.backend = agent.build(load_config(None, given, {}))

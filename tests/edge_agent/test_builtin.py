@@ -15,6 +15,7 @@ from edge_agent.backends.base import ModuleRef, ToolCall
 from edge_agent.backends.wasm import WasmBackend
 from edge_agent.engine.limits import Limits
 from edge_agent.mounts import Mount
+from tests import compiled
 from wasm_tools import manifest
 
 
@@ -26,18 +27,12 @@ class Silent:
         pass
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """One disk cache for all tests, so that each server is compiled once."""
-    return tmp_path_factory.mktemp("state") / "cache"
-
-
 @pytest.fixture
-def call(cache, request):
+def call():
     """Call a tool of a built-in server through the backend; its result object."""
     from edge_agent.engine.runtime import WasmEngine
 
-    engine = WasmEngine(cache, concurrency=4)
+    engine = WasmEngine(compiled.AGENTS, concurrency=4)
     by_digest = {server.sha256: server.module.path for server in manifest.servers()}
 
     def call(server, tool, arguments, mounts=(), **limits):
@@ -160,7 +155,8 @@ def test_calls_of_different_servers_run_side_by_side(call, data):
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_mcp_client_lists_and_calls_over_stdio(cache, tmp_path, data, mode):
+async def test_mcp_client_lists_and_calls_over_stdio(tmp_path, data, mode):
+    compiled.give(tmp_path / "sanderling/edge-agent", "filesystem")
     server = StdioServerParameters(
         command=sys.executable,
         args=[

@@ -2,7 +2,6 @@
 
 import gzip
 import threading
-import time
 import zlib
 
 import pytest
@@ -336,14 +335,12 @@ def test_an_answer_that_trickles_ends_in_time(listed, site, head):
             connection.sendall(b"x")
 
     site.pages["/"] = trickle
-    began = time.monotonic()
-    answer = listed(site.url, timeout_ms=200)
-    assert answer["kind"] == "timeout"
-    assert time.monotonic() - began < 5
+    listed.wall_ms = 600_000  # nothing else would end it
+    assert listed(site.url, timeout_ms=200)["kind"] == "timeout"
 
 
 def test_the_deadline_of_the_call_holds_too(listed, site):
-    site.pages["/"] = lambda *_: site.closing.wait(5)
+    site.pages["/"] = lambda *_: site.closing.wait(60)
     listed.wall_ms = 200
     assert listed(site.url)["kind"] == "timeout"
 
@@ -353,7 +350,7 @@ def test_a_cancelled_call_stops_waiting_at_once(site):
 
     def silent(*_):
         waiting.set()
-        site.closing.wait(5)
+        site.closing.wait(60)
 
     site.pages["/"] = silent
     running = CallState(Limits(wall_ms=60_000))
@@ -361,16 +358,16 @@ def test_a_cancelled_call_stops_waiting_at_once(site):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(call.send({"url": site.url}, running)))
     thread.start()
-    assert waiting.wait(5)
+    assert waiting.wait(60)
     running.stop(CANCELLED)
-    thread.join(5)
+    thread.join(60)
     assert [answer["kind"] for answer in answers] == ["timeout"]
 
 
 def test_a_name_that_is_never_found_stops_waiting(ask):
     ask.rules = ["http://slow.test:80"]
     over = threading.Event()
-    ask.resolve = lambda *_: over.wait(10) and []
+    ask.resolve = lambda *_: over.wait(60) and []
     assert ask("http://slow.test/", timeout_ms=100)["kind"] == "timeout"
     over.set()
 

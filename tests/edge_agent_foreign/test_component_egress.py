@@ -12,12 +12,22 @@ from edge_agent.engine.call_state import CallState
 from edge_agent.engine.component import response_bodies
 from edge_agent.engine.component.response_bodies import Bodies
 from edge_agent.engine.limits import Limits
+from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, ModuleTrapped
 from edge_agent.jsonrpc import make_call, read_result
 from edge_agent.mounts import Mount
+from tests import compiled
 from tests.edge_agent.modules import Module
 from tests.edge_agent_egress.site import Site, page_of
 from tests.edge_agent_foreign import components
+
+
+@pytest.fixture
+def engine():
+    """One that finds the built-in components compiled."""
+    engine = WasmEngine(compiled.AGENTS, concurrency=4)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture

@@ -319,7 +319,7 @@ def test_only_so_many_sleeping_components_are_left_behind(engine, monkeypatch):
     threading.Timer(0.2, engine.cancel, [running]).start()
     with pytest.raises(CallCancelled):
         engine.send(loaded, MESSAGE, running)
-    assert not asleep()
+    assert engine._apart._left == 0
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,24 @@ import threading
 
 import pytest
 
+from edge_agent.config.directories import cache_directory
 from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code import compiler
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled, ModuleRejected, ModuleTrapped
+from tests import compiled
 from tests.edge_agent.engines import MESSAGE
 from tests.edge_agent.modules import Module
-from tests.edge_agent.neighbours import untouched
+from tests.edge_agent.neighbours import NEIGHBOUR, untouched
 from tests.edge_agent_foreign import components
 from tests.edge_agent_foreign import hostile_components as hostile
 
 
 @pytest.fixture
 def engine(tmp_path):
-    """One that compiles as an agent does."""
-    engine = WasmEngine(tmp_path / "cache", concurrency=4)
+    """One that compiles as an agent does, and has its own code."""
+    compiled.give(tmp_path, also=NEIGHBOUR.wasm)
+    engine = WasmEngine(cache_directory(tmp_path), concurrency=4)
     yield engine
     engine.close()
 
@@ -126,7 +129,7 @@ def test_what_is_kept_of_a_component_is_never_loaded_if_foreign(tmp_path, engine
     mine, other = components.saying(), components.saying(then="(drop (i32.const 7))")
     for module in (mine, other):
         get(engine, module)
-    (path,) = (tmp_path / "cache").glob(f"*/{mine.digest}{ending}.cwasm")
+    (path,) = (cache_directory(tmp_path)).glob(f"*/{mine.digest}{ending}.cwasm")
     tag = path.with_suffix(".tag")
     if harm == "flipped":
         data = bytearray(path.read_bytes())
@@ -139,12 +142,12 @@ def test_what_is_kept_of_a_component_is_never_loaded_if_foreign(tmp_path, engine
     else:
         tag.unlink()
     asked = []
-    later = WasmEngine(tmp_path / "cache", 1)
+    later = WasmEngine(cache_directory(tmp_path), 1)
     loaded, _ = later.modules.get(mine.digest, lambda: asked.append(1) or mine.wasm)
     assert asked
     assert b"hello" in later.send(loaded, MESSAGE, CallState()).data
     later.close()
-    assert WasmEngine(tmp_path / "cache", 1).modules.get(mine.digest, pytest.fail)
+    assert WasmEngine(cache_directory(tmp_path), 1).modules.get(mine.digest, pytest.fail)
 
 
 def test_a_prepared_component_waits_on_disk(engine):

@@ -15,11 +15,17 @@ from tests.edge_agent_sessions.conftest import Counter
 NEW, KEPT = SessionNote(fresh=True), SessionNote(fresh=False)
 
 
-def wait_until(holds, seconds=10):
+def wait_until(holds, seconds=60):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def within(counter, session):
+    """How many calls are in a session, of which the first one runs."""
+    found = counter.engine.sessions._sessions.get((counter.module.digest, session))
+    return found.waiting if found is not None and found.turn.locked() else 0
 
 
 def test_a_session_meets_its_own_state_and_no_other(counter):
@@ -77,15 +83,14 @@ def test_calls_of_one_session_wait_for_each_other_and_others_do_not(engine, coun
         found.append(counter.note("a"))
 
     threads = [threading.Thread(target=loop), threading.Thread(target=follow)]
-    threads[0].start()
-    time.sleep(0.1)
-    threads[1].start()
+    for among, thread in enumerate(threads, 1):
+        thread.start()
+        wait_until(lambda among=among: within(counter, "a") == among)
     assert counter.count("b") == 1
-    time.sleep(0.1)
     assert not found
     engine.cancel(long)
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert "cancelled" in found[0].lost
 
 
@@ -93,7 +98,7 @@ def test_a_call_that_waits_can_be_cancelled_and_runs_out_of_time(engine, counter
     long = CallState(Limits(wall_ms=60_000))
     thread = threading.Thread(target=lambda: _ignore(counter, long))
     thread.start()
-    time.sleep(0.1)
+    wait_until(lambda: within(counter, "a") == 1)
     with pytest.raises(CallTimeout, match="another call of its session"):
         counter.send("a", wall_ms=50)
     waiting = CallState(Limits(wall_ms=60_000))
@@ -101,7 +106,7 @@ def test_a_call_that_waits_can_be_cancelled_and_runs_out_of_time(engine, counter
     with pytest.raises(CallCancelled):
         counter.send("a", running=waiting)
     engine.cancel(long)
-    thread.join(10)
+    thread.join(60)
 
 
 def _ignore(counter, running):
@@ -167,5 +172,5 @@ def test_a_session_may_be_called_from_many_threads(counter):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(found) == list(range(1, 9))

@@ -1,7 +1,6 @@
 """Which node a session's calls go to, with agents whose tools are Python functions."""
 
 import asyncio
-import itertools
 
 import pytest
 
@@ -76,21 +75,23 @@ async def test_a_session_stays_on_its_node_however_busy_that_is(app, attach, cal
 
 
 async def test_calls_of_one_session_run_one_after_the_other(app, attach, call):  # noqa: F811
-    running, most = itertools.count(), []
-    now = 0
+    most, together = [], asyncio.Event()
+    now, is_one = 0, True
 
     async def slow(sent, arguments):
         nonlocal now
         now += 1
         most.append(now)
-        await asyncio.sleep(0.02)
+        if now > 1:
+            together.set()
+        await (asyncio.sleep(0.02) if is_one else together.wait())
         now -= 1
-        next(running)
         return result("1")
 
     await attach(app, "a", handler=slow)
     await asyncio.gather(*(call(app, "think", session="s") for _ in range(4)))
     assert most == [1, 1, 1, 1]
+    is_one = False
     await asyncio.gather(*(call(app, "think", session=f"s{n}") for n in range(4)))
     assert max(most) > 1
 

@@ -3,10 +3,11 @@
 import os
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
-# How many times as many examples to try: `SOLVER_EXAMPLES=20 pytest tests/solver`.
+from tests import laws
+
+# How many times as many examples to try: `SOLVER_EXAMPLES=20 pytest tests/solver --hypothesis-profile=full`.
 _TIMES = int(os.environ.get("SOLVER_EXAMPLES", "1"))
 # Far more than any of these problems takes, so that "proven" does not hang on the machine's load.
 AMPLE_S = 60.0
@@ -19,7 +20,7 @@ def examples(count):
     The time limit of a test is raised as well. One that strikes while an example is drawn is
     reported as a flaky strategy, and hides the example that took so long.
     """
-    chosen = settings(max_examples=count * _TIMES, deadline=None)
+    chosen = laws.examples(count * _TIMES)
     return lambda test: pytest.mark.timeout(_TEST_S * _TIMES)(chosen(test))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import wasmtime
 
+from tests import compiled
+
 MASK = 0xFFFFFFFF
 
 
@@ -18,8 +20,8 @@ class Module:
     def __init__(
         self, file: Path, mounts: Mapping[str, Path] | None = None, now_s: float | None = None
     ) -> None:
-        self.engine = wasmtime.Engine()
-        self.module = wasmtime.Module.from_file(self.engine, str(file))
+        self.engine = compiled.engine()
+        self.module = compiled.module(file)
         self.mounts = dict(mounts or {})
         self.now_s = now_s
 

@@ -1,11 +1,14 @@
 """Run a module's `_start` on this process's standard streams: `run_stdio.py MODULE`."""
 
 import sys
+from pathlib import Path
 
 import wasmtime
 
-engine = wasmtime.Engine()
-module = wasmtime.Module.from_file(engine, sys.argv[1])
+from tests import compiled
+
+engine = compiled.engine()
+module = compiled.module(Path(sys.argv[1]))
 store = wasmtime.Store(engine)
 wasi = wasmtime.WasiConfig()
 wasi.inherit_stdin()

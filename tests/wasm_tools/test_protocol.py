@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import wasmtime
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools.module import Module
 from wasm_tools import module_path, servers, tool_definitions
 
@@ -23,7 +24,7 @@ ENVELOPE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> Iterator[None]:
-    """Compile each module once, and let go of them before the interpreter ends."""
+    """Load each module, and let go of them before the interpreter ends."""
     MODULES.update({name: Module(module_path(name)) for name in NAMES})
     yield
     MODULES.clear()
@@ -208,7 +209,7 @@ calls = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(call=calls)
 def test_any_arguments_get_a_result(call: tuple[str, dict[str, Any]]) -> None:
     name, message = call
@@ -216,7 +217,7 @@ def test_any_arguments_get_a_result(call: tuple[str, dict[str, Any]]) -> None:
     assert result["content"]
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(raw=st.binary(max_size=200), at=st.integers(0, 120), name=st.sampled_from(NAMES))
 def test_any_bytes_get_an_answer_and_no_trap(raw: bytes, at: int, name: str) -> None:
     tool = tool_definitions(name)[0]["name"]

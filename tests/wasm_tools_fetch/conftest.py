@@ -8,6 +8,7 @@ from edge_agent.egress import Egress, EgressLimits, parse_rule
 from edge_agent.engine.call_state import CallState
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
+from tests import compiled
 from tests.wasm_tools_fetch.site import serving
 
 
@@ -41,7 +42,7 @@ class Fetcher:
 
 
 @pytest.fixture(scope="session")
-def fetcher(tmp_path_factory):
-    engine = WasmEngine(tmp_path_factory.mktemp("cache"), concurrency=2)
+def fetcher():
+    engine = WasmEngine(compiled.AGENTS, concurrency=2)
     yield Fetcher(engine)
     engine.close()

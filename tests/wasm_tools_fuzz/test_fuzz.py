@@ -6,6 +6,7 @@ import os
 import pytest
 
 from edge_agent.engine.runtime import WasmEngine
+from tests import compiled
 from tests.wasm_tools.module import Module
 from tests.wasm_tools_fuzz.messages import call, confused, malformed, mutations, raw, swollen
 from tests.wasm_tools_fuzz.target import Target
@@ -18,8 +19,8 @@ SEED = int(os.environ.get("SANDERLING_FUZZ_SEED", "3"))
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    engine = WasmEngine(tmp_path_factory.mktemp("cache"), concurrency=1)
+def engine():
+    engine = WasmEngine(compiled.AGENTS, concurrency=1)
     yield engine
     engine.close()
 

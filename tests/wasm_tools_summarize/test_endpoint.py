@@ -18,6 +18,7 @@ from edge_agent.config.agent_config import load_config
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallTimeout, ConfigError
+from tests import compiled
 from tests.edge_agent_egress.site import Site, page_of
 from tests.integration.conftest import started
 
@@ -34,8 +35,8 @@ def site():
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    engine = WasmEngine(tmp_path_factory.mktemp("cache"), concurrency=2)
+def engine():
+    engine = WasmEngine(compiled.AGENTS, concurrency=2)
     yield engine
     engine.close()
 

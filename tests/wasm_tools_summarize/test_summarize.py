@@ -5,9 +5,10 @@ import re
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools.module import Module
 from wasm_tools import module_path, tool_definitions
 
@@ -85,8 +86,9 @@ ENDS = st.sampled_from([". ", "! ", "? ", "。", "\n", "\n\n", "\n- ", " ", "...
 TEXTS = st.lists(st.tuples(st.lists(WORDS, min_size=1, max_size=9), ENDS), min_size=1, max_size=30)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.integers(1, 60), st.sampled_from(STYLES))
+@example([(["漢字"], "\n- "), (["漢字"], ". ")], 4, "detailed")
 def test_it_holds_for_every_text(module, parts, most, style):
     text = "".join(" ".join(words) + end for words, end in parts)
     made = summary(module.start(), text, max_length=most, style=style)
@@ -95,7 +97,7 @@ def test_it_holds_for_every_text(module, parts, most, style):
     assert made == summary(module.start(), text, max_length=most, style=style)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(max_size=300), st.integers(1, 40), st.sampled_from(STYLES))
 def test_it_holds_for_any_characters(module, text, most, style):
     result = ask(module.start(), "summarize_text", text=text, max_length=most, style=style)[

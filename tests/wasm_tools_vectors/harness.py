@@ -5,6 +5,7 @@ import math
 
 import wasmtime
 
+from tests import compiled
 from wasm_tools.manifest import DIST
 
 #: Lengths of some JSON text, which depend on its spelling.
@@ -19,8 +20,8 @@ class Module:
     """A module of wasm_tools/dist, compiled once."""
 
     def __init__(self, name):
-        self.engine = wasmtime.Engine()
-        self.module = wasmtime.Module.from_file(self.engine, str(DIST / f"{name}.wasm"))
+        self.engine = compiled.engine()
+        self.module = compiled.module(DIST / f"{name}.wasm")
         self.linker = wasmtime.Linker(self.engine)
         self.linker.define_wasi()
 

@@ -1,9 +1,10 @@
 """The data tools against Python on what is easy to get wrong."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools_vectors import reference_data as reference
 from tests.wasm_tools_vectors.harness import ToolFailed, check
 
@@ -225,7 +226,7 @@ FLOATS = st.floats(-1e150, 1e150).filter(lambda x: x == 0 or abs(x) > 1e-140)
 DECIMALS = st.integers(-(10**6), 10**6).map(lambda n: n / 100)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(DECIMALS | FLOATS, min_size=2, max_size=30))
 def test_statistics_are_rounded_as_python_rounds_them(data, values):
     # To the last digit: the length of the answer, digits and all, is part of the answer.
@@ -249,7 +250,7 @@ RECORDS = st.lists(st.dictionaries(FIELDS, VALUES, max_size=4), max_size=7)
 MAYBE_FIELD = st.none() | FIELDS
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(RECORDS, MAYBE_FIELD, MAYBE_FIELD, st.none() | st.lists(FIELDS, max_size=2))
 def test_any_records_are_aggregated_as_python_does(data, items, group_by, count_field, sum_fields):
     arguments = {
@@ -261,14 +262,14 @@ def test_any_records_are_aggregated_as_python_does(data, items, group_by, count_
     check(data, "aggregate_list", arguments, reference.aggregate_list)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(RECORDS, st.none() | st.lists(st.floats(-100, 100), max_size=7))
 def test_any_summaries_are_merged_as_python_does(data, summaries, weights):
     arguments = {"summaries": summaries, "weights": weights}
     check(data, "merge_summaries", arguments, reference.merge_summaries)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(RECORDS, FIELDS, FIELDS, MAYBE_FIELD)
 def test_any_results_are_ranked_as_python_does(data, results, title, summary, score):
     arguments = {
@@ -280,7 +281,7 @@ def test_any_results_are_ranked_as_python_does(data, results, title, summary, sc
     check(data, "combine_research_results", arguments, reference.combine_research_results)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(RECORDS, st.lists(FIELDS, max_size=2), st.sampled_from(["first", "last"]), FIELDS)
 def test_any_records_are_deduplicated_and_compared_as_python_does(
     data, items, keys, keep, value_field

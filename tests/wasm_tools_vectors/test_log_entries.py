@@ -1,9 +1,10 @@
 """The tools that look into entries, against Python on what is easy to get wrong."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools_vectors import reference_logs as reference
 from tests.wasm_tools_vectors.harness import ToolFailed, check
 
@@ -193,7 +194,7 @@ ENTRY = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(ENTRY, max_size=6), st.sampled_from(LEVELS))
 def test_any_entries_are_filtered_counted_and_dated_as_python_does(logs, entries, level):
     check(

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools_vectors import reference_logs as reference
 from tests.wasm_tools_vectors.harness import ToolFailed, check
 
@@ -238,14 +239,14 @@ JSON_LINES = st.dictionaries(
 ).map(json.dumps)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(lines() | st.text(max_size=20), max_size=6), st.sampled_from(FORMATS))
 def test_any_log_is_parsed_as_python_does(logs, log, name):
     arguments = {"log_content": "\n".join(log), "format_type": name}
     check(logs, "parse_logs", arguments, reference.parse_logs)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(JSON_LINES | JSON_VALUES.map(json.dumps) | st.text(max_size=10), max_size=3))
 def test_any_json_log_is_parsed_as_python_does(logs, log):
     arguments = {"log_content": "\n".join(log), "format_type": "json"}

@@ -3,9 +3,10 @@
 import re
 import warnings
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.wasm_tools_vectors.harness import ToolFailed
 
 ALPHABET = [
@@ -80,7 +81,7 @@ def ask(logs, arguments):
         return None, str(refused)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(PATTERNS | st.text("()[]{}*+?|\\^$-,1a<>:=!P", max_size=8), TEXTS, st.booleans())
 def test_patterns_mean_what_they_mean_in_python(logs, pattern, texts, case_sensitive):
     entries = [{"message": text} for text in texts]

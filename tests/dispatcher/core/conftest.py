@@ -290,10 +290,10 @@ def answer():
 
 @pytest.fixture
 def until():
-    """``await until(lambda: condition)``: poll, for five seconds at most."""
+    """``await until(lambda: condition)``: poll, for a minute at most."""
 
     async def wait(condition):
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             while not condition():  # noqa: ASYNC110 - conditions of many kinds
                 await asyncio.sleep(0.005)
 

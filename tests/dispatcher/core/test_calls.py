@@ -328,15 +328,15 @@ class TestNodeLost:
     async def test_each_loss_has_its_own_wait(
         self, run_app, attach, call, answer, until, monkeypatch
     ):
-        monkeypatch.setattr("dispatcher.agents.pool.RECONNECT_S", 1.0)
+        monkeypatch.setattr("dispatcher.agents.pool.RECONNECT_S", 3.0)
         async with run_app() as app:
             agent = await attach(app, handler=lambda c, a: None)
             running = asyncio.create_task(call(app, "act"))
             await until(lambda: agent.calls)
-            for _ in range(4):  # 0.4 s away each time: more than one wait, all together
+            for _ in range(4):  # 1 s away each time: more than one wait, all together
                 await agent.vanish()
                 await until(lambda: not app.registry.node("device").connected)
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(1.0)
                 await agent.attach()
             agent.handler = lambda c, a: answer("at last")
             await agent.vanish()

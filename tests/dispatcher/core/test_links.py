@@ -257,7 +257,7 @@ class TestLife:
             running = [asyncio.create_task(call(app, name)) for name in ("act", "echo")]
             await until(lambda: len(agent.calls) == 2)
             await app.stop()
-            outcomes = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 5)
+            outcomes = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 60)
             assert all("stopping" in str(error) for error in outcomes)
 
     async def test_a_stream_that_is_cancelled_twice_is_still_let_go(

@@ -7,10 +7,11 @@ import posixpath
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dispatcher.errors import CallRefused
+from tests.laws import examples
 
 TIERS, SITES, ISAS = ("device", "edge", "cloud"), ("home", "dc", ""), ("x86_64", "aarch64")
 NAMES = ("n1", "n2", "n3", "n4")
@@ -85,9 +86,7 @@ def holds(node, path):
     return any(path == mount or path.startswith(f"{mount}/") for mount in node["mounts"])
 
 
-@settings(
-    max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@examples(400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     here=st.dictionaries(st.sampled_from(NAMES), nodes, min_size=1),
     away=st.sets(st.sampled_from(NAMES)),

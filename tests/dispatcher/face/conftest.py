@@ -177,7 +177,7 @@ async def base(app):
 
 @pytest.fixture
 async def http():
-    async with httpx2.AsyncClient(timeout=20) as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         yield client
 
 
@@ -197,7 +197,7 @@ async def either(request, base, http):
     return one
 
 
-async def until(condition, timeout_s=5.0):
+async def until(condition, timeout_s=60.0):
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is watched tells nobody
             await asyncio.sleep(0.01)

@@ -82,7 +82,7 @@ async def test_one_that_cannot_use_its_configuration_is_hopeless(supervise):
     script = "sys.exit(print('edge-agent: mounts: /x is no directory', file=sys.stderr) or 2)"
     async with supervise(script) as supervisor:
         with pytest.raises(ConfigError, match="agent device cannot start: mounts: /x"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await supervisor.hopeless()
         assert not supervisor.pids()
 
@@ -93,7 +93,7 @@ async def test_one_that_cannot_even_start_is_hopeless(supervise, monkeypatch):
         monkeypatch.setattr(module, "command", lambda *_: ["/nonexistent/python"])
         os.kill(supervisor.pids()["device"], 9)
         with pytest.raises(ConfigError, match="agent device cannot start"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await supervisor.hopeless()
 
 

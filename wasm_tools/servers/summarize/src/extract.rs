@@ -150,7 +150,6 @@ fn joined(text: &str, sentences: &[Sentence], chosen: &[usize], style: Style) ->
             out.push_str(match style {
                 Style::Bullet => "\n",
                 Style::Detailed if other_paragraph => "\n\n",
-                _ if other_paragraph && !ends_in_wide_mark(before.of(text)) => " ",
                 _ if runs_on(before.of(text), sentence.of(text)) => "",
                 _ => " ",
             });
@@ -164,19 +163,18 @@ fn joined(text: &str, sentences: &[Sentence], chosen: &[usize], style: Style) ->
     out
 }
 
-/// Whether a sentence ends as those of scripts without spaces do; a heading of theirs does not.
-fn ends_in_wide_mark(sentence: &str) -> bool {
-    sentence.chars().next_back().is_some_and(is_wide_mark)
-}
-
 fn is_wide_mark(c: char) -> bool {
     ('\u{3000}'..='\u{303f}').contains(&c) || ('\u{ff01}'..='\u{ff65}').contains(&c)
 }
 
-/// Whether two sentences stand together without a space, as in scripts that have none.
+/// Whether two sentences stand together without a space, as in scripts that have none. Headings and
+/// items of lists have no mark at their end, and do not.
 fn runs_on(before: &str, after: &str) -> bool {
-    let wide = |c: char| words::is_solo(c) || is_wide_mark(c);
-    before.chars().next_back().is_some_and(wide) && after.chars().next().is_some_and(wide)
+    before.chars().next_back().is_some_and(is_wide_mark)
+        && after
+            .chars()
+            .next()
+            .is_some_and(|c| words::is_solo(c) || is_wide_mark(c))
 }
 
 #[cfg(test)]
@@ -242,6 +240,12 @@ mod tests {
             let made = summary(&cjk, 20, style);
             assert!(words::count(&made) <= 20 && made.contains("東京"), "{made}");
         }
+    }
+
+    #[test]
+    fn an_item_without_a_mark_stays_apart_from_the_next() {
+        let text = "漢字\n- 漢字. ";
+        assert_eq!(summary(text, 4, Style::Detailed), "漢字 漢字.");
     }
 
     #[test]
