@@ -184,7 +184,7 @@ def test_where_the_disk_is_full_a_prepared_module_stays_in_memory(engine, monkey
     assert b"hello" in engine.send(loaded, b"{}", CallState()).data
 
 
-def fail_for_want_of_room(path, data):
+def fail_for_want_of_room(path, data, **_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

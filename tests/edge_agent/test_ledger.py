@@ -14,7 +14,7 @@ def test_a_result_that_was_taken_is_kept_for_a_while():
     ledger = Ledger()
     ids = [run(ledger, number) for number in range(ACKED_COUNT + 1)]
     ledger.acknowledge(ids)
-    assert ledger.unacknowledged() == []
+    assert ledger.unacknowledged == {}
     assert ledger.find(ids[1]).payload == b"answer"
     assert "no longer kept" in ledger.find(ids[0]).message
     assert ledger.find("another") is None
@@ -23,7 +23,7 @@ def test_a_result_that_was_taken_is_kept_for_a_while():
 def test_a_result_that_nobody_took_stays_longer():
     ledger = Ledger()
     ids = [run(ledger, number) for number in range(LARGEST_COUNT)]
-    assert [outcome.call_id for outcome in ledger.unacknowledged()] == ids
+    assert list(ledger.unacknowledged) == ids
 
 
 def test_ids_stay_known_long_after_their_results():

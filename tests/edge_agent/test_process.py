@@ -342,7 +342,7 @@ IMPORTED = {
 }
 #: gRPC imports them where they are installed, which is where code is generated.
 DEVELOPMENT = {"grpc_tools"}
-OWN = {"edge_agent", "protos"}
+OWN = {"edge_agent", "ground", "protos"}
 
 
 def test_an_idle_agent_has_imported_these_and_nothing_else(started, dispatcher, tmp_path):
