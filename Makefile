@@ -30,9 +30,9 @@ check-quick: lint types imports ## lint, types, contracts, and the tests that sh
 	$(BIN)/python -m pytest -n 3 $(QUICK)
 
 QUICK := tests/integration/test_policy.py tests/integration/test_clients.py \
-	tests/dispatcher/core/test_policy.py tests/dispatcher/core/test_no_violation.py \
-	tests/solver/test_sum.py tests/solver/test_conflict.py \
-	tests/wasm_tools/test_manifest.py tests/wasm_tools/test_time_recorded.py
+	tests/dispatcher/policy/test_constraints.py tests/dispatcher/placement/test_no_violation.py \
+	tests/solver/sum/test_sum.py tests/solver/conflicts/test_conflict.py \
+	tests/wasm_tools/test_manifest.py tests/wasm_tools/time/test_recorded.py
 
 check: lint types imports protos-check ## lint, types, import contracts, generated code
 

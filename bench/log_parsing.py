@@ -4,7 +4,7 @@
 
 Both take the ``tools/call`` message as bytes and give the answer as bytes, with every
 entry in it. In Python that is the three steps of any MCP server: read the message, run
-``parse_logs`` (``tests/wasm_tools_vectors/reference_logs.py``, on the ``re`` and ``json``
+``parse_logs`` (``tests/wasm_tools/logs_and_data/reference_logs.py``, on the ``re`` and ``json``
 of the language), write the answer with its text and structured content. The engine's side
 includes a fresh instance and the copies into and out of it. ``head`` is the same call with
 the default limit of 1,000 entries, which reads the whole message and parses little of it.
@@ -26,7 +26,7 @@ from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.jsonrpc import make_call
-from tests.wasm_tools_vectors.reference_logs import parse_logs
+from tests.wasm_tools.logs_and_data.reference_logs import parse_logs
 from wasm_tools import manifest
 
 COLUMNS: Columns = {

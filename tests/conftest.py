@@ -10,15 +10,15 @@ from tests import compiled
 _LAW_S = 600
 #: Where tests share a dispatcher, agents or servers that a fixture starts for all of them.
 _SHARING = (
-    "tests/dispatcher/core/test_schedulers.py",
-    "tests/edge_agent_backends/test_questions_up.py",
-    "tests/edge_agent_backends/test_remote.py",
-    "tests/edge_agent_backends/test_up.py",
-    "tests/edge_agent_foreign/test_serve_http.py",
-    "tests/edge_agent_sessions/test_serve.py",
-    "tests/edge_agent_sessions/test_whole.py",
+    "tests/dispatcher/placement/test_guard.py",
+    "tests/edge_agent/backends/test_client_requests_up.py",
+    "tests/edge_agent/backends/mcp_client/test_http.py",
+    "tests/edge_agent/backends/test_up.py",
+    "tests/edge_agent/serving/web/test_server.py",
+    "tests/edge_agent/serving/test_stdio.py",
+    "tests/integration/test_sessions.py",
     "tests/integration/",
-    "tests/wasm_tools_fetch/test_fleet.py",
+    "tests/wasm_tools/fetch/test_fleet.py",
 )
 
 # Always the same examples, so that the suite says the same of the same code; what is new is

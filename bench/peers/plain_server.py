@@ -24,11 +24,11 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 def tools_of(name: str) -> dict[str, Callable[..., Any]]:
     """The functions of a server; importing them is part of its start."""
     if name == "log-parser":
-        from tests.wasm_tools_vectors import reference_logs as logs
+        from tests.wasm_tools.logs_and_data import reference_logs as logs
 
         return {"parse_logs": logs.parse_logs, "search_entries": logs.search_entries}
     if name == "data-aggregate":
-        from tests.wasm_tools_vectors import reference_data as data
+        from tests.wasm_tools.logs_and_data import reference_data as data
 
         return {"aggregate_list": data.aggregate_list, "deduplicate": data.deduplicate}
     if name == "image-resize":

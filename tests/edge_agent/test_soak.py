@@ -19,9 +19,9 @@ from edge_agent.errors import CallFailed
 from edge_agent.memory import give_back
 from edge_agent.mounts import Mount
 from protos.edge.v1 import edge_pb2
-from tests.edge_agent import modules
 from tests.edge_agent.fake_dispatcher import TOKEN
-from tests.edge_agent.modules import saying
+from tests.edge_agent.guests import modules
+from tests.edge_agent.guests.modules import saying
 
 MANY = pytest.mark.parametrize(
     "calls",

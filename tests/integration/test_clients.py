@@ -10,8 +10,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from protos.contract import PLACEMENT_KEY
-
-from .conftest import BUILT_IN
+from tests.integration.conftest import BUILT_IN
 
 TIME = {"timezone": "Europe/Berlin"}
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from protos.contract import PLACEMENT_KEY
+from tests.integration.conftest import BUILT_IN, SANDERLING, command, is_alive, wait_for
 from wasm_tools import servers
-
-from .conftest import BUILT_IN, SANDERLING, command, is_alive, wait_for
 
 NOW = '{"timezone": "UTC"}'
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from protos.contract import PLACEMENT_KEY
-
-from .conftest import BUILT_IN, SANDERLING
+from tests.integration.conftest import BUILT_IN, SANDERLING
 
 pytestmark = pytest.mark.extended
 

@@ -9,8 +9,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
-
-from .conftest import eventually, started
+from tests.integration.conftest import eventually, started
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from .conftest import SANDERLING, STOP_S, command_lines, is_alive, stat_of
+from tests.integration.conftest import SANDERLING, STOP_S, command_lines, is_alive, stat_of
 
 INITIALIZE = {
     "jsonrpc": "2.0",

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dispatcher.cli.client import DispatcherClient
-
-from .conftest import (
+from tests.integration.conftest import (
     SANDERLING,
     STOP_S,
     command,

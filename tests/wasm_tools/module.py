@@ -96,7 +96,7 @@ class Instance:
         return self.put(answer) << 32 | len(answer)
 
     def http(self, place: int, size: int) -> int:
-        """No way to the network; tests/wasm_tools_fetch has one."""
+        """No way to the network; tests/wasm_tools/fetch has one."""
         json.loads(self.get(place, size))
         answer = b'{"error": "HTTP egress is denied here", "kind": "denied"}'
         return self.put(answer) << 32 | len(answer)

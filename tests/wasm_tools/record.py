@@ -11,9 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.wasm_tools import filesystem_corpus, oracle, time_corpus, trees
+from tests.wasm_tools import oracle
 from tests.wasm_tools.compare import blanked, comparable, filled
+from tests.wasm_tools.filesystem import corpus as filesystem_corpus
+from tests.wasm_tools.filesystem import trees
 from tests.wasm_tools.oracle import Oracle
+from tests.wasm_tools.time import corpus as time_corpus
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded"

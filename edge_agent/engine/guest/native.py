@@ -3,7 +3,7 @@
 wasmtime-py's public classes look up types and wrap values on every call, which
 costs more than the call itself, and they have no pooling allocator and no epoch
 callback. So the hot path speaks to the C API through ``wasmtime._bindings``.
-``tests/edge_agent/test_native.py`` pins every name and type used here, so that
+``tests/edge_agent/engine/guest/test_native.py`` pins every name and type used here, so that
 a release that changes them fails there and not on a board.
 
 The C API is documented at https://docs.wasmtime.dev/c-api/.

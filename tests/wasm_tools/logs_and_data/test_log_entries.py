@@ -1,0 +1,204 @@
+"""The tools that look into entries, against Python on what is easy to get wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.laws import examples
+from tests.wasm_tools.logs_and_data import reference_logs as reference
+from tests.wasm_tools.logs_and_data.harness import ToolFailed, check
+
+LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+MIXED = [
+    *(
+        {"_level": level, "n": n}
+        for n, level in enumerate([*LEVELS, "warn", "err", "crit", "emerg", "ERROR", "odd", ""])
+    ),
+    {"_level": None},
+    {"_level": 1},
+    {"_level": 1.0},
+    {"_level": True},
+    {"_level": 2.5},
+    {"n": 1},
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_filtering_by_severity(logs, level):
+    check(logs, "filter_entries", {"entries": MIXED, "min_level": level}, reference.filter_entries)
+
+
+@pytest.mark.parametrize("levels", [[], ["INFO"], ["Warn", "odd"], ["1"], [""], ["None", "error"]])
+def test_filtering_by_name(logs, levels):
+    arguments = {"entries": MIXED, "include_levels": levels, "min_level": "error"}
+    check(logs, "filter_entries", arguments, reference.filter_entries)
+
+
+def test_levels_that_cannot_be_counted_are_refused(logs):
+    for tool in ("filter_entries", "compute_log_statistics"):
+        for level in ([], {}, [1]):
+            arguments = {"entries": [{"_level": "error"}, {"_level": level}]}
+            check(logs, tool, arguments, getattr(reference, tool))
+    with pytest.raises(ToolFailed, match=r"entries\[1\].*_level"):
+        logs.call("filter_entries", arguments)
+
+
+STATUSES = [200, "200", 200.0, True, 1, None, "x", 404, 404, 1.5]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        [{}],
+        [{"status": status} for status in STATUSES],
+        [{"ip": f"10.0.0.{n % 13}", "path": f"/{n % 7}"} for n in range(100)],
+        [{"path": "/b"}, {"path": "/a"}, {"path": "/a"}, {"path": "/b"}, {"path": "/c"}],
+        [{"ip": ["10.0.0.1"]}],
+        [{"status": {}}],
+        [{"path": None, "ip": "", "status": 0}],
+        MIXED,
+    ],
+)
+def test_statistics(logs, entries):
+    check(logs, "compute_log_statistics", {"entries": entries}, reference.compute_log_statistics)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"time": None, "timestamp": "later"}, {"timestamp": "t"}],
+        [{"time": 0}, {"time": 1.5}, {"time": [1, None]}, {"timestamp": 2}],
+        [{"time": ""}, {"timestamp": False}],
+        [{"time": str(n)} for n in range(9)],
+        [{"time": 1e22}],
+    ],
+)
+def test_time_ranges(logs, entries):
+    check(logs, "extract_time_range", {"entries": entries}, reference.extract_time_range)
+
+
+ENTRIES = [
+    {"message": "naïve CAFÉ\n", "raw": "error"},
+    {"message": "", "raw": "Error: x=1"},
+    {"message": 0, "raw": None},
+    {"message": ["a", {"b": None}], "n": 2.50},
+    {"message": "é" * 300 + "end"},
+    {"n": 1e16, "t": True},
+    {"raw": "\u017ftraße \u212a \u0130 \u0131 ²"},
+]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "é$",
+        r"é\Z",
+        r"\bcaf\w\b",
+        "end",
+        "error",
+        "^E",
+        "none",
+        r"\['a'",
+        "(?i:X)=1",
+        "STRASSE",
+        "straße",
+        "k",
+        "i",
+        r"\d",
+        r"\w$",
+        ".",
+        "",
+        "a|",
+        "[^a-z]",
+        r"(?P<x>x)=(?P<y>\d)",
+        "(?m)^$",
+        "x{1,2}",
+        "x{",
+        r"\x65",
+        "(?x) e r r # or",
+        r"[\d\W]",
+        "(",
+        ")",
+        "*",
+        "a**",
+        "[",
+        "[b-a]",
+        r"\1",
+        r"(a)\1",
+        "(?=a)",
+        "(?<!a)b",
+        "(?>a)",
+        "a++",
+        "(?P<x>a)(?P<x>b)",
+        "a(?i)b",
+        r"\q",
+        "(?z)",
+        "a{2,1}",
+        "\\",
+    ],
+)
+@pytest.mark.parametrize("case_sensitive", [False, True])
+def test_searching(logs, pattern, case_sensitive):
+    arguments = {"entries": ENTRIES, "pattern": pattern, "case_sensitive": case_sensitive}
+    if any(mark in pattern for mark in (r"(a)\1", "(?=", "(?<!", "(?>", "a++")):
+        with pytest.raises(ToolFailed, match="linear time"):
+            logs.call("search_entries", arguments)
+    else:
+        check(logs, "search_entries", arguments, reference.search_entries)
+
+
+@pytest.mark.parametrize(
+    "fields", [[], ["n"], ["raw", "message"], ["t", "n"], ["missing", "message"]]
+)
+def test_fields_are_searched_in_order(logs, fields):
+    arguments = {"entries": ENTRIES, "pattern": "e|1|5", "fields": fields}
+    check(logs, "search_entries", arguments, reference.search_entries)
+
+
+def test_a_hundred_matches_are_shown_and_all_are_counted(logs):
+    entries = [{"message": f"m{n}"} for n in range(250)]
+    arguments = {"entries": entries, "pattern": "m"}
+    check(logs, "search_entries", arguments, reference.search_entries)
+
+
+def test_invalid_patterns_fail_without_entries_too(logs):
+    with pytest.raises(ToolFailed, match=r"pattern: .*position 0"):
+        logs.call("search_entries", {"entries": [], "pattern": "(open"})
+
+
+def test_patterns_that_backtracking_would_never_finish(logs):
+    entries = [{"message": "a" * 50_000 + "!"}]
+    for pattern in ("^(a+)+$", "^(a|a)*$", r"^(\w*)*\d$", "(.*)(.*)(.*)(.*)x"):
+        assert (
+            logs.call("search_entries", {"entries": entries, "pattern": pattern})["match_count"]
+            == 0
+        )
+
+
+FINITE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+ENTRY = st.dictionaries(
+    st.sampled_from(["_level", "status", "ip", "path", "message", "raw", "time", "timestamp"]),
+    FINITE | st.sampled_from([*LEVELS, "10.0.0.1", 404, "404", 1, True]),
+    max_size=5,
+)
+
+
+@examples(100)
+@given(st.lists(ENTRY, max_size=6), st.sampled_from(LEVELS))
+def test_any_entries_are_filtered_counted_and_dated_as_python_does(logs, entries, level):
+    check(
+        logs, "filter_entries", {"entries": entries, "min_level": level}, reference.filter_entries
+    )
+    check(logs, "compute_log_statistics", {"entries": entries}, reference.compute_log_statistics)
+    check(logs, "extract_time_range", {"entries": entries}, reference.extract_time_range)
