@@ -123,12 +123,9 @@ class AgentPool:
         self._flights[flight.id] = flight
         stream.launch(flight)
 
-    def land(self, flight: Flight) -> None:
-        """A call is over for the caller; what may still come of it is dropped."""
-        self._flights.pop(flight.id, None)
-
     def cancel(self, flight: Flight, reason: str) -> None:
-        """Ask the node to stop a call."""
+        """Ask the node to stop a call; what may still come of it is dropped."""
+        self._flights.pop(flight.id, None)
         stream = self._streams.get(flight.node)
         if stream is not None and stream.instance == flight.instance:
             stream.cancel(flight.id, reason)
@@ -219,12 +216,17 @@ class AgentPool:
         if flight is None or flight.node != stream.node.name:
             stream.acknowledge(outcome.call_id)  # nobody waits for it any more
         elif flight.take_outcome(outcome):
-            stream.acknowledge(outcome.call_id)
+            self._landed(stream, flight)
 
     def _on_chunk(self, stream: AgentStream, chunk: Chunk) -> None:
         flight = self._flights.get(chunk.call_id)
         if flight is not None and flight.node == stream.node.name and flight.take_chunk(chunk.data):
-            stream.acknowledge(chunk.call_id)
+            self._landed(stream, flight)
+
+    def _landed(self, stream: AgentStream, flight: Flight) -> None:
+        """An outcome is here, whole: the agent may forget it."""
+        del self._flights[flight.id]
+        stream.acknowledge(flight.id)
 
     def _on_heartbeat(self, stream: AgentStream, beat: Heartbeat) -> None:
         self._registry.heartbeat(stream.node, beat)

@@ -17,7 +17,7 @@ from dispatcher.call import CallRequest
 from dispatcher.calls.client_requests import ClientRequests, Patience, capabilities
 from dispatcher.calls.payloads import json_bytes
 from dispatcher.calls.progress import ProgressRelay
-from dispatcher.errors import CallFailed, CallTimeout, SanderlingError
+from dispatcher.errors import CallTimeout, SanderlingError
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
 from protos.contract import LARGEST_RESULT_BYTES, PREFIX
@@ -79,14 +79,13 @@ class Sender:
         except asyncio.CancelledError:
             self._agents.cancel(flight, "the caller is gone")
             raise
-        except CallFailed:
+        except Exception:
             self._agents.cancel(flight, "nobody waits for it any more")
             raise
         finally:
             if asked is not None:
                 asked.close()
             alarm.cancel()
-            self._agents.land(flight)
             self._scheduler.ended(placement)
             if relay is not None:
                 relay.close()

@@ -56,10 +56,14 @@ class Backlog:
         Raises:
             CallRefused: no node may run it.
         """
-        placed = self.scheduler.place(task)
-        if not self._waits_anyway(placed):
-            self.scheduler.began(placed)
-            return placed
+        placement = self.scheduler.place(task)
+        # It loses nothing by being held where it would wait for longer than the window and its way
+        # take together: lines get shorter while it travels.
+        parts = placement.placed.parts
+        waits_anyway = self.window_ms > 0 and parts.queue >= self.window_ms + parts.transfer
+        if not waits_anyway or not self.scheduler.waiting(placement.node.name):
+            self.scheduler.began(placement)
+            return placement
         held = Held(task, float(np.min(task.spec.profile.run_ms)))
         if not self.held:
             self.next_ms = now_ms + self.window_ms
@@ -83,16 +87,6 @@ class Backlog:
                 self.scheduler.began(placed)
                 found.append((held, placed))
         return found
-
-    def _waits_anyway(self, placement: Placement) -> bool:
-        """Whether a call loses nothing by being held. Lines get shorter while it travels."""
-        parts = placement.placed.parts
-        least_ms = self.window_ms + parts.transfer
-        return (
-            self.window_ms > 0
-            and parts.queue >= least_ms
-            and self.scheduler.waiting(placement.node.name) > 0
-        )
 
 
 class Batches:
