@@ -50,7 +50,7 @@ def time_bench() -> Iterator[ModuleBench]:
 
 
 def check_answer(result: dict[str, Any]) -> None:
-    """Both servers must really answer the question."""
+    """Both servers must really answer the call."""
     text = json.loads(result["content"][0]["text"])
     assert text["timezone"] == CALL.arguments["timezone"]
 

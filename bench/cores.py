@@ -88,10 +88,10 @@ def _through(stack: ExitStack, cache: Path, images: Path, slots: int) -> Run:
     more = ("--slots", str(slots), "--mount", f"/images={images}:ro")
     stack.enter_context(agent(served, cache, more=more))
     client = served.client()
-    question = {"tool": CALL.tool, "arguments": dict(CALL.arguments)}
+    request = {"tool": CALL.tool, "arguments": dict(CALL.arguments)}
 
     def run() -> None:
-        result = client.call(question)
+        result = client.call(request)
         assert not result.get("isError"), result
 
     run()

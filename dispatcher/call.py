@@ -24,7 +24,7 @@ class Client(Protocol):
         """What the client declared."""
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The client's answer to one question.
+        """The client's reply to one request of the server.
 
         Raises:
             ClientRefused: there is none.

@@ -7,7 +7,7 @@
     │   ├── InvalidArguments
     │   └── InvalidRequirements
     ├── CallRefused              no node may run the call: reasons, core and mend
-    ├── ClientRefused            the client does not answer a server's question
+    ├── ClientRefused            the client refuses what a server asks of it
     └── CallFailed               a node was chosen and the call did not come back
         ├── NodeLost
         ├── CallTimeout

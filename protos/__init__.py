@@ -1,1 +1,1 @@
-"""The wire contract, and the code generated from it. Imports nothing of ours."""
+"""The contract between agents and dispatchers: messages, the code made of them, bounds and keys."""

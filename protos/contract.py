@@ -13,18 +13,18 @@ MIB: Final = 1024 * KIB
 
 #: A payload up to this stands in its message; a longer one follows in chunks.
 INLINE_BYTES: Final = 256 * KIB
-#: The most bytes of one chunk, of one part of a question, of one piece of an artifact.
+#: The most bytes of one chunk, of one part of a client request, of one piece of an artifact.
 CHUNK_BYTES: Final = 256 * KIB
 #: The largest module that a dispatcher keeps and an agent takes.
 LARGEST_MODULE_BYTES: Final = 64 * MIB
 #: The largest answer of a call.
 LARGEST_RESULT_BYTES: Final = 64 * MIB
-#: The largest question of a server, and the largest answer to it.
-LARGEST_QUESTION_BYTES: Final = 8 * MIB
-#: Open questions of one call that an agent lets pass; a dispatcher takes twice as many.
-OPEN_QUESTIONS: Final = 8
+#: The largest request of a server to the client, and the largest reply to it.
+LARGEST_CLIENT_REQUEST_BYTES: Final = 8 * MIB
+#: Open client requests of one call that an agent lets pass; a dispatcher takes twice as many.
+OPEN_CLIENT_REQUESTS: Final = 8
 
-#: How long a dispatcher waits for the client's answer: people take their time.
+#: How long a dispatcher waits for the client's reply: people take their time.
 CLIENT_ANSWER_S: Final = 300.0
 
 #: What a server may ask of a client while a call runs: the method, and the capability it needs.

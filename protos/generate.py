@@ -1,4 +1,4 @@
-"""Generate the Python code of the wire contract beside its .proto files.
+"""Generate the Python code of the contract beside its .proto files.
 
     python protos/generate.py            write it
     python protos/generate.py --check    exit 1 if what is committed differs

@@ -1,4 +1,4 @@
-"""The dispatcher's half: its own registry, profiles, policy and scheduler, without its wires.
+"""The dispatcher's half: its own registry, profiles, policy and scheduler, without its streams.
 
 Nodes register and send heartbeats as agents do, calls go through ``Scheduler.task`` and ``place``
 (or are held and placed together, as ``dispatcher.placement.batching`` does), and profiles learn from what

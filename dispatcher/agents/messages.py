@@ -119,8 +119,8 @@ def ping(number: int) -> Message:
     return Message(ping=edge_pb2.Ping(number=number))
 
 
-def answer(call_id: str, request_id: str, body: bytes) -> Iterator[Message]:
-    """A client's answer to a server's question, in parts."""
+def client_reply(call_id: str, request_id: str, body: bytes) -> Iterator[Message]:
+    """The client's reply to a client request, in parts."""
     for start in range(0, len(body), CHUNK_BYTES):
         end = start + CHUNK_BYTES
         part = edge_pb2.Answer(
@@ -165,7 +165,7 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ClientRequest:
     """What a call's server asks of the client, or a part of it, or that it asks no longer."""
 
     call_id: str
@@ -190,7 +190,7 @@ class Draining:
     reason: str
 
 
-Told = Outcome | Chunk | Progress | LogLine | Question | Heartbeat | Pong | Draining
+Told = Outcome | Chunk | Progress | LogLine | ClientRequest | Heartbeat | Pong | Draining
 
 
 def read(message: Received) -> Told | None:
@@ -297,8 +297,8 @@ def _log_line(told: edge_pb2.Log) -> LogLine:
     return LogLine(told.call_id, told.level, told.logger, told.message)
 
 
-def _question(told: edge_pb2.Question) -> Question:
-    return Question(told.call_id, told.id, told.method, told.params, told.more, told.withdrawn)
+def _client_request(told: edge_pb2.Question) -> ClientRequest:
+    return ClientRequest(told.call_id, told.id, told.method, told.params, told.more, told.withdrawn)
 
 
 _READERS: Final[Mapping[str, Callable[[Any], Told]]] = {
@@ -308,6 +308,6 @@ _READERS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "progress": _progress,
     "log": _log_line,
     "pong": lambda told: Pong(told.number),
-    "question": _question,
+    "question": _client_request,
     "draining": lambda told: Draining(told.reason),
 }

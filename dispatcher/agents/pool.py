@@ -11,11 +11,11 @@ from typing import Final
 from dispatcher.agents import messages
 from dispatcher.agents.messages import (
     Chunk,
+    ClientRequest,
     Draining,
     LogLine,
     Pong,
     Progress,
-    Question,
     Received,
 )
 from dispatcher.agents.outcome import Outcome
@@ -134,7 +134,7 @@ class AgentPool:
         """Give an answer of the client to the node that asked; one that is away asks again."""
         stream = self._streams.get(flight.node)
         if stream is not None and stream.instance == flight.instance:
-            for part in messages.answer(flight.id, request_id, body):
+            for part in messages.client_reply(flight.id, request_id, body):
                 stream.send(part)
 
     # ---- streams
@@ -184,8 +184,8 @@ class AgentPool:
                 self._on_news(stream, line)
             case Pong(number):
                 self._on_pong(stream, number)
-            case Question() as question:
-                self._on_question(stream, question)
+            case ClientRequest() as request:
+                self._on_client_request(stream, request)
             case Draining(reason):
                 self._on_draining(stream, reason)
 
@@ -244,12 +244,12 @@ class AgentPool:
         if flight is not None and flight.node == stream.node.name and flight.on_news is not None:
             flight.on_news(news)
 
-    def _on_question(self, stream: AgentStream, question: Question) -> None:
-        flight = self._flights.get(question.call_id)
-        if flight is not None and flight.node == stream.node.name and flight.questions is not None:
-            flight.questions.heard(question)
-        elif not (question.withdrawn or question.more):
-            for part in messages.answer(question.call_id, question.id, _NOBODY):
+    def _on_client_request(self, stream: AgentStream, request: ClientRequest) -> None:
+        flight = self._flights.get(request.call_id)
+        if flight is not None and flight.node == stream.node.name and flight.client_requests:
+            flight.client_requests.heard(request)
+        elif not (request.withdrawn or request.more):
+            for part in messages.client_reply(request.call_id, request.id, _NOBODY):
                 stream.send(part)
 
     def _on_draining(self, stream: AgentStream, reason: str) -> None:

@@ -77,7 +77,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         if server is not None:
             await server.stop(STOP_S)
 
-    async def Attach(  # noqa: N802 - the name is the wire's
+    async def Attach(  # noqa: N802 - the name is the contract's
         self,
         request_iterator: AsyncIterator[edge_pb2.AttachRequest],  # noqa: ARG002 - context.read()
         context: Context,
@@ -98,7 +98,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         if stream.ended.done():
             await context.abort(grpc.StatusCode.UNAVAILABLE, stream.ended.result())
 
-    async def Fetch(  # noqa: N802 - the name is the wire's
+    async def Fetch(  # noqa: N802 - the name is the contract's
         self, request: artifacts_pb2.FetchRequest, context: Context
     ) -> AsyncIterator[artifacts_pb2.FetchResponse]:
         """Stream a module."""

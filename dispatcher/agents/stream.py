@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from dispatcher.agents import messages
-from dispatcher.agents.messages import LogLine, Message, Progress, Question
+from dispatcher.agents.messages import ClientRequest, LogLine, Message, Progress
 from dispatcher.agents.outcome import Outcome
 from dispatcher.errors import CallFailed
 from dispatcher.registry.nodes import NodeState
@@ -30,10 +30,10 @@ class Sink(Protocol):
         """Send one message; returns when it was taken."""
 
 
-class Questions(Protocol):
-    """Who takes the questions of a call."""
+class TakesClientRequests(Protocol):
+    """Who takes the client requests of a call."""
 
-    def heard(self, question: Question) -> None:
+    def heard(self, request: ClientRequest) -> None:
         """Take one, or a part of one."""
 
     def interrupted(self) -> None:
@@ -53,7 +53,7 @@ class Flight:
     done: asyncio.Future[Outcome]
     instance: str = ""
     on_news: Callable[[Progress | LogLine], None] | None = None
-    questions: Questions | None = None
+    client_requests: TakesClientRequests | None = None
     result_max: int = LARGEST_RESULT_BYTES
     sent: bool = False
     _outcome: Outcome | None = None
@@ -68,8 +68,8 @@ class Flight:
         """The stream broke: a result that was coming in parts comes anew."""
         self._outcome = None
         self._parts = bytearray()
-        if self.questions is not None:
-            self.questions.interrupted()
+        if self.client_requests is not None:
+            self.client_requests.interrupted()
 
     def take_outcome(self, outcome: Outcome) -> bool:
         """An outcome came; True when it is whole."""

@@ -12,16 +12,21 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from dispatcher.agents.messages import Question
+from dispatcher.agents.messages import ClientRequest
 from dispatcher.call import Client
 from dispatcher.errors import ClientRefused
-from protos.contract import CAPABILITY_OF, CLIENT_ANSWER_S, LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
+from protos.contract import (
+    CAPABILITY_OF,
+    CLIENT_ANSWER_S,
+    LARGEST_CLIENT_REQUEST_BYTES,
+    OPEN_CLIENT_REQUESTS,
+)
 
 log = logging.getLogger("sanderling.calls")
 
 #: What servers may ask of clients, as clients declare it.
 KINDS: Final = tuple(CAPABILITY_OF.values())
-OPEN_MAX: Final = 2 * OPEN_QUESTIONS  # of one call; agents let fewer pass
+OPEN_MAX: Final = 2 * OPEN_CLIENT_REQUESTS  # of one call; agents let fewer pass
 _INTERNAL: Final = -32603
 
 
@@ -51,14 +56,14 @@ class Patience:
         self._start()
 
     def pause(self) -> None:
-        """A question is open."""
+        """A client request is open."""
         self._pauses += 1
         if self._alarm is not None:
             self._left_s = max(self._alarm.when() - self._loop.time(), 0.0)
             self._stop()
 
     def resume(self) -> None:
-        """A question is answered."""
+        """A client request has its reply."""
         self._pauses -= 1
         if not self._pauses and not self._over:
             self._start()
@@ -78,10 +83,10 @@ class Patience:
 
 
 class ClientRequests:
-    """The questions of one call on one node. Owned by the event loop.
+    """The client requests of one call on one node. Owned by the event loop.
 
-    ``send`` sends the answer to the question of an id. An answered question that comes again, since its
-    stream broke, gets its answer again.
+    ``send`` sends the reply to the request of an id. One that comes again, since its stream
+    broke, gets the reply that it had.
     """
 
     def __init__(
@@ -92,21 +97,21 @@ class ClientRequests:
         self._send = send
         self._parts: dict[str, bytearray] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._answers: dict[str, bytes] = {}
+        self._replies: dict[str, bytes] = {}
 
-    def heard(self, question: Question) -> None:
-        """A question came, or a part of one, or the end of one."""
-        number = question.id
-        if question.withdrawn:
+    def heard(self, request: ClientRequest) -> None:
+        """One came, or a part of one, or it is withdrawn."""
+        number = request.id
+        if request.withdrawn:
             self._parts.pop(number, None)
             task = self._tasks.get(number)
             if task is not None:
                 task.cancel()
-        elif number in self._answers:
-            if not question.more:
-                self._send(number, self._answers[number])
+        elif number in self._replies:
+            if not request.more:
+                self._send(number, self._replies[number])
         elif number not in self._tasks:
-            self._take(question)
+            self._take(request)
 
     def interrupted(self) -> None:
         """The stream broke: what is not whole comes anew."""
@@ -117,50 +122,51 @@ class ClientRequests:
         for task in self._tasks.values():
             task.cancel()
 
-    def _take(self, question: Question) -> None:
-        body = self._parts.setdefault(question.id, bytearray())
-        body += question.params
+    def _take(self, request: ClientRequest) -> None:
+        body = self._parts.setdefault(request.id, bytearray())
+        body += request.params
         too_much = (
-            len(body) > LARGEST_QUESTION_BYTES or len(self._parts) + len(self._tasks) > OPEN_MAX
+            len(body) > LARGEST_CLIENT_REQUEST_BYTES
+            or len(self._parts) + len(self._tasks) > OPEN_MAX
         )
-        if question.more and not too_much:
+        if request.more and not too_much:
             return
-        del self._parts[question.id]
+        del self._parts[request.id]
         if too_much:
-            self._answer(question, _error(_INTERNAL, "asks more than a dispatcher takes"))
+            self._reply(request, _error(_INTERNAL, "asks more than a dispatcher takes"))
             return
         self._patience.pause()
-        task = asyncio.create_task(self._ask(question, bytes(body)))
-        self._tasks[question.id] = task
-        task.add_done_callback(lambda _: self._done(question.id))
+        task = asyncio.create_task(self._ask(request, bytes(body)))
+        self._tasks[request.id] = task
+        task.add_done_callback(lambda _: self._done(request.id))
 
     def _done(self, number: str) -> None:
         self._tasks.pop(number, None)
         self._patience.resume()
 
-    async def _ask(self, question: Question, params: bytes) -> None:
+    async def _ask(self, request: ClientRequest, params: bytes) -> None:
         try:
             asked = json.loads(params or b"{}")
-            if question.method not in CAPABILITY_OF or not isinstance(asked, dict):
-                raise ClientRefused(f"{question.method}: no question of a server")  # noqa: TRY301
+            if request.method not in CAPABILITY_OF or not isinstance(asked, dict):
+                raise ClientRefused(f"{request.method}: no request of a server to its client")  # noqa: TRY301
             async with asyncio.timeout(CLIENT_ANSWER_S):
-                answer = {"result": await self._client.ask(question.method, asked)}
+                reply = {"result": await self._client.ask(request.method, asked)}
         except ClientRefused as error:
-            answer = _error(error.code, str(error), error.data)
+            reply = _error(error.code, str(error), error.data)
         except TimeoutError:
-            answer = _error(_INTERNAL, f"the client gave no answer within {CLIENT_ANSWER_S:.0f} s")
+            reply = _error(_INTERNAL, f"the client gave no answer within {CLIENT_ANSWER_S:.0f} s")
         except Exception as error:
             log.warning("a client could not be asked", exc_info=True)
-            answer = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
-        self._answer(question, answer)
+            reply = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
+        self._reply(request, reply)
 
-    def _answer(self, question: Question, answer: Mapping[str, Any]) -> None:
-        body = json.dumps(answer, separators=(",", ":")).encode()
-        if len(body) > LARGEST_QUESTION_BYTES:
-            too_large = f"the client's answer of {len(body)} bytes is over the limit of {LARGEST_QUESTION_BYTES}"
+    def _reply(self, request: ClientRequest, reply: Mapping[str, Any]) -> None:
+        body = json.dumps(reply, separators=(",", ":")).encode()
+        if len(body) > LARGEST_CLIENT_REQUEST_BYTES:
+            too_large = f"the client's answer of {len(body)} bytes is over the limit of {LARGEST_CLIENT_REQUEST_BYTES}"
             body = json.dumps(_error(_INTERNAL, too_large)).encode()
-        self._answers[question.id] = body
-        self._send(question.id, body)
+        self._replies[request.id] = body
+        self._send(request.id, body)
 
 
 def _error(code: int, message: str, data: Any = None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Sender:
         else:
             alarm = Patience(wait_ms / 1000, expire)
             asked = ClientRequests(request.client, alarm, partial(self._agents.answer, flight))
-            flight.questions = asked
+            flight.client_requests = asked
         try:
             self._agents.launch(flight)
             outcome = await flight.done

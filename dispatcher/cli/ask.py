@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
 
 ask_options = options(URL, STATE, CONFIG, AGENTS, MOUNT, VERBOSE)
-_QUESTION = options(
+_REQUEST = options(
     click.argument("tool"),
     click.option(
         "--args", "arguments", default="{}", metavar="JSON|@FILE|-", help="The tool's arguments."
@@ -53,7 +53,7 @@ _QUESTION = options(
     sanderling call get_current_time --args '{"timezone": "UTC"}' --requirements '{"allow": ["tier:edge"]}'
     """,
 )
-@_QUESTION
+@_REQUEST
 @click.option("--explain", is_flag=True, help="Say where it would run and why, before it does.")
 @JSON
 @ask_options
@@ -71,16 +71,16 @@ def call(
     Asks the dispatcher that runs, or starts one for this call. Exits with 1 when the result is
     an error.
     """
-    question = _question(tool, arguments, requirements)
+    request = _request(tool, arguments, requirements)
     with connection(where) as client:
         if explain:
             with told_to_wait(f"explaining {tool}"):
-                explanation = client.explain(question)
+                explanation = client.explain(request)
             from dispatcher.cli import render
 
             render.explanation(tool, explanation, to_stderr=True)
         with told_to_wait(f"waiting for {tool}"):
-            result = client.call(question)
+            result = client.call(request)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
@@ -97,7 +97,7 @@ def call(
     sanderling explain parse_logs --args @request.json --requirements '{"privacy": "node"}' --json
     """,
 )
-@_QUESTION
+@_REQUEST
 @JSON
 @ask_options
 def explain(
@@ -107,9 +107,9 @@ def explain(
 
     Every node with its cost, or its reasons for refusal.
     """
-    question = _question(tool, arguments, requirements)
+    request = _request(tool, arguments, requirements)
     with connection(where) as client, told_to_wait(f"explaining {tool}"):
-        explanation = client.explain(question)
+        explanation = client.explain(request)
     if as_json:
         shown = {key: explanation[key] for key in ("placed", "nodes", "core", "mend")}
         click.echo(json.dumps(shown, ensure_ascii=False))
@@ -142,7 +142,7 @@ def agents(*, as_json: bool, **where: Any) -> int:
     return DONE
 
 
-def _question(tool: str, arguments: str, requirements: str | None) -> dict[str, Any]:
+def _request(tool: str, arguments: str, requirements: str | None) -> dict[str, Any]:
     if arguments == "-" and requirements == "-":
         raise click.UsageError("--args and --requirements cannot both be read from standard input")
     return {

@@ -1,6 +1,6 @@
 """How commands talk to a dispatcher: one that runs, or one that is started for the purpose.
 
-Plain http.client: a command that asks one question must not spend half a second on imports.
+Plain http.client: a command that makes one request must not spend half a second on imports.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ class DispatcherClient:
         """Forget a tool server that was added."""
         self._ask("POST", "/api/tools/remove", {"name": name})
 
-    def explain(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def explain(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A dry run of ``{"tool", "arguments", "requirements"}``."""
-        return self._ask("POST", "/api/explain", question)
+        return self._ask("POST", "/api/explain", request)
 
-    def call(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a tool; its MCP result object, also where it is an error."""
-        return self._ask("POST", "/api/call", question)
+        return self._ask("POST", "/api/call", request)
 
     def _ask(
         self,
@@ -132,7 +132,7 @@ class Where:
     """Which dispatcher a command means.
 
     ``embed`` are the flags of `up` that ask for a new one. Without ``agents`` a new one is
-    started alone, for questions that need no node.
+    started alone, for requests that need no node.
     """
 
     url: str | None

@@ -1,8 +1,8 @@
-"""Who called, as servers can ask them: on their stream, or by an answer that wants another round.
+"""Who called, as servers can ask them: on their stream, or by a result that asks for another round.
 
 A client of the handshake era is sent requests while its own runs. The stateless era (2026-07-28)
-has none of that: the call is held here, its client gets ``input_required`` with the questions and
-a name for the call, and sends its request again with the answers and that name.
+has none of that: the call is held here, its client gets ``input_required`` with the client requests and
+a name for the call, and sends its request again with the replies and that name.
 
 Source: MCP 2026-07-28, "Multi round-trip requests" (SEP-2322).
 """
@@ -31,7 +31,7 @@ from protos.contract import CLIENT_ANSWER_S
 Context = ServerRequestContext[Any, Any]
 
 HELD_MAX: Final = 1024  # calls that wait for another round
-_TOGETHER_S: Final = 0.02  # questions that come so soon after another go with it
+_TOGETHER_S: Final = 0.02  # client requests that come so soon after another go with it
 _STATE: Final = "requestState"
 _RESPONSES: Final = "inputResponses"
 
@@ -67,7 +67,7 @@ class Caller:
         return self._rounds and bool(self.capabilities)
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The client's answer.
+        """The client's reply.
 
         Raises:
             ClientRefused: the client says no, or what no model can read.
@@ -90,10 +90,10 @@ class Caller:
     async def _ask_later(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         key = secrets.token_hex(4)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        question: dict[str, Any] = {"method": method}
+        request: dict[str, Any] = {"method": method}
         if params or method != "roots/list":
-            question["params"] = dict(params)
-        self._pending[key] = (question, future)
+            request["params"] = dict(params)
+        self._pending[key] = (request, future)
         self.asked.set()
         try:
             return await future
@@ -102,25 +102,25 @@ class Caller:
             if not self._pending:
                 self.asked.clear()
 
-    def questions(self) -> dict[str, dict[str, Any]]:
-        """What waits to be answered, by key."""
+    def open_requests(self) -> dict[str, dict[str, Any]]:
+        """The client requests that wait for a reply, by key."""
         return {key: one for key, (one, future) in self._pending.items() if not future.done()}
 
-    def answer(self, responses: Mapping[str, Any]) -> None:
-        """Take the answers of another round; what is still open is asked again."""
+    def reply(self, responses: Mapping[str, Any]) -> None:
+        """Take the replies of another round; what is still open is asked again."""
         for key, (_, future) in self._pending.items():
             response = responses.get(key)
             if isinstance(response, dict) and not future.done():
                 future.set_result(response)
-        if not self.questions():
+        if not self.open_requests():
             self.asked.clear()
 
 
 Run = Callable[[Caller], Coroutine[Any, Any, dict[str, Any]]]
 
 
-class _Held:
-    """A call that waits for its client's answers."""
+class _HeldCall:
+    """A call that waits for its client's replies."""
 
     def __init__(self, what: str, caller: Caller, task: asyncio.Task[dict[str, Any]]) -> None:
         self.what = what
@@ -129,11 +129,11 @@ class _Held:
         self.alarm = asyncio.get_running_loop().call_later(CLIENT_ANSWER_S, task.cancel)
 
 
-class Rounds:
+class RoundTrips:
     """Runs requests that may take more than one round. Owned by the event loop."""
 
     def __init__(self) -> None:
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _HeldCall] = {}
 
     async def run(self, ctx: Context, run: Run) -> dict[str, Any]:
         """The result of ``run``, or what it wants to know first.
@@ -153,7 +153,7 @@ class Rounds:
             caller, task = held.caller, held.task
             caller.ctx = ctx
             responses = params.get(_RESPONSES)
-            caller.answer(responses if isinstance(responses, Mapping) else {})
+            caller.reply(responses if isinstance(responses, Mapping) else {})
         return await self._round(ctx, caller, task)
 
     async def _round(
@@ -171,12 +171,12 @@ class Rounds:
             raise
         finally:
             asked.cancel()
-        questions = caller.questions()
-        if task.done() or not questions:
+        wanted = caller.open_requests()
+        if task.done() or not wanted:
             return await task
         return {
             "resultType": "input_required",
-            "inputRequests": questions,
+            "inputRequests": wanted,
             _STATE: self._hold(_what(ctx), caller, task),
         }
 
@@ -184,7 +184,7 @@ class Rounds:
         while len(self._held) >= HELD_MAX:
             self._taken(next(iter(self._held))).task.cancel()  # the one that waits the longest
         name = secrets.token_urlsafe(18)
-        self._held[name] = _Held(what, caller, task)
+        self._held[name] = _HeldCall(what, caller, task)
         task.add_done_callback(lambda _: self._drop(name))
         return name
 
@@ -195,7 +195,7 @@ class Rounds:
             if not held.task.cancelled():
                 held.task.exception()  # nobody will ask for it
 
-    def _taken(self, name: object, what: str | None = None) -> _Held:
+    def _taken(self, name: object, what: str | None = None) -> _HeldCall:
         held = self._held.get(name) if isinstance(name, str) else None
         if held is None or what not in (None, held.what):
             raise MCPError(

@@ -46,7 +46,7 @@ from dispatcher.errors import (
 )
 from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
-from dispatcher.gateway.multi_round import Caller, Rounds
+from dispatcher.gateway.multi_round import Caller, RoundTrips
 from dispatcher.gateway.resources import COMPLETE, GET, LISTS, READ, Proxied
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
@@ -88,7 +88,7 @@ class Gateway:
         self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.proxied = Proxied(app.registry)
-        self.rounds = Rounds()
+        self.round_trips = RoundTrips()
         self._logs = LogLevels()
         self.server = _DispatcherServer(
             "sanderling",
@@ -113,11 +113,11 @@ class Gateway:
         ready = is_modern(ctx) or ctx.session.client_params is not None
         if ready and ctx.request_id is not None:
             if ctx.method == "tools/call":
-                return self._stamped(ctx, await self.rounds.run(ctx, self.call_tool))
+                return self._stamped(ctx, await self.round_trips.run(ctx, self.call_tool))
             if ctx.method == "tools/list":
                 return self._stamped(ctx, self.list_tools(ctx))
             if ctx.method in _PROXIED:
-                return self._stamped(ctx, await self.rounds.run(ctx, self.ask_proxied))
+                return self._stamped(ctx, await self.round_trips.run(ctx, self.ask_proxied))
         if ctx.method == "notifications/initialized":
             self.changes.remember(ctx)
         return await call_next(ctx)
@@ -126,14 +126,14 @@ class Gateway:
         return self.list_tools(ctx)
 
     async def _call_handler(self, ctx: Context, _: CallToolRequestParams) -> HandlerResult:
-        return await self.rounds.run(ctx, self.call_tool)
+        return await self.round_trips.run(ctx, self.call_tool)
 
     async def _set_level(self, ctx: Context, params: SetLevelRequestParams) -> HandlerResult:
         self._logs.set(ctx, params.level)
         return EmptyResult()
 
     async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
-        return await self.rounds.run(ctx, self.ask_proxied)
+        return await self.round_trips.run(ctx, self.ask_proxied)
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
         """The `tools/list` result: definitions as the servers gave them, on one page."""

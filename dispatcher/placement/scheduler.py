@@ -1,4 +1,4 @@
-"""Where a call runs: registry, profiles and policy become a solver question, and its answer.
+"""Where a call runs: registry, profiles and policy in the solver's arrays, and what it says.
 
 The solver's table is kept up to date by what happens (registrations, placements, results), so
 that placing a call reads arrays and writes none.

@@ -1,7 +1,7 @@
 """The JSON API of the command line: `/api/...` beside `/mcp`.
 
 Every request carries the header ``Sanderling-Api: 1``, which a web page of another site cannot
-send without asking first, and nothing here answers such a question.
+send without asking first, and nothing here answers that.
 
     GET  /api/status    version, process, addresses, counts
     GET  /api/tools     {"tools": [MCP tool object + "server"]}

@@ -1,1 +1,1 @@
-"""The stream to the dispatcher: how it is opened, kept, and lost."""
+"""The attachment, the stream to the dispatcher: how it is opened, kept, and lost."""

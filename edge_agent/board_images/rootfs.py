@@ -59,12 +59,20 @@ BOARD_IMAGES: Final = {
         BoardImage(
             isa="aarch64",
             architecture="arm64",
-            locked=("click", "grpcio", "protobuf", "psutil", "typing-extensions", "wasmtime"),
+            locked=(
+                "click",
+                "grpcio",
+                "h11",
+                "protobuf",
+                "psutil",
+                "typing-extensions",
+                "wasmtime",
+            ),
         ),
         BoardImage(
             isa="riscv64",
             architecture="riscv64",
-            locked=("click", "protobuf"),
+            locked=("click", "h11", "protobuf"),
             packaged=("python3-grpcio", "python3-psutil"),
             builds_engine=True,
         ),

@@ -15,7 +15,7 @@ from edge_agent.backends.client_request import (
 )
 from edge_agent.calls.updates import RequestToClient, RequestWithdrawn, Send
 from edge_agent.jsonrpc import INTERNAL_ERROR, parse_foreign
-from protos.contract import LARGEST_QUESTION_BYTES
+from protos.contract import LARGEST_CLIENT_REQUEST_BYTES
 
 _log = logging.getLogger(__name__)
 _UNUSABLE: Final = error_reply(INTERNAL_ERROR, "the client's answer cannot be used")
@@ -59,7 +59,7 @@ class ClientRequests:
             if found is None:
                 return
             found.body += body
-            too_large = len(found.body) > LARGEST_QUESTION_BYTES
+            too_large = len(found.body) > LARGEST_CLIENT_REQUEST_BYTES
             if more and not too_large:
                 return
             self._close(key)

@@ -124,6 +124,15 @@ class CallState:
                 self._told.set()
             return True
 
+    def was_stopped(self) -> bool:
+        """Whether a guest that has ended without an answer was stopped, or just should have been.
+
+        One that sleeps wakes at its deadline, and may end before the watchdog has looked.
+        """
+        if self.stopped is None and time.monotonic() >= self.deadline:
+            self.stop(TIMED_OUT)
+        return self.stopped is not None
+
     def tell_stop(self, event: threading.Event) -> None:
         """Have an event set when the call is stopped."""
         with self._lock:

@@ -38,7 +38,7 @@ def explain(
     error: wasmtime.WasmtimeError | wasmtime.Trap, guest: Guest, call: CallState
 ) -> CallFailed:
     """Say in words how the guest ended."""
-    if call.stopped is not None:
+    if call.was_stopped():
         return stopped_error(call)
     limits = call.limits
     if _ran_out_of_memory(error, guest, call):
@@ -59,7 +59,7 @@ def explain(
 
 def explain_component(error: wasmtime.WasmtimeError | wasmtime.Trap, call: CallState) -> CallFailed:
     """Say in words how a component ended, whose engine tells it at the end of many lines."""
-    if call.stopped is not None:
+    if call.was_stopped():
         return stopped_error(call)
     if _table_is_denied(error):
         return _too_large_table(call)

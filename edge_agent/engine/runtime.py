@@ -156,7 +156,7 @@ class WasmEngine:
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise explain(error, guest, call) from None
             except BadAnswer:
-                if call.stopped is not None:  # woken from a sleep, it ended by itself
+                if call.was_stopped():  # woken from a sleep, it ended by itself
                     raise stopped_error(call) from None
                 raise
             finally:
@@ -208,7 +208,7 @@ class WasmEngine:
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise explain_component(error, call) from None
             except BadAnswer:
-                if call.stopped is not None:  # woken from a sleep, it ended by itself
+                if call.was_stopped():  # woken from a sleep, it ended by itself
                     raise stopped_error(call) from None
                 raise
             finally:

@@ -85,18 +85,21 @@ def test_a_circle_is_noticed(tmp_path, monkeypatch):
     assert circles("circling") == {frozenset({"circling.one", "circling.other"})}
 
 
-@pytest.mark.parametrize("half", ["edge_agent.attachment.attachment", "edge_agent.engine.runtime"])
+@pytest.mark.parametrize(
+    "half", ["edge_agent.agent", "edge_agent.cli.run", "edge_agent.engine.runtime"]
+)
 def test_an_agent_imports_nothing_heavy(half):
     probe = f"import sys, {half}; print(*sys.modules)"
     loaded = run(sys.executable, "-c", probe).stdout.split()
     assert half in loaded
-    assert not {"mcp", "ortools", "numpy", "pandas", "rich", "solver", "dispatcher"} & set(loaded)
+    heavy = {"mcp", "ortools", "numpy", "pandas", "rich", "h11", "solver", "dispatcher"}
+    assert not heavy & set(loaded)
 
 
 def test_the_agent_extra_is_light():
     wanted = PROJECT["project"]["optional-dependencies"]["agent"]
     names = {re.split(r"[\[<>=!~; ]", line)[0] for line in wanted}
-    assert names == {"click", "grpcio", "protobuf", "psutil", "wasmtime"}
+    assert names == {"click", "grpcio", "h11", "protobuf", "psutil", "wasmtime"}
 
 
 def test_every_dependency_has_its_reason():

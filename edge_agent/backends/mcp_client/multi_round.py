@@ -20,13 +20,13 @@ from edge_agent.backends.client_request import (
 )
 from edge_agent.backends.mcp_client.request import Listener
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed, CallTimeout
-from protos.contract import OPEN_QUESTIONS
+from protos.contract import OPEN_CLIENT_REQUESTS
 
 ROUNDS: Final = 20
 _STATE_ONLY_S: Final = 0.05  # before a server that only wants to be asked again is
 
 
-class Rounds:
+class RoundTrips:
     """Asks until a server has what it needs.
 
     ``send`` makes one request of the params that are added to it, and returns its result;
@@ -64,9 +64,9 @@ class Rounds:
         added: dict[str, bytes] = {}
         if isinstance(state, str):
             added["requestState"] = _dump(state)
-        if not isinstance(wanted, dict) or len(wanted) > OPEN_QUESTIONS:
+        if not isinstance(wanted, dict) or len(wanted) > OPEN_CLIENT_REQUESTS:
             raise BadAnswer(
-                f"{self._name}: what it asks is no map of up to {OPEN_QUESTIONS} requests"
+                f"{self._name}: what it asks is no map of up to {OPEN_CLIENT_REQUESTS} requests"
             )
         if wanted:
             added["inputResponses"] = _dump(self._ask_all(wanted))

@@ -18,7 +18,7 @@ from edge_agent.backends.client_request import (
     error_reply,
     refusal,
 )
-from edge_agent.backends.mcp_client.multi_round import Rounds
+from edge_agent.backends.mcp_client.multi_round import RoundTrips
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.backends.servers.server import LiveServer, Server
 from edge_agent.backends.servers.session_servers import SessionServers
@@ -33,7 +33,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
-from protos.contract import LARGEST_QUESTION_BYTES, OPEN_QUESTIONS
+from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
@@ -53,7 +53,7 @@ class ServerJob:
         self._lock = threading.Lock()
         self._cancelled = False
         self._asked: tuple[LiveServer, PendingRequest] | None = None
-        self._rounds: Rounds | None = None
+        self._round_trips: RoundTrips | None = None
         may = capabilities(call.client)
         self._client: dict[str, Any] = {
             kind: may[kind] for kind in server.table.asks if kind in may
@@ -114,9 +114,9 @@ class ServerJob:
         """End the call, whether it already runs or not."""
         with self._lock:
             self._cancelled = True
-            asked, rounds = self._asked, self._rounds
-        if rounds is not None:
-            rounds.cancel()
+            asked, round_trips = self._asked, self._round_trips
+        if round_trips is not None:
+            round_trips.cancel()
         if asked is None:
             self._server.nudge()
             return
@@ -129,10 +129,12 @@ class ServerJob:
         until_s = time.monotonic() + self._call.limits.wall_ms / 1000
         if not live.client.stateless:
             return self._ask(live, reporter, until_s)
-        rounds = Rounds(self._server.name, reporter)
+        round_trips = RoundTrips(self._server.name, reporter)
         with self._lock:
-            self._rounds = rounds
-        return rounds.run(lambda added: self._ask(live, reporter, until_s + rounds.waited_s, added))
+            self._round_trips = round_trips
+        return round_trips.run(
+            lambda added: self._ask(live, reporter, until_s + round_trips.waited_s, added)
+        )
 
     def _ask(
         self,
@@ -196,7 +198,7 @@ class ServerJob:
 class _Filtered:
     """Passes on news, but no flood of them: what comes too fast is dropped.
 
-    And requests to the client of the call, as far as that can be asked, ``OPEN_QUESTIONS`` at a time.
+    And requests to the client of the call, as far as that can be asked, ``OPEN_CLIENT_REQUESTS`` at a time.
     """
 
     def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
@@ -211,15 +213,16 @@ class _Filtered:
         refused = refusal(request.method, parse(request.params), self._client)
         if refused is not None:
             return refused
-        if len(request.params) > LARGEST_QUESTION_BYTES:
+        if len(request.params) > LARGEST_CLIENT_REQUEST_BYTES:
             size = len(request.params)
             return _too_much(
-                request, f"{size} bytes are over the limit of {LARGEST_QUESTION_BYTES}"
+                request, f"{size} bytes are over the limit of {LARGEST_CLIENT_REQUEST_BYTES}"
             )
         self._requests = [one for one in self._requests if one.open]
-        if len(self._requests) >= OPEN_QUESTIONS:
+        if len(self._requests) >= OPEN_CLIENT_REQUESTS:
             return _too_much(
-                request, f"{OPEN_QUESTIONS} requests of the call to its client are open already"
+                request,
+                f"{OPEN_CLIENT_REQUESTS} requests of the call to its client are open already",
             )
         self._requests.append(request)
         return self._reporter.ask(request)

@@ -28,7 +28,7 @@ from edge_agent.engine.component.outgoing import (
 )
 from edge_agent.engine.component.resources import OTHER_TAG, TAGS, RequestBody, begin_body, end_body
 from edge_agent.engine.component.response_bodies import ResponseBody, body_stream
-from edge_agent.engine.component.wasi import scene
+from edge_agent.engine.component.wasi import host_context
 
 # Resources that these interfaces only mention.
 _ELSEWHERE: Final = frozenset({"pollable", "input-stream", "output-stream", "error", "io-error"})
@@ -61,7 +61,7 @@ def define_others(linker: component.Linker, name: str, exports: Mapping[str, boo
 
 def _drop(_: Any, number: int) -> None:
     try:
-        scene().http.drop(number)
+        host_context().http.drop(number)
     except (wasmtime.WasmtimeError, AttributeError):
         return
 
@@ -70,8 +70,8 @@ def _guarded(implementation: Callable[..., Any]) -> Callable[..., Any]:
     """Turn whatever goes wrong into a trap of this call: other errors reach any thread."""
 
     def call(store: Any, *arguments: Any) -> Any:
-        exchange = scene().http
-        if exchange is None or not scene().call.count_host_call():
+        exchange = host_context().http
+        if exchange is None or not host_context().call.count_host_call():
             raise wasmtime.WasmtimeError("the call is over")
         try:
             # Also of those that nobody asks about: what was lent is so given back.
@@ -102,7 +102,7 @@ def _body_stream(exchange: Exchange, body: Any) -> Any:
     held = exchange.find(body)
     if isinstance(held, ResponseBody):
         return body_stream(exchange, held)
-    return scene().resource(exchange.store, "stdin")
+    return host_context().resource(exchange.store, "stdin")
 
 
 def _body_finish(exchange: Exchange, body: Any) -> Any:
@@ -140,7 +140,7 @@ def _outgoing_write(exchange: Exchange, body: Any) -> Any:
     held = exchange.find(body)
     if isinstance(held, RequestBody):
         return begin_body(exchange, held)
-    return scene().resource(exchange.store, "stdout")
+    return host_context().resource(exchange.store, "stdout")
 
 
 def _outgoing_finish(exchange: Exchange, body: Any, _trailers: Any) -> None:
@@ -160,7 +160,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "[method]incoming-request.consume": lambda exchange, *_: exchange.own("incoming-body", None),
     "[method]incoming-body.stream": _body_stream,
     "[static]incoming-body.finish": _body_finish,
-    "[method]future-trailers.subscribe": lambda exchange, *_: scene().resource(
+    "[method]future-trailers.subscribe": lambda exchange, *_: host_context().resource(
         exchange.store, "sleep", 0
     ),
     "[method]future-trailers.get": lambda *_: Variant("ok", None),

@@ -24,7 +24,7 @@ from wasmtime.component import Variant
 
 from edge_agent.engine.component.resources import LARGEST_BODY_BYTES, RequestBody, Resources
 from edge_agent.engine.component.response_bodies import ResponseBody
-from edge_agent.engine.component.wasi import scene
+from edge_agent.engine.component.wasi import host_context
 from edge_agent.engine.guest.host import http
 
 _OK: Final = Variant("ok")
@@ -126,7 +126,7 @@ def _handle(held: Resources, request: Any, options: Any) -> Any:
 
 
 def _future_subscribe(held: Resources, _: Any) -> Any:
-    return scene().resource(held.store, "sleep", 0)
+    return host_context().resource(held.store, "sleep", 0)
 
 
 def _future_get(held: Resources, future: Any) -> Any:
@@ -140,14 +140,14 @@ def _future_get(held: Resources, future: Any) -> Any:
     asked.taken = True
     if body is not None and not _is_as_long_as_said(asked.request, body):
         return _failed("the body is not as long as its Content-Length; write all of it")
-    answer = http(asked.request.asked(), scene().call)
-    if "error" in answer:
-        return _failed(str(answer["error"]))
-    return Variant("some", held.own("incoming-response", answer))
+    response = http(asked.request.asked(), host_context().call)
+    if "error" in response:
+        return _failed(str(response["error"]))
+    return Variant("some", held.own("incoming-response", response))
 
 
 def _failed(why: str) -> Variant:
-    """Return the outcome of a request that failed; only this code takes a text along."""
+    """Return the result of a request that failed; only this code takes a text along."""
     return Variant("some", Variant("internal-error", why))
 
 

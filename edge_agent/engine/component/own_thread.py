@@ -33,7 +33,7 @@ class _Errand(Generic[T]):
         self.error: BaseException | None = None
         self.is_left = False
 
-    def outcome(self) -> T:
+    def value(self) -> T:
         """Return the result, or raise what went wrong."""
         if self.error is not None:
             raise self.error
@@ -66,7 +66,7 @@ class OwnThreads:
         errand.done.wait()
         if errand.error is not None and not is_cancelled:
             give_back()  # what a hostile component had the engine copy
-        return errand.outcome()
+        return errand.value()
 
     def _do(self, work: Callable[[], T], errand: _Errand[T]) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import wasmtime
 from wasmtime.component import ResourceHost
 
-from edge_agent.engine.component.wasi import scene
+from edge_agent.engine.component.wasi import host_context
 
 _RESOURCES: Final = (
     "fields",
@@ -48,18 +48,18 @@ class RequestBody:
 
 def begin_body(held: Resources, body: RequestBody) -> Any:
     """Return the stream that a request's body is written to."""
-    call, pipes = scene().call, scene().pipes
+    call, pipes = host_context().call, host_context().pipes
     if call.capture is not None or pipes is None:
         raise wasmtime.WasmtimeError("another request's body is being written")
     pipes.error.drain()  # what was written before is no body
     body.is_whole = False
     call.capture = body.feed
-    return scene().resource(held.store, "stderr")
+    return host_context().resource(held.store, "stderr")
 
 
 def end_body(body: RequestBody) -> None:
     """Take the end of a request's body, which is finished, or dropped."""
-    call, pipes = scene().call, scene().pipes
+    call, pipes = host_context().call, host_context().pipes
     if not body.is_whole and pipes is not None:
         pipes.error.drain()
         call.capture = None

@@ -18,7 +18,7 @@ import wasmtime
 from wasmtime import component
 
 from edge_agent.engine.component.resources import Resources
-from edge_agent.engine.component.wasi import scene
+from edge_agent.engine.component.wasi import host_context
 from edge_agent.mounts import Mount
 
 PREOPENS: Final = "wasi:filesystem/preopens"
@@ -139,7 +139,7 @@ def _sweep() -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-class Bodies:
+class ResponseBodies:
     """The files that hold the bodies that came for a call."""
 
     def __init__(self) -> None:
@@ -177,14 +177,14 @@ def define_directories(linker: component.Linker, name: str) -> None:
 
 
 def _directories(store: Any) -> Any:
-    *directories, (last, _) = scene().resource(store, "directories")
+    *directories, (last, _) = host_context().resource(store, "directories")
     last.drop(store)
     return directories
 
 
 def body_stream(held: Resources, body: ResponseBody) -> Any:
     """Return a stream of a response's body."""
-    bodies: Bodies | None = scene().bodies
+    bodies: ResponseBodies | None = host_context().bodies
     if bodies is None:
         raise wasmtime.WasmtimeError("the component has no way out")
-    return scene().resource(held.store, "body", bodies.keep(body.data))
+    return host_context().resource(held.store, "body", bodies.keep(body.data))

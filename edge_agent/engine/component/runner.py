@@ -29,17 +29,17 @@ from edge_agent.engine.component.host_calls import guard_components
 from edge_agent.engine.component.http import define_others
 from edge_agent.engine.component.resources import Resources
 from edge_agent.engine.component.response_bodies import HELPER as BODY_HELPER
-from edge_agent.engine.component.response_bodies import PREOPENS, Bodies, define_directories
+from edge_agent.engine.component.response_bodies import PREOPENS, ResponseBodies, define_directories
 from edge_agent.engine.component.streams import Pipes, Reader
 from edge_agent.engine.component.wasi import (
     CLOCK,
     HELPER,
     STDOUT,
-    Scene,
+    HostContext,
     define_clock,
     define_log,
-    scene,
-    set_scene,
+    host_context,
+    set_host_context,
 )
 from edge_agent.engine.conversation import Conversation, Output
 from edge_agent.engine.guest.instance import Guest, StoreBounds, Streams
@@ -150,7 +150,7 @@ class Components:
         sink = HttpSink(limit, done) if path else Output(conversation, limit, done)
         shape = StoreBounds.of_component(loaded.plan.memories, helpers=int(loaded.plan.sends))
         guest = Guest(self.engine, call, shape)
-        bodies = Bodies() if loaded.plan.sends else None
+        bodies = ResponseBodies() if loaded.plan.sends else None
         pipes = Pipes(sink.feed, call.take_stderr, self._reader)
         try:
             store, function = self._instantiate(
@@ -158,15 +158,15 @@ class Components:
             )
             ready = time.perf_counter()
             if isinstance(sink, HttpSink):
-                exchange = scene().http = Exchange(conversation, sink, path)
+                exchange = host_context().http = Exchange(conversation, sink, path)
                 data = exchange.run(store, function, pipes)
             else:
-                scene().http = Resources()
+                host_context().http = Resources()
                 data = _run(store, function, sink, pipes)
             took = time.perf_counter()
         finally:
             pipes.drain()  # its last words
-            set_scene(None)
+            set_host_context(None)
             pipes.close()
             guest.close()
             if bodies is not None:
@@ -185,7 +185,7 @@ class Components:
         loaded: LoadedComponent,
         data: bytes,
         call: CallState,
-        bodies: Bodies | None,
+        bodies: ResponseBodies | None,
         pipes: Pipes,
     ) -> tuple[Any, Func]:
         """Make an instance; return its store and the function that runs it."""
@@ -198,10 +198,10 @@ class Components:
             raise CallFailed(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()
         helper = self._plain.instantiate(store, self._helper)
-        played = Scene(call, helper, bodies=bodies, pipes=pipes)
+        context = HostContext(call, helper, bodies=bodies, pipes=pipes)
         if bodies is not None:
-            played.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
-        set_scene(played)
+            context.body_helper = self._plain.instantiate(store, self._helper_of_bodies())
+        set_host_context(context)
         instance = loaded.linker.instantiate(store, loaded.compiled)
         function = instance.get_func(store, loaded.entry)
         if function is None:

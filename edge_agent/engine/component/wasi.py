@@ -61,8 +61,11 @@ HELPER: Final = """
 
 
 @dataclass(slots=True)
-class Scene:
-    """The component that this thread runs: its helper, and its HTTP request where it has one."""
+class HostContext:
+    """What the host's functions find of the component that this thread runs.
+
+    Its call, the helpers, and its HTTP request where it has one.
+    """
 
     call: CallState
     helper: component.Instance
@@ -84,18 +87,18 @@ class Scene:
 _ambient = threading.local()
 
 
-def set_scene(scene: Scene | None) -> None:
-    """Say which component this thread runs."""
-    _ambient.scene = scene
+def set_host_context(context: HostContext | None) -> None:
+    """Say what the host's functions find on this thread."""
+    _ambient.context = context
 
 
-def scene() -> Scene:
-    """Return the component that this thread runs.
+def host_context() -> HostContext:
+    """Return what belongs to the component that this thread runs.
 
     Raises:
         wasmtime.WasmtimeError: it runs none.
     """
-    found: Scene | None = getattr(_ambient, "scene", None)
+    found: HostContext | None = getattr(_ambient, "context", None)
     if found is None:
         raise wasmtime.WasmtimeError("no component runs on this thread")
     return found
@@ -113,11 +116,11 @@ def define_clock(linker: component.Linker, name: str) -> None:
 def define_log(linker: component.Linker, name: str) -> None:
     """Let what a server of HTTP prints go to standard error: its output is the response."""
     with linker.root() as root, root.add_instance(name) as output:
-        output.add_func("get-stdout", lambda store: scene().resource(store, "stderr"))
+        output.add_func("get-stdout", lambda store: host_context().resource(store, "stderr"))
 
 
 def _now(_: Any) -> int:
-    return int((time.monotonic() - scene().call.clock_zero) * 1e9)
+    return int((time.monotonic() - host_context().call.clock_zero) * 1e9)
 
 
 def _subscribe_duration(store: Any, duration_ns: int) -> Any:
@@ -129,10 +132,10 @@ def _subscribe_instant(store: Any, instant_ns: int) -> Any:
 
 
 def _wake_after(store: Any, seconds: float) -> Any:
-    call = scene().call
+    call = host_context().call
     if not call.count_host_call():
         raise wasmtime.WasmtimeError("the call is over")
     left = call.deadline - time.monotonic() + _PAST_DEADLINE_S
     if call.stopped is not None:
         left = 0.0
-    return scene().resource(store, "sleep", int(max(0.0, min(seconds, left)) * 1e9))
+    return host_context().resource(store, "sleep", int(max(0.0, min(seconds, left)) * 1e9))

@@ -1,1 +1,1 @@
-"""One module over HTTP: just enough HTTP/1.1 for MCP, from the standard library."""
+"""One module over HTTP: as much of a server as MCP needs, with h11 for HTTP/1.1."""

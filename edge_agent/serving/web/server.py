@@ -13,7 +13,6 @@ import signal
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from edge_agent.errors import ConfigError
 from edge_agent.serving.answerer import Answerer, chosen_session, error_answer
 from edge_agent.serving.web import http1
 from edge_agent.serving.web.access import Access
-from edge_agent.serving.web.http1 import BadRequest, Head, Response, refuse
+from edge_agent.serving.web.http1 import BadRequest, Head, Requests, Response, refuse
 from edge_agent.serving.web.protocol import (
     SESSION_HEADER,
     Message,
@@ -111,12 +110,13 @@ class HttpServer:
         """Answer the requests of one connection, one after the other."""
         self._connections.add(writer)
         try:
-            keep_alive = len(self._connections) <= MOST_CONNECTIONS
-            if not keep_alive:
+            requests = Requests(reader, writer)
+            go_on = len(self._connections) <= MOST_CONNECTIONS
+            if not go_on:
                 busy = refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-                await _write(writer, busy, keep_alive=False)
-            while keep_alive:
-                keep_alive = await self._serve_request(reader, writer, gone)
+                await requests.respond(busy, last=True)
+            while go_on:
+                go_on = await self._serve_request(requests, gone)
         except (OSError, TimeoutError):
             pass  # the client went away, or sent nothing more
         except asyncio.CancelledError:
@@ -125,35 +125,29 @@ class HttpServer:
             self._connections.discard(writer)
             writer.close()
 
-    async def _serve_request(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Event
-    ) -> bool:
+    async def _serve_request(self, requests: Requests, gone: asyncio.Event) -> bool:
         """Answer one request; return whether the connection goes on."""
         held = 0
         try:
             async with asyncio.timeout(_IDLE_S):
-                head = await http1.read_head(reader)
+                head = await requests.read_head()
             if head is None:
                 return False
             early = self._early_refusal(head)
             if early is not None:
                 # Its body stays unread, so nothing can follow on this connection.
-                await _write(writer, early, keep_alive=False)
-                return False
+                return await requests.respond(early, last=True)
             length = http1.announced_bytes(head)
             held = self._hold(length)
-            if head.headers.get("expect", "").lower() == "100-continue":
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            requests.invite_body()
             async with asyncio.timeout(_BODY_S):
-                body = await http1.read_body(reader, length)
+                body = await requests.read_body()
             response = await self._respond(head, body, gone)
         except BadRequest as error:
-            await _write(writer, refuse(error.status, str(error)), keep_alive=False)
-            return False
+            return await requests.respond(refuse(error.status, str(error)), last=True)
         finally:
             self._held_bytes -= held
-        await _write(writer, response, keep_alive=head.keep_alive)
-        return head.keep_alive
+        return await requests.respond(response)
 
     def _early_refusal(self, head: Head) -> Response | None:
         """Judge what needs no body: who asks, for what, how."""
@@ -251,9 +245,3 @@ class HttpServer:
 
 def _key(request_id: Any) -> str:
     return json.dumps(request_id)
-
-
-async def _write(writer: asyncio.StreamWriter, response: Response, *, keep_alive: bool) -> None:
-    with suppress(ConnectionError):
-        writer.write(response.encode(keep_alive=keep_alive))
-        await writer.drain()

@@ -1,1 +1,1 @@
-"""Version 1 of the wire: `edge.proto` and `artifacts.proto`."""
+"""Version 1 of the contract: `edge.proto` and `artifacts.proto`."""

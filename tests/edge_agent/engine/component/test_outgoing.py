@@ -10,7 +10,7 @@ import wasmtime
 from edge_agent.egress import Audit, Egress, EgressLimits, Secret, Secrets, parse_rule
 from edge_agent.engine.call_state import CallState
 from edge_agent.engine.component import response_bodies
-from edge_agent.engine.component.response_bodies import Bodies
+from edge_agent.engine.component.response_bodies import ResponseBodies
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, ModuleTrapped
@@ -115,7 +115,7 @@ def test_what_a_killed_agent_left_of_answers_is_deleted(tmp_path, monkeypatch):
     left = tmp_path / f"sanderling-http-{2**22 + 1}-b"  # no process has such a number
     for path in (*kept, left):
         (path / "00000000").mkdir(parents=True)
-    bodies = Bodies()
+    bodies = ResponseBodies()
     assert not left.exists()
     assert all(path.exists() for path in kept)
     bodies.close()

@@ -172,6 +172,50 @@ def test_a_body_in_chunks_and_requests_on_one_connection(served):
             assert len(json.loads(connection.getresponse().read())["result"]["tools"]) == 2
 
 
+def test_requests_sent_ahead_are_answered_in_their_order(served):
+    bodies = [json.dumps(request("ping", request_id=number)).encode() for number in range(40)]
+    sent = [
+        b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"X: %s\r\nContent-Length: %d\r\n\r\n%s" % (b"x" * 8000, len(body), body)
+        for body in bodies
+    ]
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(b"".join(sent))
+        connection.shutdown(socket.SHUT_WR)
+        received = connection.makefile("rb").read()
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == len(bodies)
+    ids = [int(part.partition(b",")[0].rstrip(b"}")) for part in received.split(b'"id":')[1:]]
+    assert ids == list(range(len(bodies)))
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HEAD /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"POST /mcp HTTP/1.1\r\n\r\n", 400),
+        (b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 33_000 + b"\r\n\r\n", 431),
+        (b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n" + b"X: x\r\n" * 100 + b"\r\n", 431),
+        (b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 67108865\r\n\r\n", 413),
+        (
+            b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000),
+            400,
+        ),
+        (b"POST /mcp HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{}", 400),
+        (
+            b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+            100,
+        ),
+    ],
+)
+def test_what_a_head_asks_decides_the_status(served, head, status):
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(head)
+        if status != 100:
+            connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_a_token_is_needed_where_one_is_set(state):
     module = manifest.server("time").module.path
     with serving(module, state, token="secret") as served:
