@@ -3,10 +3,10 @@
     python -m bench.call_trace [--json] [--steps] [--tool TOOL --args JSON]
 
 A dispatcher and one agent run in this process, a client calls over HTTP, and a profiler notes every
-function of ours that is entered on the way, on all threads in their order. Of nine calls the one
-with the fewest counts, since now and then a heartbeat or a timer runs in between. A change of file
-is where the next function entered stands in another file than the last: what a reader of the way
-has to follow. ``--steps`` prints the way.
+function of ours that is entered on the way. A change of file is where the next function that the
+same thread enters stands in another file than the last: what a reader of the way has to follow. Of
+nine calls the one with the fewest counts, since now and then a heartbeat or a timer runs in
+between. ``--steps`` prints the way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,8 +34,8 @@ COLUMNS: Columns = {
     "changes": ("changes of file", ".0f"),
 }
 
-Step = tuple[str, str]
-"""File, relative to the checkout, and the function's qualified name."""
+Step = tuple[str, str, int]
+"""File, relative to the checkout, the function's qualified name, and the thread."""
 
 
 class Recorder:
@@ -51,7 +51,8 @@ class Recorder:
         if self.on and event == "call":
             code = frame.f_code
             if code.co_filename.startswith(OURS):
-                self.steps.append((code.co_filename[len(str(ROOT)) + 1 :], code.co_qualname))
+                file = code.co_filename[len(str(ROOT)) + 1 :]
+                self.steps.append((file, code.co_qualname, threading.get_ident()))
 
 
 async def traced(recorder: Recorder, tool: str, arguments: dict[str, Any]) -> list[Step]:
@@ -76,7 +77,7 @@ async def traced(recorder: Recorder, tool: str, arguments: dict[str, Any]) -> li
                     await client.call_tool(tool, arguments)
                 ways = [await _one(recorder, client, tool, arguments) for _ in range(TIMES)]
             stop()
-    return min(ways, key=len)
+    return min(ways, key=changes)
 
 
 async def _one(recorder: Recorder, client: Any, tool: str, arguments: dict[str, Any]) -> list[Step]:
@@ -112,6 +113,16 @@ def _attach(port: int, token: str, scratch: str) -> Any:
     return stop
 
 
+def changes(steps: list[Step]) -> int:
+    """How often a thread goes on in another file."""
+    last: dict[int, str] = {}
+    count = 0
+    for file, _, thread in steps:
+        count += last.get(thread, file) != file
+        last[thread] = file
+    return count
+
+
 def figures(steps: list[Step]) -> Rows:
     """Calls, files and changes of file: of the whole way, and of each side's part of it."""
     agent = [step for step in steps if step[0].startswith("edge_agent")]
@@ -119,8 +130,8 @@ def figures(steps: list[Step]) -> Rows:
     return {
         name: {
             "calls": len(way),
-            "files": len({file for file, _ in way}),
-            "changes": sum(one[0] != other[0] for one, other in pairwise(way)),
+            "files": len({file for file, *_ in way}),
+            "changes": changes(way),
         }
         for name, way in {"whole way": steps, "dispatcher": rest, "agent": agent}.items()
     }
@@ -129,7 +140,7 @@ def figures(steps: list[Step]) -> Rows:
 def lines(steps: list[Step]) -> Iterator[str]:
     """A file a line, with what is entered there in turn."""
     for file, entered in groupby(steps, key=lambda step: step[0]):
-        yield f"{file}: {', '.join(name for _, name in entered)}"
+        yield f"{file}: {', '.join(name for _, name, _ in entered)}"
 
 
 def main() -> None:
