@@ -55,7 +55,7 @@ class Account:
             transfer_ms=round(max(flown_ms - outcome.queue_ms - held_ms, 0.0), 3),
             predicted_ms=round(placed.cost_ms - placed.parts.surcharge, 3),
             total_ms=round((timing.back_s - timing.began_s) * 1000, 3),
-            rejected=placement.rejected,
+            rejected=placement.rejected(),
             trial=placement.task.trial is not None,
             money=None if spent is None else spent.money,
             energy_j=None if spent is None else spent.energy_j,

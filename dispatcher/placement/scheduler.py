@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from dispatcher.call import NOTHING_ASKED, Requirements
@@ -156,7 +157,8 @@ class Scheduler:
                     explanation = explained(self.table, spec, self._guard)
                     raise refusal(task.entry.public_name, explanation, self._registry)
         node = self._nodes[answer.node]
-        return Placement(task, node, self._offer(task, node), answer, self._rejections(task))
+        rejected = partial(self._rejections, task)
+        return Placement(task, node, self._offer(task, node), answer, rejected)
 
     def trial(self, task: Task) -> Task | None:
         """The same call, bound to where its tool has not run yet, if it is time to try that."""

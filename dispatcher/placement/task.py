@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dispatcher.policy.constraints import Constraints
@@ -32,11 +32,11 @@ class Task:
 class Placement:
     """Where a call goes, which way it runs there, and what the solver predicts.
 
-    ``rejected`` counts the connected nodes that may not run it, by reason.
+    ``rejected`` counts, when it is called, the connected nodes that may not run it, by reason.
     """
 
     task: Task
     node: NodeState
     offer: Offer
     placed: Placed
-    rejected: Mapping[str, int]
+    rejected: Callable[[], Mapping[str, int]]

@@ -76,6 +76,9 @@ class Limits:
         return Limits(**{**self.said, **other.said, **_lower(self.said, other.said)})
 
 
+NO_LIMITS: Final = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class Constraints:
     """All that binds one call's placement.
@@ -89,7 +92,7 @@ class Constraints:
     deny: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()
     backend: frozenset[str] | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = NO_LIMITS
     egress: frozenset[frozenset[str]] = frozenset()
 
     def narrowed(self, by: Constraints) -> Constraints:

@@ -35,7 +35,7 @@ class TestNeed:
         assert one.place("act") == "large"
         explained = one.scheduler.explain(one.task("act"))
         assert {v.node: v.reasons for v in explained.nodes} == {"small": ("memory",), "large": ()}
-        assert one.scheduler.place(one.task("act")).rejected == {"memory": 1}
+        assert one.scheduler.place(one.task("act")).rejected() == {"memory": 1}
 
     def test_a_tools_own_hint_counts_too(self, board, make_server, make_tool):
         heavy = make_tool("heavy", hint={"limits": {"memory_mib": 512}})

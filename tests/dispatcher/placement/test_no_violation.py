@@ -152,7 +152,7 @@ def test_every_placement_holds_and_every_refusal_is_needed(
         return
     placed = one.scheduler.place(task).node.name
     assert placed in fit
-    assert sum(one.scheduler.place(task).rejected.values()) == len(connected - fit)
+    assert sum(one.scheduler.place(task).rejected().values()) == len(connected - fit)
     explained = one.scheduler.explain(task)
     assert explained.placed == placed
     assert {v.node for v in explained.nodes if not v.reasons} == fit

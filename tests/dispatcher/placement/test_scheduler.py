@@ -180,7 +180,7 @@ class TestLists:
         one.join("a", tier="cloud", speed=9000.0)
         one.registry.detach(one.registry.node("b"))
         assert one.place("echo") == "a"
-        assert one.scheduler.place(one.task("echo")).rejected == {}
+        assert one.scheduler.place(one.task("echo")).rejected() == {}
 
 
 class TestCost:
