@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.report import alternative, plot, read, table, to_json
+from bench.report.boards import alternative, plot, read, table, to_json
 
 
 def run_file(place, name, **medians_s):

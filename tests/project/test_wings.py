@@ -11,7 +11,7 @@ PACKAGES = ("bench", "dispatcher", "edge_agent", "ground", "protos", "solver", "
 #: More files than that, and nobody reads the list of them.
 MOST_FILES = 13
 #: Each file there is a command that README or docs/benchmarks.md names by `python -m bench.NAME`.
-CROWDED = {"bench"}
+CROWDED = {"bench": 14}
 PAGE = (ROOT / "docs/architecture.md").read_text()
 FOLDERS = sorted(
     {
@@ -36,9 +36,9 @@ def test_there_are_folders_to_look_at():
     assert {"dispatcher/calls", "edge_agent/engine/guest", "solver/sum"} <= set(FOLDERS)
 
 
-@pytest.mark.parametrize("folder", [one for one in FOLDERS if one not in CROWDED])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_no_folder_is_crowded(folder):
-    assert len(modules(folder)) <= MOST_FILES
+    assert len(modules(folder)) <= CROWDED.get(folder, MOST_FILES)
 
 
 def test_what_is_crowded_holds_commands_alone():

@@ -37,7 +37,7 @@ from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallCancelled
 
-SERVER = Path(__file__).with_name("peers") / "waiting_server.py"
+SERVER = Path(__file__).with_name("waiting_server.py")
 COLUMNS = {"p50_ms": ("p50 ms", ".2f"), "p99_ms": ("p99 ms", ".2f"), "most_ms": ("most ms", ".2f")}
 LIMITS = Limits(wall_ms=60_000)
 _LOOP = """(module (memory (export "memory") 1)
@@ -164,6 +164,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def main() -> None:
     made = parser(__doc__)
+    made.prog = "python -m bench.cancel"
     made.add_argument("--calls", type=int, default=100, help="of each way")
     chosen = made.parse_args()
     rows = {}
@@ -177,7 +178,3 @@ def main() -> None:
             cuts = statistics.quantiles(times, n=100)
             rows[name] = {"p50_ms": cuts[49], "p99_ms": cuts[98], "most_ms": max(times)}
     show(rows, COLUMNS, as_json=chosen.json)
-
-
-if __name__ == "__main__":
-    main()

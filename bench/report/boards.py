@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.rig.report_plot import figure, log_bars
+from bench.report.plot import figure, log_bars
 
 # What each benchmark is compared with: the one of the same file, and of the same parameter.
 ALTERNATIVES = {
@@ -130,6 +130,7 @@ def plot(boards: list[Board]) -> str:
 def main() -> None:
     """Print the table, and write the plot where one is asked for."""
     parser = argparse.ArgumentParser(
+        prog="python -m bench.report",
         description="One table and one plot from the benchmark runs of several boards.",
         epilog="example: python -m bench.report pi4=pi4.json desk=desk.json --plot starts.svg",
     )
@@ -147,7 +148,3 @@ def main() -> None:
             parser.error(f"no run holds {PLOTTED}, which is what the plot shows")
         options.plot.write_text(plot(boards))
         print(f"wrote {options.plot}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""How long a call goes on after it was cancelled."""

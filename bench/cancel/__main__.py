@@ -1,0 +1,5 @@
+"""``python -m bench.cancel``."""
+
+from bench.cancel.ways import main
+
+main()

@@ -1,0 +1,1 @@
+"""One table and one plot from the runs of several boards."""
