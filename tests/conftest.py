@@ -10,6 +10,7 @@ from tests import compiled
 _LAW_S = 600
 #: Where tests share a dispatcher, agents or servers that a fixture starts for all of them.
 _SHARING = (
+    "tests/dispatcher/cli/test_light_commands.py",
     "tests/dispatcher/placement/test_guard.py",
     "tests/edge_agent/backends/test_client_requests_up.py",
     "tests/edge_agent/backends/mcp_client/test_http.py",

@@ -1,5 +1,6 @@
 """Clients nobody here wrote list and call the tools, in every era and over both transports."""
 
+import itertools
 import json
 import sys
 
@@ -15,7 +16,7 @@ from tests.integration.conftest import BUILT_IN
 TIME = {"timezone": "Europe/Berlin"}
 
 
-@pytest.fixture(params=["http", "stdio proxy", "stdio"])
+@pytest.fixture
 def transport(request, up, config):
     """The three ways in: the endpoint, a command that leads to it, a command of its own."""
     if request.param == "http":
@@ -25,7 +26,15 @@ def transport(request, up, config):
     return StdioServerParameters(command=sys.executable, args=argv)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("transport", "mode"),
+    [
+        *itertools.product(["http", "stdio proxy"], ["auto", "legacy"]),
+        pytest.param("stdio", "auto", marks=pytest.mark.extended),
+        ("stdio", "legacy"),
+    ],
+    indirect=["transport"],
+)
 async def test_the_mcp_client(transport, mode):
     server = transport if isinstance(transport, str) else stdio_client(transport)
     async with Client(server, mode=mode) as client:
