@@ -338,8 +338,15 @@ def test_fastmcp(up):
     assert heard == ["Delete it?", "long"]
 
 
-@ERAS
-@pytest.mark.parametrize("way", ["proxy", "embedded"])
+@pytest.mark.parametrize(
+    ("way", "mode"),
+    [
+        ("proxy", "auto"),
+        ("proxy", "legacy"),
+        pytest.param("embedded", "auto", marks=pytest.mark.extended),
+        ("embedded", "legacy"),
+    ],
+)
 def test_over_stdio(up, mode, way, tmp_path):
     (tmp_path / "programs").symlink_to(PROGRAMS)
     (tmp_path / "home.toml").write_text(CONFIG)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,7 +15,7 @@ from edge_agent.calls.client_requests import ClientRequests
 from edge_agent.calls.policy import Label, askable
 from edge_agent.calls.updates import RequestToClient
 from edge_agent.errors import CallCancelled, CallTimeout, ServerDied
-from tests.edge_agent.backends.conftest import PROGRAMS, Told, asking, is_alive, wait_for
+from tests.edge_agent.backends.conftest import PROGRAMS, Agent, Told, asking, is_alive, wait_for
 from tests.edge_agent.backends.mcp_client.test_http import free_port, served
 
 FORMS = b'{"elicitation":{}}'
@@ -58,18 +59,20 @@ def delete(one, client=FORMS, **more):
     return RunningCall(one.job("asking", "delete", {"name": "it"}, client=client, **more))
 
 
-@pytest.fixture(params=["lines", "http"])
-def one(request, agent):
-    """The same server as a process and as a remote one."""
-    if request.param == "lines":
-        made = agent(asking())
-        made.backend = "process"
-        yield made
-        return
-    port = free_port()
-    with served(PROGRAMS / "asking_server.py", "--http", str(port)):
-        made = agent({"name": "asking", "url": f"http://127.0.0.1:{port}/mcp"})
-        made.backend = "remote"
+@pytest.fixture(scope="module", params=["lines", "http"])
+def one(request, tmp_path_factory):
+    """The same server as a process and as a remote one, for all tests that leave it as it was."""
+    state = tmp_path_factory.mktemp("state")
+    with ExitStack() as stack:
+        if request.param == "lines":
+            made = Agent([asking()], state)
+            made.backend = "process"
+        else:
+            port = free_port()
+            stack.enter_context(served(PROGRAMS / "asking_server.py", "--http", str(port)))
+            made = Agent([{"name": "asking", "url": f"http://127.0.0.1:{port}/mcp"}], state)
+            made.backend = "remote"
+        stack.callback(made.servers.close)
         yield made
 
 
