@@ -20,12 +20,17 @@ from tests.edge_agent.guests.neighbours import NEIGHBOUR, untouched
 
 
 @pytest.fixture
-def engine(tmp_path):
-    """One that compiles as an agent does, and has its own code."""
+def engine(tmp_path, request):
+    """One that compiles as an agent does unless told otherwise, and has its own code."""
     compiled.give(tmp_path, also=NEIGHBOUR.wasm)
-    engine = WasmEngine(cache_directory(tmp_path), concurrency=4)
+    apart = getattr(request, "param", True)
+    engine = WasmEngine(cache_directory(tmp_path), concurrency=4, compiles_apart=apart)
     yield engine
     engine.close()
+
+
+#: For what is about running, since a child that compiles takes a tenth of a second.
+COMPILED_HERE = pytest.mark.parametrize("engine", [False], indirect=True, ids=["here"])
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +179,7 @@ CALLED = [
 ]
 
 
+@COMPILED_HERE
 @pytest.mark.parametrize(("interface", "function"), CALLED)
 @pytest.mark.parametrize(("kind", "count", "pages"), PASSED)
 def test_what_is_passed_to_the_host_is_bounded(engine, interface, function, kind, count, pages):
@@ -182,6 +188,7 @@ def test_what_is_passed_to_the_host_is_bounded(engine, interface, function, kind
         engine.send(loaded, MESSAGE, CallState())
 
 
+@COMPILED_HERE
 @pytest.mark.parametrize("kind", ["string", "(list u8)", "(list (tuple u8 string))"])
 def test_a_host_function_called_with_other_types_ends_its_own_call_only(engine, kind):
     module = hostile.passing(kind, 3, "wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration")
