@@ -4,9 +4,7 @@ import itertools
 import json
 import sys
 
-import fastmcp
 import pytest
-from fastmcp.client.transports import StdioTransport
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -55,6 +53,9 @@ async def test_the_mcp_client(transport, mode):
 
 @pytest.mark.parametrize("way", ["http", "stdio proxy"])
 async def test_the_fastmcp_client(up, way):
+    import fastmcp
+    from fastmcp.client.transports import StdioTransport
+
     server = up.url
     if way != "http":
         argv = ["-m", "dispatcher", "mcp", "--url", up.url]

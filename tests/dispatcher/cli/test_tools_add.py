@@ -1,6 +1,5 @@
 """``sanderling tools add`` and ``remove``: a module becomes callable at once, and stays so."""
 
-import functools
 import http.server
 import json
 import signal
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -120,15 +120,15 @@ def test_a_module_that_does_not_list_tools_is_refused(run, tmp_path, hostile):
 @pytest.mark.parametrize(
     "bomb",
     [
-        hostile_components.deep_type(50_000),
-        pytest.param(hostile_components.nested(2000), marks=pytest.mark.extended),
-        pytest.param(hostile_components.importing(50_000), marks=pytest.mark.extended),
-        hostile_components.tangled_function(60_000),
+        partial(hostile_components.deep_type, 50_000),
+        pytest.param(partial(hostile_components.nested, 2000), marks=pytest.mark.extended),
+        pytest.param(partial(hostile_components.importing, 50_000), marks=pytest.mark.extended),
+        partial(hostile_components.tangled_function, 60_000),
     ],
     ids=["type", "nested", "imports", "function"],
 )
 def test_a_component_that_is_a_bomb_is_refused_in_one_line(run, tmp_path, bomb):
-    code, _, said = run("tools", "add", bomb.write(tmp_path), "--name", "bad", "--yes")
+    code, _, said = run("tools", "add", bomb().write(tmp_path), "--name", "bad", "--yes")
     assert code == 1
     assert len(said.splitlines()) == 1
     assert "component" in said
@@ -136,7 +136,7 @@ def test_a_component_that_is_a_bomb_is_refused_in_one_line(run, tmp_path, bomb):
 
 
 def test_a_url_is_fetched_from_this_machine_or_over_https(run, module, tmp_path):
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

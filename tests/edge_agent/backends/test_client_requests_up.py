@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from fastmcp import Client as FastClient
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import (
@@ -308,6 +307,8 @@ def test_a_held_call_belongs_to_its_request(up):
 
 
 def test_fastmcp(up):
+    from fastmcp import Client as FastClient
+
     heard = []
 
     async def elicit(message, response_type, params, context):
