@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-from contextlib import ExitStack
 
 import pytest
 
@@ -15,7 +14,7 @@ from edge_agent.calls.client_requests import ClientRequests
 from edge_agent.calls.policy import Label, askable
 from edge_agent.calls.updates import RequestToClient
 from edge_agent.errors import CallCancelled, CallTimeout, ServerDied
-from tests.edge_agent.backends.conftest import PROGRAMS, Agent, Told, asking, is_alive, wait_for
+from tests.edge_agent.backends.conftest import PROGRAMS, Told, asking, is_alive, wait_for
 from tests.edge_agent.backends.mcp_client.test_http import free_port, served
 
 FORMS = b'{"elicitation":{}}'
@@ -59,21 +58,27 @@ def delete(one, client=FORMS, **more):
     return RunningCall(one.job("asking", "delete", {"name": "it"}, client=client, **more))
 
 
-@pytest.fixture(scope="module", params=["lines", "http"])
-def one(request, tmp_path_factory):
-    """The same server as a process and as a remote one, for all tests that leave it as it was."""
-    state = tmp_path_factory.mktemp("state")
-    with ExitStack() as stack:
-        if request.param == "lines":
-            made = Agent([asking()], state)
-            made.backend = "process"
-        else:
-            port = free_port()
-            stack.enter_context(served(PROGRAMS / "asking_server.py", "--http", str(port)))
-            made = Agent([{"name": "asking", "url": f"http://127.0.0.1:{port}/mcp"}], state)
-            made.backend = "remote"
-        stack.callback(made.servers.close)
-        yield made
+@pytest.fixture(scope="module")
+def url():
+    """The server over HTTP, for all tests."""
+    port = free_port()
+    with served(PROGRAMS / "asking_server.py", "--http", str(port)):
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+@pytest.fixture(params=["lines", "http"])
+def one(request, agent):
+    """The same server as a process and as a remote one.
+
+    The process is each test's own: while a call of the last one ends there, nobody is asked.
+    """
+    if request.param == "lines":
+        made = agent(asking())
+        made.backend = "process"
+    else:
+        made = agent({"name": "asking", "url": request.getfixturevalue("url")})
+        made.backend = "remote"
+    return made
 
 
 def test_the_answer_goes_to_the_server(one):
