@@ -10,9 +10,12 @@ from tests import compiled
 _LAW_S = 600
 #: Where tests share a dispatcher, agents or servers that a fixture starts for all of them.
 _SHARING = (
+    "tests/dispatcher/cli/test_light_commands.py",
     "tests/dispatcher/placement/test_guard.py",
     "tests/edge_agent/backends/test_client_requests_up.py",
+    "tests/edge_agent/backends/mcp_client/test_client_requests.py",
     "tests/edge_agent/backends/mcp_client/test_http.py",
+    "tests/edge_agent/backends/servers/test_servers.py",
     "tests/edge_agent/backends/test_up.py",
     "tests/edge_agent/serving/web/test_server.py",
     "tests/edge_agent/serving/test_stdio.py",

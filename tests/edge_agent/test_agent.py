@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge_agent.cli import main
 from edge_agent.engine.limits import MIB
 from protos.edge.v1 import edge_pb2
 from tests import compiled
@@ -142,10 +143,18 @@ def test_failed_call_is_one_line(run, tmp_path, module, options, words):
         (["run", "--config", "absent.toml"], "absent.toml"),
     ],
 )
-def test_usage_error_is_one_line_and_exits_2(run, tmp_path, arguments, words):
+def test_usage_error_is_one_line_and_exits_2(monkeypatch, capfd, tmp_path, arguments, words):
     module = str(saying("x").write(tmp_path))
-    done = run(*[module if argument == "MODULE" else argument for argument in arguments])
-    assert_one_line(done, 2, words)
+    given = [module if argument == "MODULE" else argument for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["edge-agent", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capfd.readouterr().err.encode()
+    assert_one_line(subprocess.CompletedProcess(given, ended.value.code, stderr=said), 2, words)
+
+
+def test_a_process_tells_a_usage_error_in_one_line_too(run):
+    assert_one_line(run("fly"), 2, "fly")
 
 
 def test_help_shows_examples(run):

@@ -1,11 +1,10 @@
 """Clients nobody here wrote list and call the tools, in every era and over both transports."""
 
+import itertools
 import json
 import sys
 
-import fastmcp
 import pytest
-from fastmcp.client.transports import StdioTransport
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -15,7 +14,7 @@ from tests.integration.conftest import BUILT_IN
 TIME = {"timezone": "Europe/Berlin"}
 
 
-@pytest.fixture(params=["http", "stdio proxy", "stdio"])
+@pytest.fixture
 def transport(request, up, config):
     """The three ways in: the endpoint, a command that leads to it, a command of its own."""
     if request.param == "http":
@@ -25,7 +24,15 @@ def transport(request, up, config):
     return StdioServerParameters(command=sys.executable, args=argv)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("transport", "mode"),
+    [
+        *itertools.product(["http", "stdio proxy"], ["auto", "legacy"]),
+        pytest.param("stdio", "auto", marks=pytest.mark.extended),
+        ("stdio", "legacy"),
+    ],
+    indirect=["transport"],
+)
 async def test_the_mcp_client(transport, mode):
     server = transport if isinstance(transport, str) else stdio_client(transport)
     async with Client(server, mode=mode) as client:
@@ -46,6 +53,9 @@ async def test_the_mcp_client(transport, mode):
 
 @pytest.mark.parametrize("way", ["http", "stdio proxy"])
 async def test_the_fastmcp_client(up, way):
+    import fastmcp
+    from fastmcp.client.transports import StdioTransport
+
     server = up.url
     if way != "http":
         argv = ["-m", "dispatcher", "mcp", "--url", up.url]

@@ -129,7 +129,7 @@ def test_the_environment_names_the_dispatcher(up, monkeypatch):
 
 
 def test_where_none_runs_one_is_started_and_stopped(tmp_path, folder):
-    mount = ("--mount", f"/logs={folder}/logs")
+    mount = ("--mount", f"/logs={folder}/logs", "--agents", "device")
     arguments = '{"path": "/logs/web.log"}'
     done = command(
         "call", "read_text_file", "--args", arguments, *mount, "--json", "--state", tmp_path
@@ -146,7 +146,8 @@ def test_what_lies_in_the_working_directory_is_no_library(tmp_path, monkeypatch)
     for name in ("json", "asyncio", "grpc", "wasmtime", "dispatcher", "edge_agent"):
         (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
     monkeypatch.chdir(tmp_path)
-    done = command("call", "get_current_time", "--args", NOW, "--state", tmp_path / "state")
+    own = ("--state", tmp_path / "state", "--agents", "device")
+    done = command("call", "get_current_time", "--args", NOW, *own)
     assert done.returncode == 0, done.stderr
     assert not ran.exists()
 

@@ -1,6 +1,5 @@
 """``sanderling tools add`` and ``remove``: a module becomes callable at once, and stays so."""
 
-import functools
 import http.server
 import json
 import signal
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -57,13 +57,14 @@ def up(state):
         process.stdout.close()
 
 
-def names(run):
+def names(run, server="clock"):
     code, listed, said = run("tools", "--json")
     assert code == 0, said
-    return {tool["name"] for tool in json.loads(listed) if tool["server"] == "clock"}
+    return {tool["name"] for tool in json.loads(listed) if tool["server"] == server}
 
 
 def test_a_module_is_callable_at_once_and_after_a_restart(run, state, module):
+    """One that is added while no dispatcher runs waits for it in the state directory."""
     with up(state):
         code, shown, said = run("tools", "add", module, "--name", "clock", "--yes")
         assert code == 0, said
@@ -73,19 +74,15 @@ def test_a_module_is_callable_at_once_and_after_a_restart(run, state, module):
         arguments = ("call", "clock.get_current_time", "--args", '{"timezone": "UTC"}')
         code, answered, said = run(*arguments)
         assert (code, json.loads(answered)["timezone"]) == (0, "UTC"), said
+    assert run("tools", "add", module, "--name", "later", "--yes")[0] == 0
     with up(state):
         assert run(*arguments)[0] == 0
+        assert len(names(run, "later")) == 2
         assert run("tools", "remove", "clock")[0] == 0
         assert names(run) == set()
         assert run("tools", "remove", "clock")[0] == 1
+    assert run("tools", "remove", "later")[0] == 0
     assert not list((state / "tools").iterdir())
-
-
-def test_without_a_dispatcher_it_waits_in_the_state_directory(run, state, module):
-    assert run("tools", "add", module, "--name", "clock", "--yes")[0] == 0
-    with up(state):
-        assert len(names(run)) == 2
-    assert run("tools", "remove", "clock")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -106,7 +103,12 @@ def test_what_cannot_be_added_is_told_in_one_line(run, module, arguments, words)
 
 @pytest.mark.parametrize(
     "hostile",
-    [programs.trapping(), programs.exiting(1), programs.flooding(), programs.saying(b"{}\n")],
+    [
+        programs.trapping(),
+        pytest.param(programs.exiting(1), marks=pytest.mark.extended),
+        pytest.param(programs.flooding(), marks=pytest.mark.extended),
+        programs.saying(b"{}\n"),
+    ],
 )
 def test_a_module_that_does_not_list_tools_is_refused(run, tmp_path, hostile):
     code, _, said = run("tools", "add", hostile.write(tmp_path), "--name", "bad", "--yes")
@@ -118,15 +120,15 @@ def test_a_module_that_does_not_list_tools_is_refused(run, tmp_path, hostile):
 @pytest.mark.parametrize(
     "bomb",
     [
-        hostile_components.deep_type(50_000),
-        hostile_components.nested(2000),
-        hostile_components.importing(50_000),
-        hostile_components.tangled_function(60_000),
+        partial(hostile_components.deep_type, 50_000),
+        pytest.param(partial(hostile_components.nested, 2000), marks=pytest.mark.extended),
+        pytest.param(partial(hostile_components.importing, 50_000), marks=pytest.mark.extended),
+        partial(hostile_components.tangled_function, 60_000),
     ],
     ids=["type", "nested", "imports", "function"],
 )
 def test_a_component_that_is_a_bomb_is_refused_in_one_line(run, tmp_path, bomb):
-    code, _, said = run("tools", "add", bomb.write(tmp_path), "--name", "bad", "--yes")
+    code, _, said = run("tools", "add", bomb().write(tmp_path), "--name", "bad", "--yes")
     assert code == 1
     assert len(said.splitlines()) == 1
     assert "component" in said
@@ -134,7 +136,7 @@ def test_a_component_that_is_a_bomb_is_refused_in_one_line(run, tmp_path, bomb):
 
 
 def test_a_url_is_fetched_from_this_machine_or_over_https(run, module, tmp_path):
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -1,6 +1,7 @@
 """An agent at a dispatcher: everything that goes over the stream, on real gRPC."""
 
 import contextlib
+import functools
 import json
 import signal
 import threading
@@ -10,8 +11,10 @@ import pytest
 
 from edge_agent import agent
 from edge_agent.attachment.outbox import Outbox
+from edge_agent.board import speed
 from edge_agent.calls.outcome import Outcome
 from edge_agent.config.agent_config import load_config
+from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import ConfigError, TokenRefused
 from protos.edge.v1 import edge_pb2
 from tests import compiled
@@ -51,6 +54,13 @@ class Session:
         self.thread.join(10)
         assert not self.thread.is_alive()
         self.backend.close()
+
+
+@pytest.fixture(autouse=True)
+def made_quickly(monkeypatch):
+    """Modules are compiled in this process and the speed is measured in a moment."""
+    monkeypatch.setattr(agent, "WasmEngine", functools.partial(WasmEngine, compiles_apart=False))
+    monkeypatch.setattr(speed, "_SHARE_S", 0.001)
 
 
 @pytest.fixture

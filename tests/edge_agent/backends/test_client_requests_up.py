@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from fastmcp import Client as FastClient
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import (
@@ -308,6 +307,8 @@ def test_a_held_call_belongs_to_its_request(up):
 
 
 def test_fastmcp(up):
+    from fastmcp import Client as FastClient
+
     heard = []
 
     async def elicit(message, response_type, params, context):
@@ -338,8 +339,15 @@ def test_fastmcp(up):
     assert heard == ["Delete it?", "long"]
 
 
-@ERAS
-@pytest.mark.parametrize("way", ["proxy", "embedded"])
+@pytest.mark.parametrize(
+    ("way", "mode"),
+    [
+        ("proxy", "auto"),
+        ("proxy", "legacy"),
+        pytest.param("embedded", "auto", marks=pytest.mark.extended),
+        ("embedded", "legacy"),
+    ],
+)
 def test_over_stdio(up, mode, way, tmp_path):
     (tmp_path / "programs").symlink_to(PROGRAMS)
     (tmp_path / "home.toml").write_text(CONFIG)

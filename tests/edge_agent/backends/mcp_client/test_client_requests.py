@@ -58,19 +58,27 @@ def delete(one, client=FORMS, **more):
     return RunningCall(one.job("asking", "delete", {"name": "it"}, client=client, **more))
 
 
+@pytest.fixture(scope="module")
+def url():
+    """The server over HTTP, for all tests."""
+    port = free_port()
+    with served(PROGRAMS / "asking_server.py", "--http", str(port)):
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
 @pytest.fixture(params=["lines", "http"])
 def one(request, agent):
-    """The same server as a process and as a remote one."""
+    """The same server as a process and as a remote one.
+
+    The process is each test's own: while a call of the last one ends there, nobody is asked.
+    """
     if request.param == "lines":
         made = agent(asking())
         made.backend = "process"
-        yield made
-        return
-    port = free_port()
-    with served(PROGRAMS / "asking_server.py", "--http", str(port)):
-        made = agent({"name": "asking", "url": f"http://127.0.0.1:{port}/mcp"})
+    else:
+        made = agent({"name": "asking", "url": request.getfixturevalue("url")})
         made.backend = "remote"
-        yield made
+    return made
 
 
 def test_the_answer_goes_to_the_server(one):

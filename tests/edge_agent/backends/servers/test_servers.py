@@ -11,7 +11,15 @@ import pytest
 from edge_agent.backends.servers import server
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import CallCancelled, CallTimeout, ModuleUnavailable
-from tests.edge_agent.backends.conftest import Told, is_alive, rude, wait_for, workshop
+from tests.edge_agent.backends.conftest import Agent, Told, is_alive, rude, wait_for, workshop
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """One workshop for all tests that leave it as it was: its start is dear."""
+    one = Agent([workshop()], tmp_path_factory.mktemp("state"))
+    yield one
+    one.servers.close()
 
 
 def test_a_server_is_started_by_its_first_call_and_kept(agent):
@@ -75,22 +83,20 @@ def test_its_environment_is_what_was_allowed(agent, monkeypatch):
     assert variable("PATH") == os.environ["PATH"]
 
 
-def test_it_runs_in_a_session_of_its_own_under_the_keeper(agent):
-    one = agent(workshop())
-    _, answer = one.call("workshop", "whoami")
+def test_it_runs_in_a_session_of_its_own_under_the_keeper(shop):
+    _, answer = shop.call("workshop", "whoami")
     said = answer["structuredContent"]
     assert said["session"] == said["pid"]
     assert said["parent"] not in (os.getpid(), 1)
 
 
-def test_progress_is_passed_on_where_it_is_wanted(agent):
-    one = agent(workshop())
+def test_progress_is_passed_on_where_it_is_wanted(shop):
     told = Told()
     arguments = {"to": 3, "pause_s": 0}
-    one.call("workshop", "count", arguments, told=told, wants_progress=True)
+    shop.call("workshop", "count", arguments, told=told, wants_progress=True)
     assert told.progressed == [(1, 3, "at 1"), (2, 3, "at 2"), (3, 3, "at 3")]
     quiet = Told()
-    one.call("workshop", "count", arguments, told=quiet)
+    shop.call("workshop", "count", arguments, told=quiet)
     assert quiet.progressed == []
 
 
@@ -102,9 +108,9 @@ def test_a_flood_of_news_is_thinned_out(agent):
     assert len(told.logged) < 1000
 
 
-def test_the_tools_own_errors_are_results(agent):
-    one = agent(workshop(), rude())
-    _, failed = one.call("workshop", "fail", {"reason": "no ink"})
+def test_the_tools_own_errors_are_results(agent, shop):
+    one = agent(rude())
+    _, failed = shop.call("workshop", "fail", {"reason": "no ink"})
     _, unknown = one.call("rude", "paint")
     assert failed["isError"] is True
     assert "executing tool fail" in failed["content"][0]["text"]
@@ -112,16 +118,15 @@ def test_the_tools_own_errors_are_results(agent):
     assert "not known" in unknown["content"][0]["text"]
 
 
-def test_a_cancelled_call_ends_at_once_and_its_server_lives(agent):
-    one = agent(workshop())
-    one.call("workshop", "echo", {"text": "warm"})
-    job = one.job("workshop", "count", {"to": 1000, "pause_s": 0.05})
+def test_a_cancelled_call_ends_at_once_and_its_server_lives(shop):
+    shop.call("workshop", "echo", {"text": "warm"})
+    job = shop.job("workshop", "count", {"to": 1000, "pause_s": 0.05})
     timer = threading.Timer(0.2, job.cancel)
     timer.start()
     with pytest.raises(CallCancelled):
         job.run(Told())
-    assert one.text("workshop", "echo", {"text": "still there"}) == "still there"
-    assert not one.call("workshop", "echo", {"text": "x"})[0].cold
+    assert shop.text("workshop", "echo", {"text": "still there"}) == "still there"
+    assert not shop.call("workshop", "echo", {"text": "x"})[0].cold
 
 
 def test_a_call_that_is_cancelled_before_it_runs_starts_nothing(agent):
@@ -185,11 +190,9 @@ def test_everything_that_a_server_offers_is_in_its_catalogue(agent):
     assert [one["name"] for one in offered["prompts"]] == ["greet"]
 
 
-def test_other_methods_pass_with_their_results_and_errors(agent):
-    one = agent(workshop())
-
+def test_other_methods_pass_with_their_results_and_errors(shop):
     def ask(method, **params):
-        return one.call("workshop", "", params, method=method)[1]
+        return shop.call("workshop", "", params, method=method)[1]
 
     read = ask("resources/read", uri="note://today")
     assert read["result"]["contents"][0]["text"] == "buy milk"

@@ -19,8 +19,19 @@ from tests.edge_agent.backends.conftest import (
     wait_for,
 )
 from tests.edge_agent.backends.mcp_client.test_client_requests import YES, delete
-from tests.edge_agent.backends.test_up import CONFIG
 from tests.integration.conftest import started
+
+CONFIG = f"""
+[dispatcher]
+port = 0
+
+[[agents]]
+name = "device"
+[[agents.servers]]
+name = "rude"
+state = "session"
+command = ["{sys.executable}", "-S", "programs/rude_server.py", "polite"]
+"""
 
 
 def ask(one, session):
@@ -111,17 +122,16 @@ def test_sessions_can_be_asked_at_the_same_time(agent):
 
 def test_through_a_dispatcher(tmp_path):
     (tmp_path / "programs").symlink_to(PROGRAMS)
-    table = f'command = ["{sys.executable}", "programs/sdk_server.py"]'
-    (tmp_path / "home.toml").write_text(CONFIG.replace(table, f'state = "session"\n{table}'))
+    (tmp_path / "home.toml").write_text(CONFIG)
 
     async def session(url):
         async with Client(url, mode="legacy") as client:
-            return [await client.call_tool("whoami", {}) for _ in range(3)]
+            return [await client.call_tool("act", {}) for _ in range(3)]
 
     with started(tmp_path / "state", "--config", tmp_path / "home.toml") as up:
-        await_tools(up, "whoami")
+        await_tools(up, "act")
         one, two = asyncio.run(session(up.url)), asyncio.run(session(up.url))
-        pids = [{answer.structured_content["pid"] for answer in answers} for answers in (one, two)]
+        pids = [{int(answer.content[0].text) for answer in answers} for answers in (one, two)]
         assert [len(found) for found in pids] == [1, 1]
         assert pids[0] != pids[1]
         states = [answer.meta["dev.sanderling/session"]["state"] for answer in one]

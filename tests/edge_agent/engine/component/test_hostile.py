@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -20,12 +21,17 @@ from tests.edge_agent.guests.neighbours import NEIGHBOUR, untouched
 
 
 @pytest.fixture
-def engine(tmp_path):
-    """One that compiles as an agent does, and has its own code."""
+def engine(tmp_path, request):
+    """One that compiles as an agent does unless told otherwise, and has its own code."""
     compiled.give(tmp_path, also=NEIGHBOUR.wasm)
-    engine = WasmEngine(cache_directory(tmp_path), concurrency=4)
+    apart = getattr(request, "param", True)
+    engine = WasmEngine(cache_directory(tmp_path), concurrency=4, compiles_apart=apart)
     yield engine
     engine.close()
+
+
+#: For what is about running, since a child that compiles takes a tenth of a second.
+COMPILED_HERE = pytest.mark.parametrize("engine", [False], indirect=True, ids=["here"])
 
 
 @pytest.fixture(autouse=True)
@@ -38,44 +44,45 @@ def get(engine, module):
     return engine.modules.get(module.digest, lambda: module.wasm)
 
 
+#: Made where they are used: each takes a while, and every worker reads this file.
 BOMBS = {
-    "core modules": hostile.many_core_modules(5000),
-    "sections": hostile.many_sections(300_000),
-    "nested components": hostile.nested(2000),
-    "nested components within bounds": hostile.nested(12),
-    "a deep type": hostile.deep_type(50_000),
-    "a doubling type": hostile.doubling_type(60),
-    "imports": hostile.importing(50_000),
-    "imports with long names": hostile.importing(500, letters=5000),
-    "imports that could be linked": hostile.running_beside(1001),
-    "nested blocks": hostile.nested_blocks(100_000),
-    "a cut number": Module(hostile.component().wasm + b"\x01\xff\xff\xff\xff\xff\xff"),
+    "core modules": lambda: hostile.many_core_modules(5000),
+    "sections": lambda: hostile.many_sections(300_000),
+    "nested components": lambda: hostile.nested(2000),
+    "nested components within bounds": lambda: hostile.nested(12),
+    "a deep type": lambda: hostile.deep_type(50_000),
+    "a doubling type": lambda: hostile.doubling_type(60),
+    "imports": lambda: hostile.importing(50_000),
+    "imports with long names": lambda: hostile.importing(500, letters=5000),
+    "imports that could be linked": lambda: hostile.running_beside(1001),
+    "nested blocks": lambda: hostile.nested_blocks(100_000),
+    "a cut number": lambda: Module(hostile.component().wasm + b"\x01\xff\xff\xff\xff\xff\xff"),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_component_that_is_a_bomb_is_refused_in_one_line(engine, name):
     with pytest.raises(ModuleRejected) as raised:
-        get(engine, BOMBS[name])
+        get(engine, BOMBS[name]())
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 600
 
 
 @pytest.mark.parametrize(
     "bomb",
-    [hostile.tangled_function(45_000), hostile.nested_blocks(400_000)],
+    [partial(hostile.tangled_function, 45_000), partial(hostile.nested_blocks, 400_000)],
     ids=["time", "memory"],
 )
 def test_compiling_a_component_is_bounded(engine, interpreter, bomb):
     """Under bounds that let a good one through: what goes over them ends the child alone."""
     interpreter("ulimit -t 3; ulimit -d 250000")
     with pytest.raises(ModuleRejected, match="build it smaller"):
-        get(engine, bomb)
+        get(engine, bomb())
     assert get(engine, components.saying())
 
 
 def test_a_module_that_was_refused_is_not_compiled_again(engine, monkeypatch):
-    bomb = BOMBS["a deep type"]
+    bomb = BOMBS["a deep type"]()
     with pytest.raises(ModuleRejected) as first:
         get(engine, bomb)
     monkeypatch.setattr(engine.modules, "_compile", pytest.fail)
@@ -174,6 +181,7 @@ CALLED = [
 ]
 
 
+@COMPILED_HERE
 @pytest.mark.parametrize(("interface", "function"), CALLED)
 @pytest.mark.parametrize(("kind", "count", "pages"), PASSED)
 def test_what_is_passed_to_the_host_is_bounded(engine, interface, function, kind, count, pages):
@@ -182,6 +190,7 @@ def test_what_is_passed_to_the_host_is_bounded(engine, interface, function, kind
         engine.send(loaded, MESSAGE, CallState())
 
 
+@COMPILED_HERE
 @pytest.mark.parametrize("kind", ["string", "(list u8)", "(list (tuple u8 string))"])
 def test_a_host_function_called_with_other_types_ends_its_own_call_only(engine, kind):
     module = hostile.passing(kind, 3, "wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration")

@@ -81,7 +81,7 @@ def test_other_calls_go_on_while_modules_open_all_they_can(engine, send, mounts)
     ends, failures = [], []
 
     def misbehave():
-        running = CallState(Limits(wall_ms=3000, open_files=60_000), mounts)
+        running = CallState(Limits(wall_ms=1500, open_files=60_000), mounts)
         try:
             engine.send(loaded, b"{}", running)
         except CallTimeout as error:
