@@ -49,7 +49,7 @@ async def test_the_stateless_era_keeps_what_the_client_names(up):
         assert [length(one) for one in keyed] == [1, 2, 1]
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", [pytest.param("auto", marks=pytest.mark.extended), "legacy"])
 async def test_a_stdio_connection_is_one_session(tmp_path, up, mode):
     own = ["-m", "dispatcher", "mcp", "--agents", "a", "--state", str(tmp_path / "own")]
     proxy = ["-m", "dispatcher", "mcp", "--url", up.url]
