@@ -18,7 +18,7 @@ demo: $(VENV)/.run ## the main job: a dispatcher, three agents, real tools, real
 test test-all check-quick: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/.dev ## every test that needs nothing but PyPI
-	$(BIN)/python -m pytest -n 4 -m "not oracle and not extended"
+	$(BIN)/python -m pytest -n 5 -m "not oracle and not extended"
 
 test-all: $(VENV)/.dev ## the wider suite: laws at length, Node, Rust and live oracles; says what it skips and why
 	bash tests/prepare-all.sh
