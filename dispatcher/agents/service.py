@@ -16,6 +16,7 @@ from dispatcher.agents.pool import AgentPool, NameTaken
 from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
+from ground.addresses import authority
 from protos.contract import CHUNK_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 
@@ -57,9 +58,8 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         server = grpc.aio.server(options=_OPTIONS)
         edge_pb2_grpc.add_EdgeServicer_to_server(self, server)  # type: ignore[no-untyped-call]
         artifacts_pb2_grpc.add_ArtifactsServicer_to_server(self, server)  # type: ignore[no-untyped-call]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = server.add_insecure_port(address)
+            bound = server.add_insecure_port(authority(host, port))
         except RuntimeError:
             bound = 0
         if not bound:

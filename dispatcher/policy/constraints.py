@@ -27,11 +27,9 @@ from dispatcher.config import (
     nearest,
 )
 from dispatcher.errors import InvalidRequirements
-from protos.contract import REQUIREMENTS_KEY
+from protos.contract import KIB, MIB, REQUIREMENTS_KEY
 
 PRIVACIES: Final = ("public", "site", "node")
-KIB: Final = 1024
-MIB: Final = 1024 * 1024
 
 
 class Placeable(Protocol):

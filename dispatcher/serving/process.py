@@ -18,6 +18,7 @@ from dispatcher.config import AgentConfig, Config
 from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.discovery import DispatcherAddress, client_token, publish, withdraw
 from dispatcher.serving.supervisor import Supervisor
+from ground.addresses import authority
 
 if TYPE_CHECKING:
     import socket
@@ -45,7 +46,7 @@ class Serving:
 
     def ready_line(self) -> str:
         """What `sanderling up` prints when it can serve."""
-        grpc = f"{_authority(self.app.config.dispatcher.host)}:{self.app.grpc_port}"
+        grpc = authority(self.app.config.dispatcher.host, self.app.grpc_port)
         return json.dumps({"ready": True, "mcp": self.url, "grpc": grpc, "agents": self.agents})
 
 
@@ -71,7 +72,7 @@ async def serving(
         if listening is not None:
             stack.callback(listening.close)
         app = await _started_app(config, stack)
-        grpc = f"{_authority(_local(config.dispatcher.host))}:{app.grpc_port}"
+        grpc = authority(_local(config.dispatcher.host), app.grpc_port)
         supervisor = Supervisor(agents, dispatcher=grpc, token=app.token, state=app.state, say=_say)
         stack.push_async_callback(supervisor.stop)
         supervisor.start()
@@ -110,10 +111,10 @@ async def _serve(
     stack.push_async_callback(endpoint.stop)
     await endpoint.start(listening)
     port = listening.getsockname()[1]
-    local = f"http://{_authority(_local(host))}:{port}/mcp"
+    local = f"http://{authority(_local(host), port)}/mcp"
     publish(app.state, DispatcherAddress(local, os.getpid(), started, access.token))
     stack.callback(withdraw, app.state)
-    return f"http://{_authority(host)}:{port}/mcp"
+    return f"http://{authority(host, port)}/mcp"
 
 
 async def _registered(app: App, supervisor: Supervisor, names: Sequence[str]) -> None:
@@ -189,7 +190,3 @@ def _say(node: str, line: str) -> None:
 def _local(host: str) -> str:
     """The address by which this machine reaches a bind address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}.get(host, host)  # noqa: S104
-
-
-def _authority(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -18,6 +18,7 @@ from edge_agent.cli.common import (
     variables,
 )
 from edge_agent.errors import ConfigError
+from ground.addresses import authority
 from ground.commands import DONE, Examples
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ def _serve_http(answerer: Answerer, address: str, token: str, slots: int) -> Non
     server = HttpServer(answerer, Access(host, token), slots)
 
     def ready(bound: int) -> None:
-        shown = f"[{host}]" if ":" in host else host
-        click.echo(json.dumps({"ready": True, "mcp": f"http://{shown}:{bound}/mcp"}))
+        click.echo(json.dumps({"ready": True, "mcp": f"http://{authority(host, bound)}/mcp"}))
 
     asyncio.run(server.run(host, port, ready))
 
