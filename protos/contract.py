@@ -15,6 +15,8 @@ MIB: Final = 1024 * KIB
 INLINE_BYTES: Final = 256 * KIB
 #: The most bytes of one chunk, of one part of a client request, of one piece of an artifact.
 CHUNK_BYTES: Final = 256 * KIB
+#: The largest message of a stream: a registration with all catalogues of a node's servers.
+LARGEST_MESSAGE_BYTES: Final = 32 * MIB
 #: The largest module that a dispatcher keeps and an agent takes.
 LARGEST_MODULE_BYTES: Final = 64 * MIB
 #: The largest answer of a call.

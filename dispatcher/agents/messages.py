@@ -229,7 +229,19 @@ def capabilities(told: edge_pb2.Capabilities) -> Capabilities:
         engine=told.engine,
         labels=dict(told.labels),
         servers=tuple(
-            ServerReport(one.name, one.backend, one.version, one.catalogue, one.pending, one.error)
+            ServerReport(
+                name=one.name,
+                backend=one.backend,
+                version=one.version,
+                catalogue=one.catalogue,
+                pending=one.pending,
+                error=one.error,
+                slots=one.slots,
+                validate=one.validate,
+                state=one.state,
+                warnings=tuple(one.warnings),
+                words=one.words,
+            )
             for one in told.servers
         ),
         egress=tuple((rule.to, tuple(rule.tools)) for rule in told.egress),

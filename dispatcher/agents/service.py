@@ -17,7 +17,7 @@ from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
 from ground.addresses import authority
-from protos.contract import CHUNK_BYTES
+from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # two dispatchers must not share a port unnoticed
-    ("grpc.max_receive_message_length", 4 * CHUNK_BYTES),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ServerReport:
-    """A tool server that the node runs by itself; ``catalogue`` is its lists as JSON."""
+    """A tool server that the node runs by itself; ``catalogue`` is its lists as JSON.
+
+    ``slots`` are its own (0: an agent that knows none), ``validate`` says who checks arguments,
+    ``warnings`` what the catalogue lacks, ``words`` are its last on standard error.
+    """
 
     name: str
     backend: str
@@ -20,6 +24,11 @@ class ServerReport:
     catalogue: bytes = b""
     pending: bool = False
     error: str = ""
+    slots: int = 0
+    validate: str = ""
+    state: str = ""
+    warnings: Sequence[str] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

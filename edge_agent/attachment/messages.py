@@ -370,6 +370,11 @@ def _capabilities(report: Capabilities) -> edge_pb2.Capabilities:
                 catalogue=one.catalogue,
                 pending=one.pending,
                 error=one.error,
+                slots=one.slots,
+                validate=one.validate,
+                state=one.state,
+                warnings=one.warnings,
+                words=one.words,
             )
             for one in report.servers
         ],

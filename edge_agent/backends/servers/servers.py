@@ -41,6 +41,11 @@ class ServerReport:
     catalogue: bytes = b""
     pending: bool = False
     error: str = ""
+    slots: int = 0
+    validate: str = ""
+    state: str = ""
+    warnings: tuple[str, ...] = ()
+    words: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -33,7 +33,7 @@ STATUS_PROTOCOL: Status
 STATUS_LIMIT: Status
 
 class AttachRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question", "pong")
+    __slots__ = ("register", "heartbeat", "result", "progress", "log", "chunk", "draining", "question", "resource_updated", "pong")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class AttachRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_UPDATED_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
@@ -51,11 +52,12 @@ class AttachRequest(_message.Message):
     chunk: Chunk
     draining: Draining
     question: Question
+    resource_updated: ResourceUpdated
     pong: Ping
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., question: _Optional[_Union[Question, _Mapping]] = ..., pong: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., question: _Optional[_Union[Question, _Mapping]] = ..., resource_updated: _Optional[_Union[ResourceUpdated, _Mapping]] = ..., pong: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch", "answer", "ping")
+    __slots__ = ("welcome", "call", "cancel", "drain", "chunk", "ack", "prefetch", "answer", "sessions_ended", "ping")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +66,7 @@ class AttachResponse(_message.Message):
     ACK_FIELD_NUMBER: _ClassVar[int]
     PREFETCH_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_ENDED_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     call: Call
@@ -73,8 +76,9 @@ class AttachResponse(_message.Message):
     ack: Ack
     prefetch: Prefetch
     answer: Answer
+    sessions_ended: SessionsEnded
     ping: Ping
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prefetch: _Optional[_Union[Prefetch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., sessions_ended: _Optional[_Union[SessionsEnded, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("node", "instance", "agent_version", "capabilities", "load")
@@ -142,20 +146,46 @@ class Egress(_message.Message):
     def __init__(self, to: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Server(_message.Message):
-    __slots__ = ("name", "backend", "version", "catalogue", "pending", "error")
+    __slots__ = ("name", "backend", "version", "catalogue", "pending", "error", "slots", "validate", "state", "warnings", "words")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CATALOGUE_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     backend: str
     version: str
     catalogue: bytes
     pending: bool
     error: str
-    def __init__(self, name: _Optional[str] = ..., backend: _Optional[str] = ..., version: _Optional[str] = ..., catalogue: _Optional[bytes] = ..., pending: _Optional[bool] = ..., error: _Optional[str] = ...) -> None: ...
+    slots: int
+    validate: str
+    state: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    words: str
+    def __init__(self, name: _Optional[str] = ..., backend: _Optional[str] = ..., version: _Optional[str] = ..., catalogue: _Optional[bytes] = ..., pending: _Optional[bool] = ..., error: _Optional[str] = ..., slots: _Optional[int] = ..., validate: _Optional[str] = ..., state: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., words: _Optional[str] = ...) -> None: ...
+
+class ResourceUpdated(_message.Message):
+    __slots__ = ("server", "backend", "uri")
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    server: str
+    backend: str
+    uri: str
+    def __init__(self, server: _Optional[str] = ..., backend: _Optional[str] = ..., uri: _Optional[str] = ...) -> None: ...
+
+class SessionsEnded(_message.Message):
+    __slots__ = ("sessions",)
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    sessions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sessions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Mount(_message.Message):
     __slots__ = ("path", "readonly")
