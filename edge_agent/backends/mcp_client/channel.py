@@ -67,6 +67,8 @@ class ServerInfo:
     name: str = ""
     version: str = ""
     capabilities: Mapping[str, Any] | None = None
+    instructions: str = ""
+    protocol: str = ""
 
     def offers(self, capability: str) -> bool:
         """Whether it has tools, resources, prompts, completions or logging."""
@@ -76,7 +78,8 @@ class ServerInfo:
 class Client:
     """Speaks MCP with one server. Thread-safe.
 
-    ``changed`` is told the method of ``list_changed`` notifications.
+    ``changed`` is told the method of ``list_changed`` notifications; ``asks`` is called whenever
+    the server asks something of clients.
     """
 
     def __init__(self, name: str, changed: Callable[[str], None] | None = None) -> None:
@@ -85,7 +88,8 @@ class Client:
         self.stateless = False
         self._channel: Channel | None = None
         self._changed = changed
-        self._server_requests = ServerRequests(name, self._send, self._timed_out)
+        self.asks: Callable[[], None] = lambda: None
+        self.server_requests = ServerRequests(name, self._send, self._timed_out)
         self._numbers = itertools.count(1)
         self._pending: dict[int, PendingRequest] = {}
         self.gone: str | None = None  # why, once the server is
@@ -120,7 +124,7 @@ class Client:
             raise BadAnswer(f"{self.name}: speaks protocol {version!r}, which is not known here")
         channel.agreed(str(version))
         self.notify("notifications/initialized", {}, until_s)
-        return _info(result, result.get("serverInfo"))
+        return _info(result, result.get("serverInfo"), str(version))
 
     def _discover(self, channel: Channel, until_s: float) -> ServerInfo:
         self.stateless = True
@@ -129,7 +133,8 @@ class Client:
         if STATELESS_ERA not in (result.get("supportedVersions") or ()):
             raise BadAnswer(f"{self.name}: speaks no protocol that is known here")
         meta = result.get("_meta")
-        return _info(result, (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo"))
+        server = (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo")
+        return _info(result, server, STATELESS_ERA)
 
     # ---- asking
 
@@ -170,13 +175,15 @@ class Client:
         try:
             if self.gone is not None:
                 raise NotSent(f"{self.name}: {self.gone}")
+            if pending.listener is not None:
+                self.server_requests.begun(pending)
             if not pending.settled:
                 self._send(pending.message, until_s, pending)
             if not pending.wait(until_s):
                 self._timed_out(pending)
         finally:
             self._pending.pop(pending.number, None)
-            self._server_requests.over(pending)
+            self.server_requests.over(pending)
         if pending.error is not None:
             raise pending.error
         return pending.result or {}
@@ -232,7 +239,8 @@ class Client:
         if "id" not in message:
             self._told(method, params, pending)
         elif method in CAPABILITY_OF:
-            self._server_requests.asked(
+            self.asks()
+            self.server_requests.asked(
                 method, message["id"], params, list(self._pending.values()), pending
             )
         else:
@@ -283,12 +291,14 @@ class Client:
         if method == "notifications/progress":
             token = params.get("progressToken")
             found = self._pending.get(token) if isinstance(token, int) else None
+            if found is not None:
+                found.progressed()
             if found is not None and found.listener is not None:
                 _tell_progress(found.listener, params)
         elif method == "notifications/message":
             self._log_line(params, pending)
         elif method == "notifications/cancelled":
-            self._server_requests.withdrawn(params.get("requestId"))
+            self.server_requests.withdrawn(params.get("requestId"))
         elif method.endswith("/list_changed") and self._changed is not None:
             self._changed(method)
 
@@ -316,13 +326,15 @@ def _tell_progress(listener: Listener, params: Mapping[str, Any]) -> None:
         listener.progress(float(done), whole, str(params.get("message") or ""))
 
 
-def _info(result: Mapping[str, Any], server: Any) -> ServerInfo:
+def _info(result: Mapping[str, Any], server: Any, protocol: str) -> ServerInfo:
     said = server if isinstance(server, dict) else {}
-    capabilities = result.get("capabilities")
+    capabilities, instructions = result.get("capabilities"), result.get("instructions")
     return ServerInfo(
         name=str(said.get("name", "")),
         version=str(said.get("version", "")),
         capabilities=capabilities if isinstance(capabilities, dict) else {},
+        instructions=instructions if isinstance(instructions, str) else "",
+        protocol=protocol,
     )
 
 

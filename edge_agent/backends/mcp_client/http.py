@@ -288,6 +288,10 @@ class StreamChannel:
         """End it without a word to the server."""
         self._end(reason)
 
+    def words(self) -> str:
+        """Nothing: a remote server writes nothing beside the protocol."""
+        return ""
+
 
 def _left(until_s: float, pending: PendingRequest | None = None) -> float:
     left_s = until_s - time.monotonic() if pending is None else pending.left_s(until_s)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_agent.backends.mcp_client.channel import Channel, Client
-from edge_agent.backends.servers.catalogue import Catalogue, survey
+from edge_agent.backends.servers.catalogue import Bounds, Catalogue, survey
 from edge_agent.backends.settings import ServerTable
+from edge_agent.engine.limits import KIB
 from edge_agent.errors import (
     CallCancelled,
     CallFailed,
@@ -46,6 +47,9 @@ class ServerChannel(Channel, Protocol):
     def break_off(self, reason: str) -> None:
         """End it now."""
 
+    def words(self) -> str:
+        """The last of what it wrote beside the protocol, on one line."""
+
 
 Open = Callable[[Client, Callable[[], None]], ServerChannel]
 
@@ -62,6 +66,7 @@ class LiveServer:
     surveyed: bool = False
     proven: bool = False  # it has answered a call
     doubted: bool = False
+    retired: bool = False  # no further call is to use it
 
 
 @dataclass(slots=True, eq=False)
@@ -71,14 +76,28 @@ class _Opening:
 
 
 class Server:
-    """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend."""
+    """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
-    def __init__(self, table: ServerTable, opener: Open, wake: Callable[[], None]) -> None:
+    ``asks``: it has asked something of clients. ``news``: what is told of it has changed. One
+    ``of_session`` has one client, whom it may ask before that client's first call has begun.
+    """
+
+    def __init__(
+        self,
+        table: ServerTable,
+        opener: Open,
+        wake: Callable[[], None],
+        *,
+        of_session: bool = False,
+    ) -> None:
         self.table = table
+        self._of_session = of_session
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
         self.ended = ""  # why it last ended
+        self.asks = False
+        self.news = False
         self._opener = opener
         self._wake = wake
         self._changed = threading.Condition()
@@ -87,7 +106,28 @@ class Server:
         self._failures = 0
         self._retry_at = 0.0
         self._last_fault = ""
+        self._last_words = ""
         self._closed = False
+
+    @property
+    def state(self) -> str:
+        """How it is: idle, starting, running or failed."""
+        if self._live is not None:
+            return "running"
+        if self._opening is not None:
+            return "starting"
+        return "failed" if self.fault or self._failures else "idle"
+
+    @property
+    def words(self) -> str:
+        """The last that it wrote beside the protocol; of one that has ended, if none runs."""
+        live = self._live
+        return (live.channel.words() if live is not None else "") or self._last_words
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be used now, as far as is known."""
+        return self.fault or (self._last_fault if self._failures and self._live is None else "")
 
     @property
     def live(self) -> LiveServer | None:
@@ -136,7 +176,30 @@ class Server:
         with self._changed:
             live.users -= 1
             live.used_s = time.monotonic()
+            over = live.retired and not live.users
+        if over:
+            threading.Thread(target=live.channel.end, name=f"end {self.name}", daemon=True).start()
         self._wake()
+
+    def asked(self, live: LiveServer) -> None:
+        """It asks its caller's client something: what it learns is for that client alone.
+
+        So no other call gets this process, unless its operator said that it is shared.
+        """
+        with self._changed:
+            self._note_asks()
+            if self.table.state or live.retired:
+                return
+            live.retired = True
+            if self._live is live:
+                self._live = None
+                self.ended = "it had asked another client"
+
+    def _note_asks(self) -> None:
+        """It is one that asks; told of once. The lock is held, or need not be."""
+        if not self.asks:
+            self.asks = self.news = True
+            self._wake()
 
     def lost(self, live: LiveServer) -> None:
         """It took no message: the next call opens it anew, whenever its end is noticed."""
@@ -190,6 +253,8 @@ class Server:
 
     def _open(self, opening: _Opening) -> None:
         client = Client(self.name, self._list_changed)
+        client.asks = self._note_asks
+        client.server_requests.hold = self._of_session
         channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
@@ -225,6 +290,7 @@ class Server:
             self._changed.notify_all()
         if channel is not None:
             channel.break_off(reason)
+            self._last_words = channel.words() or self._last_words
 
     def _failed(self, reason: str) -> None:
         """It died of its start, or soon after; the lock is held."""
@@ -232,6 +298,8 @@ class Server:
         self._last_fault = reason
         self._retry_at = time.monotonic() + min(first * 2**self._failures, most)
         self._failures = min(self._failures + 1, 16)
+        self.news = True
+        self._wake()
         _log.warning("server %s: %s", self.name, reason)
 
     def _ended(self, client: Client) -> None:
@@ -243,6 +311,7 @@ class Server:
     def _drop(self, live: LiveServer) -> None:
         """Know that it has died; the lock is held."""
         self._live = None
+        self._last_words = live.channel.words() or self._last_words
         self.ended = live.client.gone or "it ended"
         if live.proven:
             self._failures = 0  # no fault of its start
@@ -280,8 +349,9 @@ class Server:
             try:
                 if not live.surveyed or self.catalogue is None:
                     live.surveyed = True
+                    bounds = Bounds(self.table.catalogue_kib * KIB, self.table.catalogue_pages)
                     self.catalogue = survey(
-                        live.client, lambda: time.monotonic() + self.table.start_s
+                        live.client, bounds, lambda: time.monotonic() + self.table.start_s
                     )
                 self.fault = ""
             finally:
