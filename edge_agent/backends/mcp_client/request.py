@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from edge_agent.backends.client_request import CLIENT_REPLY_S, ClientReply, ClientRequest
@@ -23,6 +24,9 @@ class Listener(Protocol):
 
     def ask(self, request: ClientRequest) -> ClientReply | None:
         """Pass on what the server asks of the client; the reply, where that is known at once."""
+
+    def refusal(self, method: str, params: Mapping[str, Any]) -> ClientReply | None:
+        """The reply, where the client cannot be asked that at all."""
 
 
 class PendingRequest:

@@ -57,7 +57,10 @@ class ServerRequests:
             if self.hold and len(self._held) < OPEN_CLIENT_REQUESTS:
                 self._held.append((method, number, params))
             else:
-                self._reply(number, _not_asked(method, len(running)))
+                no = [one.listener.refusal(method, params) for one in running if one.listener]
+                # Where none of the clients can be asked it is no matter whose call it is.
+                sure = no[0] if no and all(no) else None
+                self._reply(number, sure or _not_asked(method, len(running)))
             return
         key = repr(number)
         request = ClientRequest(

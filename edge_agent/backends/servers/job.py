@@ -239,7 +239,7 @@ class _Filtered:
 
     def ask(self, request: ClientRequest) -> ClientReply | None:
         """Pass on a request to the client; the reply, where that is known at once."""
-        refused = refusal(request.method, parse(request.params), self._client)
+        refused = self.refusal(request.method, parse(request.params))
         if refused is not None:
             return refused
         if len(request.params) > LARGEST_CLIENT_REQUEST_BYTES:
@@ -256,6 +256,10 @@ class _Filtered:
         self._requests.append(request)
         self._asked()
         return self._reporter.ask(request)
+
+    def refusal(self, method: str, params: Mapping[str, Any]) -> ClientReply | None:
+        """The reply to what the client cannot be asked at all."""
+        return refusal(method, params, self._client)
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is."""
