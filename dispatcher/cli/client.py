@@ -66,6 +66,10 @@ class DispatcherClient:
         """The nodes that are known."""
         return list(self._ask("GET", "/api/agents")["agents"])
 
+    def servers(self) -> list[dict[str, Any]]:
+        """The tool servers, and how they are."""
+        return list(self._ask("GET", "/api/servers")["servers"])
+
     def recent_calls(self) -> list[dict[str, Any]]:
         """The last calls, newest first."""
         return list(self._ask("GET", "/api/calls")["calls"])

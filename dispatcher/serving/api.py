@@ -6,6 +6,7 @@ send without asking first, and nothing here answers that.
     GET  /api/status    version, process, addresses, counts
     GET  /api/tools     {"tools": [MCP tool object + "server"]}
     GET  /api/agents    {"agents": [...]}
+    GET  /api/servers   {"servers": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
     POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"} -> {"server"}
     POST /api/tools/remove  {"name"} -> {"server"}
@@ -34,6 +35,7 @@ from dispatcher.errors import RequestError, SanderlingError
 from dispatcher.gateway.server import error_result, internal_error
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
+from dispatcher.serving.server_status import node_servers_json, servers_json
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -54,6 +56,7 @@ class Api:
             ("GET", "/api/status"): self._status,
             ("GET", "/api/tools"): self._tools,
             ("GET", "/api/agents"): self._agents,
+            ("GET", "/api/servers"): self._servers,
             ("GET", "/api/calls"): self._calls,
             ("POST", "/api/tools/add"): self._add,
             ("POST", "/api/tools/remove"): self._remove,
@@ -102,6 +105,9 @@ class Api:
 
     async def _agents(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"agents": [node_json(node) for node in self._app.registry.nodes()]}
+
+    async def _servers(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"servers": servers_json(self._app.registry)}
 
     async def _calls(self, _: Mapping[str, Any]) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._app.store.calls, RECENT_CALLS)
@@ -153,15 +159,7 @@ def node_json(node: NodeState) -> dict[str, Any]:
         "isa": node.isa,
         "features": sorted(node.features),
         "backends": sorted(node.backends),
-        "servers": [
-            {
-                "name": one.server,
-                "backend": one.backend,
-                "tools": len(one.tools),
-                "error": one.error,
-            }
-            for _, one in sorted(node.servers.items())
-        ],
+        "servers": node_servers_json(node),
         "mounts": [
             {"path": path, "readonly": path in node.readonly_mounts} for path in node.mounts
         ],

@@ -127,7 +127,8 @@ class Server:
     @property
     def trouble(self) -> str:
         """Why it cannot be used now, as far as is known."""
-        return self.fault or (self._last_fault if self._failures and self._live is None else "")
+        dead = self._last_fault if self._failures and self._live is None else ""
+        return self.fault.removeprefix(f"{self.name}: ") or dead
 
     @property
     def live(self) -> LiveServer | None:
