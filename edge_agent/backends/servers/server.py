@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from edge_agent.backends.mcp_client.channel import Channel, Client
@@ -32,6 +32,8 @@ STEADY_S: Final = 10.0  # a server that lived for so long did not die of its sta
 PAUSES_S: Final = (0.2, 30.0)
 PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
 SIGN_OF_LIFE_S: Final = 3.0
+#: How long a session's first call waits for what its server asks when it is initialized.
+EARLY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +80,9 @@ class _Opening:
 class Server:
     """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
-    ``asks``: it has asked something of clients. ``news``: what is told of it has changed. One
-    ``of_session`` has one client, whom it may ask before that client's first call has begun.
+    ``asks``: it has asked something of clients, ``asks_early`` before any call had begun. ``news``:
+    what is told of it has changed. One with a ``patron`` is another of that server for one session:
+    it may ask that session's client before the first call has begun.
     """
 
     def __init__(
@@ -87,16 +90,16 @@ class Server:
         table: ServerTable,
         opener: Open,
         wake: Callable[[], None],
-        *,
-        of_session: bool = False,
+        patron: Server | None = None,
     ) -> None:
         self.table = table
-        self._of_session = of_session
+        self._patron = patron
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
         self.ended = ""  # why it last ended
         self.asks = False
+        self.asks_early = False
         self.news = False
         self._opener = opener
         self._wake = wake
@@ -202,6 +205,12 @@ class Server:
             self.asks = self.news = True
             self._wake()
 
+    def _note_early(self) -> None:
+        one = self._patron or self
+        if not one.asks_early:
+            one.asks_early = one.news = True
+            self._wake()
+
     def lost(self, live: LiveServer) -> None:
         """It took no message: the next call opens it anew, whenever its end is noticed."""
         with self._changed:
@@ -255,7 +264,10 @@ class Server:
     def _open(self, opening: _Opening) -> None:
         client = Client(self.name, self._list_changed)
         client.asks = self._note_asks
-        client.server_requests.hold = self._of_session
+        client.server_requests.early = self._note_early
+        if self._patron is not None:
+            client.server_requests.hold = True
+            client.server_requests.expect_s = EARLY_S if self._patron.asks_early else 0.0
         channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
@@ -360,6 +372,11 @@ class Server:
         except EdgeAgentError as error:
             self.fault = str(error)
         return before != (self.catalogue, self.fault)
+
+    def known(self) -> Catalogue:
+        """Its catalogue, with what it was found to ask."""
+        known = self.catalogue or Catalogue()
+        return replace(known, asks=self.asks, asks_early=self.asks_early)
 
     def wants_survey(self) -> bool:
         """Whether it runs, and may offer what is not known yet."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -134,7 +134,7 @@ class Servers:
         self._over = threading.Event()
         self._servers = [Server(one, self._opener(one), self._wake.set) for one in tables]
         self._session_servers = {
-            one.table.digest: SessionServers(one.name, self._maker(one.table))
+            one.table.digest: SessionServers(one.name, self._maker(one))
             for one in self._servers
             if one.table.state != "shared"
         }
@@ -144,7 +144,8 @@ class Servers:
         for number, plan in enumerate(self._plans):
             kept = self._catalogues.find(plan.server.table.digest)
             plan.server.catalogue = kept
-            plan.server.asks = kept is not None and kept.asks
+            if kept is not None:
+                plan.server.asks, plan.server.asks_early = kept.asks, kept.asks_early
             # What is known is offered at once, and asked anew: it may be another version by now.
             plan.at_s = 0.0 if kept is None else now + ASK_ANEW_S * (1 + number / 4)
         self.backends: dict[str, ServerBackend] = {
@@ -160,8 +161,9 @@ class Servers:
         }
         return ServerBackend(name, server, session_servers)
 
-    def _maker(self, table: ServerTable) -> Callable[[], Server]:
-        return lambda: Server(table, self._opener(table), self._wake.set, of_session=True)
+    def _maker(self, server: Server) -> Callable[[], Server]:
+        table = server.table
+        return lambda: Server(table, self._opener(table), self._wake.set, server)
 
     def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
@@ -269,9 +271,8 @@ class Servers:
         news = [one for one in self._servers if one.news]
         for server in news:
             server.news = False
-            if server.asks and server.catalogue is not None and not server.catalogue.asks:
-                server.catalogue = replace(server.catalogue, asks=True)
-                self._catalogues.keep(server.table.digest, server.catalogue)
+            if server.catalogue is not None:
+                self._catalogues.keep(server.table.digest, server.known())
         if news:
             self._told()
 
@@ -287,7 +288,7 @@ class Servers:
         plan.under_way = False
         if changed:
             if server.catalogue is not None and not server.fault:
-                self._catalogues.keep(server.table.digest, server.catalogue)
+                self._catalogues.keep(server.table.digest, server.known())
             self._told()
         self._wake.set()
 

@@ -116,7 +116,7 @@ class TestTimeOfCalls:
 
     def test_a_silent_one_ends(self, agent):
         one = agent(lists("plain"))
-        with pytest.raises(CallTimeout, match="set limits.wall_ms"):
+        with pytest.raises(CallTimeout, match=r"set limits\.wall_ms"):
             one.call("lists", "slow", {"every_s": 30, "times": 1}, wall_ms=500, most_wall_ms=60_000)
 
     def test_who_did_not_ask_for_progress_is_told_none(self, agent):
