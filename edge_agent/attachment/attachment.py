@@ -43,6 +43,7 @@ from edge_agent.calls.queue import CallQueue
 from edge_agent.calls.ticket import Ticket
 from edge_agent.calls.updates import Send
 from edge_agent.errors import ConnectionLost
+from edge_agent.threads import start_essential
 
 DRAIN_S: Final = 3.0
 DRAIN_ASKED_S: Final = 30.0
@@ -226,8 +227,8 @@ class Attachment:
 
     def _start_threads(self) -> None:
         for number in range(self.report.slots + 1):
-            self._start_thread(self._work, f"worker-{number}")
-        self._start_thread(self._beat, "heartbeat")
+            start_essential(self._work, f"worker-{number}")
+        start_essential(self._beat, "heartbeat")
         self._prefetcher.start()
 
     def _end_threads(self) -> None:
@@ -237,15 +238,12 @@ class Attachment:
         self.queue.load_changed.set()
         self._prefetcher.stop()
 
-    def _start_thread(self, target: Callable[[], None], name: str) -> None:
-        threading.Thread(target=target, name=name, daemon=True).start()
-
     def _start_spare(self, ticket: Ticket | None) -> None:
         with self._changed:
             if ticket is None and self._spares >= self.queue.away:
                 return  # one of those that were kept listens
             self._spares += 1
-        self._start_thread(lambda: self._work(ticket), "worker-spare")
+        start_essential(lambda: self._work(ticket), "worker-spare")
 
     def _is_surplus(self) -> bool:
         """Whether there is a worker too many now; whoever asks is to end."""

@@ -25,6 +25,7 @@ from edge_agent.engine.limits import MIB
 from edge_agent.errors import ModuleUnavailable
 from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
+from edge_agent.threads import start_essential
 
 SURVEY_AGAIN_S: Final = (5.0, 300.0)
 #: After the start, and a little later for each: calls come first.
@@ -179,7 +180,7 @@ class Servers:
     def start(self) -> None:
         """Ask the servers that are not known yet, and tend all of them from now on."""
         if self._servers:
-            threading.Thread(target=self._tend, name="servers", daemon=True).start()
+            start_essential(self._tend, "servers")
 
     def reports(self) -> tuple[ServerReport, ...]:
         """What is known of each server now."""
