@@ -29,7 +29,7 @@ from edge_agent.errors import (
     MemoryExceeded,
     ModuleError,
     ModuleTrapped,
-    NotSent,
+    NotStarted,
     OutputTooLarge,
     RpcError,
     ServerDied,
@@ -52,11 +52,12 @@ STATUS_OF: Final[dict[type[EdgeAgentError], edge_pb2.Status]] = {
     LimitExceeded: edge_pb2.STATUS_LIMIT,
     ModuleTrapped: edge_pb2.STATUS_TRAP,
     ServerDied: edge_pb2.STATUS_TRAP,
-    NotSent: edge_pb2.STATUS_UNAVAILABLE,
+    NotStarted: edge_pb2.STATUS_UNAVAILABLE,
     RpcError: edge_pb2.STATUS_PROTOCOL,
     CallCancelled: edge_pb2.STATUS_CANCELLED,
     BadAnswer: edge_pb2.STATUS_PROTOCOL,
-    CallFailed: edge_pb2.STATUS_UNAVAILABLE,
+    # Whatever it was, the call had begun: it may have done its work.
+    CallFailed: edge_pb2.STATUS_TRAP,
 }
 
 
