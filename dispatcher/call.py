@@ -99,7 +99,10 @@ class PlacementRecord:
 
 @dataclass(frozen=True, slots=True)
 class CallReply:
-    """The MCP ``CallToolResult`` as JSON values, with the placement in its ``_meta``."""
+    """The MCP ``CallToolResult`` as JSON values, with the placement in its ``_meta``.
+
+    Where the server answered with a JSON-RPC error, it stands under ``error`` instead.
+    """
 
     result: dict[str, Any]
     placement: PlacementRecord

@@ -18,7 +18,7 @@ from dispatcher.calls.accounting import Account, Timing, record_json
 from dispatcher.calls.arguments import Validators
 from dispatcher.calls.attempts import MOST_FAILURES, MOST_RETURNS, Attempts
 from dispatcher.calls.failures import failure, is_full, overloaded, turned_away
-from dispatcher.calls.payloads import json_bytes, parsed
+from dispatcher.calls.payloads import json_bytes, parsed, refusal
 from dispatcher.calls.sending import Sender
 from dispatcher.calls.session_affinity import Pin
 from dispatcher.errors import CallFailed, CallRefused, NodeLost, SanderlingError
@@ -187,7 +187,7 @@ class Calls:
         if outcome.status != Status.DONE:
             raise failure(task, outcome, record)
         result = parsed(task.entry.public_name, outcome.body, record)
-        is_error = result.get("isError") is True
+        is_error = result.get("isError") is True or refusal(result) is not None
         # Learning can wait until the answer is on its way.
         asyncio.get_running_loop().call_soon(
             partial(self._account.answered, placement, outcome, record, is_error=is_error)

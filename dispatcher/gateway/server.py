@@ -8,6 +8,7 @@ types of other revisions; a gateway has to hand on what a tool said, as it said 
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from dispatcher import __version__
 from dispatcher.call import NOTHING_ASKED, CallRequest, ProgressSink, Requirements
 from dispatcher.calls.accounting import record_json
+from dispatcher.calls.payloads import refusal
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import (
     CallFailed,
@@ -60,6 +62,7 @@ INSTRUCTIONS: Final = (
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
 )
 _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
+ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
 
@@ -152,7 +155,7 @@ class Gateway:
         """The `tools/call` result, or an error result with one line.
 
         Raises:
-            MCPError: the tool is unknown, or the request is none.
+            MCPError: the tool is unknown, the request is none, or the tool's server says no.
         """
         ctx = caller.ctx
         name, arguments, meta = _call_params(ctx)
@@ -168,7 +171,7 @@ class Gateway:
                 meta=_tool_meta(meta),
                 client=caller if caller.capabilities else None,
             )
-            return (await self._app.calls.call(request, entry)).result
+            result = (await self._app.calls.call(request, entry)).result
         except UnknownTool as error:
             raise MCPError(INVALID_PARAMS, str(error)) from None
         except SanderlingError as error:
@@ -177,6 +180,10 @@ class Gateway:
             return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
+        said_no = refusal(result)
+        if said_no is not None:
+            raise _refused(said_no)
+        return result if is_modern(ctx) else _of_handshake_era(result)
 
     async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
@@ -278,19 +285,45 @@ def _unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, 
     Raises:
         MCPError: the server's own.
     """
-    error = answer.get("error")
-    if isinstance(error, Mapping):
-        code = error.get("code")
-        raise MCPError(
-            code if isinstance(code, int) else _FAILED,
-            str(error.get("message", "the server gave no reason")),
-            error.get("data"),
-        )
+    error = refusal(answer)
+    if error is not None:
+        raise _refused(error)
     result = answer.get("result")
     found = dict(result) if isinstance(result, Mapping) else {}
     own = found.get("_meta")
     found["_meta"] = {**(own if isinstance(own, Mapping) else {}), **meta}
     return found
+
+
+def _of_handshake_era(result: dict[str, Any]) -> dict[str, Any]:
+    """A result as that era permits it: its structured content is an object, or is text alone."""
+    structured = result.get("structuredContent")
+    if structured is None or isinstance(structured, dict):
+        return result
+    made = {key: value for key, value in result.items() if key != "structuredContent"}
+    if not made.get("content"):
+        made["content"] = [{"type": "text", "text": json.dumps(structured, ensure_ascii=False)}]
+    return made
+
+
+def _refused(error: Mapping[str, Any]) -> MCPError:
+    """A server's JSON-RPC error as the client's: its code, message and data."""
+    code = error.get("code")
+    return MCPError(
+        code if isinstance(code, int) else _FAILED,
+        str(error.get("message", "the server gave no reason")),
+        error.get("data"),
+    )
+
+
+def refused_result(result: dict[str, Any]) -> dict[str, Any]:
+    """A result object for those who know no JSON-RPC: a server's error as text, and in ``_meta``."""
+    error = refusal(result)
+    if error is None:
+        return result
+    meta = {**result.get("_meta", {}), ERROR_KEY: dict(error)}
+    line = " ".join(str(error.get("message", "")).split())
+    return _text_error(f"{line} (error {error.get('code')} of the tool's server)", meta)
 
 
 def error_result(error: SanderlingError) -> dict[str, Any]:

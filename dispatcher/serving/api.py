@@ -31,7 +31,7 @@ from starlette.types import Receive, Scope, Send
 from dispatcher import __version__
 from dispatcher.call import CallRequest
 from dispatcher.errors import RequestError, SanderlingError
-from dispatcher.gateway.server import error_result, internal_error
+from dispatcher.gateway.server import error_result, internal_error, refused_result
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
 
@@ -123,7 +123,7 @@ class Api:
 
     async def _call(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return (await self._app.calls.call(self._request(body))).result
+            return refused_result((await self._app.calls.call(self._request(body))).result)
         except SanderlingError as error:
             return error_result(error)
 
