@@ -125,8 +125,10 @@ class App:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
-    def add_server(self, upload: Upload) -> None:
+    def add_server(self, upload: Upload) -> list[str]:
         """Keep a tool server in the state directory and make its tools callable.
+
+        Returns what to know of the names that change by that, one line each.
 
         Raises:
             RequestError: another server has its name.
@@ -134,7 +136,7 @@ class App:
         """
         if self._is_taken(upload.name):
             raise RequestError(f"a server {upload.name!r} is there already; give another --name")
-        self.registry.add_servers([self._added.add(upload)])
+        return self.registry.add_servers([self._added.add(upload)])
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added.

@@ -54,8 +54,7 @@ NOTHING_ASKED: Final = Requirements()
 class CallRequest:
     """One ``tools/call``.
 
-    ``tool`` is the public name, qualified as ``server.tool`` where two servers
-    share it. ``session`` names the caller's session, for tools that keep state; calls
+    ``tool`` is the public name, or ``server.tool``. ``session`` names the caller's session, for tools that keep state; calls
     without one share none. ``deadline_ms`` counts from now; ``None`` takes the policy's.
     """
 

@@ -46,6 +46,7 @@ from dispatcher.errors import (
     SanderlingError,
     UnknownTool,
 )
+from dispatcher.gateway.instructions import instructions
 from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
 from dispatcher.gateway.multi_round import Caller, RoundTrips
@@ -108,6 +109,7 @@ class Gateway:
             self.server.add_request_handler(method, params, self._proxied_handler)
         self.server.add_request_handler("logging/setLevel", SetLevelRequestParams, self._set_level)
         self.server.offers = self.proxied.offers
+        self.server.told = lambda: instructions(INSTRUCTIONS, app.registry.offering())
         self.server.middleware = [self._intercept]
 
     # ---- the way of a request
@@ -121,6 +123,8 @@ class Gateway:
                 return self._stamped(ctx, self.list_tools(ctx))
             if ctx.method in _PROXIED:
                 return self._stamped(ctx, await self.round_trips.run(ctx, self.ask_proxied))
+        if ctx.method == "server/discover":
+            self.server.instructions = self.server.told()
         if ctx.method == "notifications/initialized":
             self.changes.remember(ctx)
         return await call_next(ctx)
@@ -248,10 +252,11 @@ class _DispatcherServer(Server[Any]):
     """The SDK's server, except that the handshake era is told of `listChanged` too.
 
     ``offers`` tells whether any node has resources, prompts or completions: what none has is not
-    among the capabilities.
+    among the capabilities. ``told`` are the instructions of now.
     """
 
     offers: Callable[[str], bool]
+    told: Callable[[], str]
 
     def get_capabilities(self, *args: Any, **more: Any) -> ServerCapabilities:
         """What the SDK derives, less what no node offers."""
@@ -272,6 +277,7 @@ class _DispatcherServer(Server[Any]):
         extensions: dict[str, dict[str, Any]] | None = None,
     ) -> InitializationOptions:
         """What `initialize` answers; the HTTP transport asks for it without options."""
+        self.instructions = self.told()
         return super().create_initialization_options(
             notification_options or NotificationOptions(tools_changed=True),
             experimental_capabilities,

@@ -26,6 +26,7 @@ class Catalogue:
     templates: Sequence[Mapping[str, Any]] = ()
     prompts: Sequence[Mapping[str, Any]] = ()
     completions: bool = False
+    instructions: str = ""
     pending: bool = False
     error: str = ""
 
@@ -55,11 +56,16 @@ def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
             templates=_objects(form, "resourceTemplates", "uriTemplate"),
             prompts=_objects(form, "prompts", "name"),
             completions=form.get("completions") is True,
+            instructions=_text(form.get("instructions")),
             pending=told.pending,
             error=told.error,
         )
         found[one.offer.name] = one
     return found
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _objects(form: Mapping[str, Any], key: str, named: str) -> list[Mapping[str, Any]]:

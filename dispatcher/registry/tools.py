@@ -139,12 +139,6 @@ def _data_arguments(value: object) -> tuple[str, ...] | None:
     raise ValueError(f"{DATA_KEY}: must be a list of argument names (is {value!r})")
 
 
-def qualified(entry: ToolEntry) -> ToolEntry:
-    """The same under its full name: another server has a tool of that name."""
-    definition = {**entry.definition, "name": entry.key}
-    return replace(entry, public_name=entry.key, definition=definition)
-
-
 def merged(entries: Sequence[ToolEntry]) -> list[ToolEntry]:
     """The tools of one server, each with all its offers; those of a module count first.
 

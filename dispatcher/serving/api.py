@@ -7,7 +7,8 @@ send without asking first, and nothing here answers that.
     GET  /api/tools     {"tools": [MCP tool object + "server"]}
     GET  /api/agents    {"agents": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
-    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"} -> {"server"}
+    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"}
+                            -> {"server", "names": what to know of tools' names, a line each}
     POST /api/tools/remove  {"name"} -> {"server"}
     POST /api/explain   {"tool", "arguments", "requirements"} -> a dry run
     POST /api/call      the same -> an MCP result object
@@ -109,8 +110,8 @@ class Api:
 
     async def _add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         upload = await asyncio.to_thread(Upload.from_json, body)
-        self._app.add_server(upload)
-        return {"server": upload.name}
+        names = self._app.add_server(upload)
+        return {"server": upload.name, "names": names}
 
     async def _remove(self, body: Mapping[str, Any]) -> dict[str, Any]:
         name = str(body.get("name", ""))

@@ -59,7 +59,7 @@ class TestListing:
         async with run_app() as app:
             await attach(app, servers=[offer("shout", make_tool("echo"))])
             names = [entry.public_name for entry in app.registry.tools()]
-            assert {"shout.echo", "text.echo"} <= set(names)
+            assert {"shout__echo", "text__echo"} <= set(names)
             assert "echo" not in names
 
     async def test_a_catalogue_may_come_and_go_later(self, run_app, attach, make_tool, until):

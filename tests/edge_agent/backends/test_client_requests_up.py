@@ -60,7 +60,7 @@ def up(tmp_path_factory):
     (folder / "programs").symlink_to(PROGRAMS)
     (folder / "home.toml").write_text(CONFIG)
     with started(folder / "state", "--config", folder / "home.toml") as one:
-        await_tools(one, "delete", "rounds.book", "shy.book")
+        await_tools(one, "delete", "rounds__book", "shy__book")
         yield one
 
 

@@ -59,7 +59,7 @@ def test_tools_of_the_agents_servers_are_listed(up):
             return [tool.name for tool in (await client.list_tools()).tools]
 
     names = asyncio.run(listed())
-    assert {"workshop.echo", "whoami", "count"} & set(names)
+    assert {"workshop__echo", "whoami", "count"} & set(names)
     assert "get_current_time" in names
 
 
