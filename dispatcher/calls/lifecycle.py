@@ -96,10 +96,10 @@ class Calls:
         return self._scheduler.explain(task)
 
     def _prepare(self, entry: ToolEntry, request: CallRequest) -> tuple[Task, bytes]:
-        self._validators.check(entry, request.arguments)
-        body = json_bytes(entry.public_name, request.arguments)
+        arguments = self._validators.check(entry, request.arguments)
+        body = json_bytes(entry.public_name, arguments)
         kib = len(body) / 1024
-        return self._scheduler.task(entry, request.arguments, request.requirements, kib), body
+        return self._scheduler.task(entry, arguments, request.requirements, kib), body
 
     async def _attempt(
         self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float

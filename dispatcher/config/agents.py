@@ -97,6 +97,9 @@ class ServerConfig(Table):
     start_s: Annotated[float, Field(gt=0, strict=False)] | None = None
     asks: list[Literal["sampling", "elicitation", "roots"]] | None = None
     state: Literal["session"] | None = None
+    checks: Annotated[Literal["strict", "coerce", "server"] | None, Field(alias="validate")] = (
+        None  # pydantic has a method of the key's name
+    )
     limits: ServerLimitsConfig = ServerLimitsConfig()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatcher.registry.reports import ServerReport
-from dispatcher.registry.tools import Offer
+from dispatcher.registry.tools import SERVER, VALIDATE, Offer, ServerEntry
 
 log = logging.getLogger("sanderling.registry")
 
@@ -27,6 +27,7 @@ class Catalogue:
     prompts: Sequence[Mapping[str, Any]] = ()
     completions: bool = False
     instructions: str = ""
+    validate: str = SERVER
     pending: bool = False
     error: str = ""
 
@@ -34,6 +35,11 @@ class Catalogue:
     def offer(self) -> Offer:
         """The way that it runs."""
         return Offer(self.server, self.backend)
+
+    @property
+    def entry(self) -> ServerEntry:
+        """The server with its tools, as the registry keeps it."""
+        return ServerEntry(self.server, self.version, None, self.tools, self.backend, self.validate)
 
 
 def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
@@ -57,6 +63,8 @@ def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
             prompts=_objects(form, "prompts", "name"),
             completions=form.get("completions") is True,
             instructions=_text(form.get("instructions")),
+            # Servers know best what they take: where nobody says otherwise they alone check.
+            validate=told.validate if told.validate in VALIDATE else SERVER,
             pending=told.pending,
             error=told.error,
         )

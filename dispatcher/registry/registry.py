@@ -81,7 +81,7 @@ class Registry:
         for node in self._offering:
             for name, one in node.servers.items():
                 if name not in found and one.tools:
-                    found[name] = ServerEntry(one.server, one.version, None, one.tools, one.backend)
+                    found[name] = one.entry
         return [found[name] for name in sorted(found)]
 
     def offering(self) -> list[NodeState]:

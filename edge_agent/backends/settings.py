@@ -67,7 +67,7 @@ class ServerTable:
     how long it is kept without a call, ``start_s`` how long it may take to answer its first
     message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`. ``asks``
     is what it may ask of the MCP client. ``state`` "session" gives each MCP session a server of its
-    own.
+    own. ``validate`` is who checks arguments against its tools' schemas; absent: the server.
     """
 
     name: _Name
@@ -88,6 +88,7 @@ class ServerTable:
         default_factory=lambda: ["sampling", "elicitation", "roots"]
     )
     state: Literal["", "session"] = ""
+    validate: Literal["", "strict", "coerce", "server"] = ""
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     @staticmethod

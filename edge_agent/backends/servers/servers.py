@@ -172,6 +172,7 @@ class Servers:
                 catalogue=_told(one),
                 pending=one.catalogue is None and not one.fault,
                 error=one.fault,
+                validate=one.table.validate,
             )
             for one in self._servers
         )

@@ -184,6 +184,10 @@ def test_unknown_keys_are_named(tmp_path):
             "did you mean 'pi4'?",
         ),
         ('[[agents]]\nname = "pi4"\n[[agents.servers]]\nname = "a"', "needs command"),
+        (
+            '[[servers]]\nname = "a"\ncommand = ["x"]\nvalidate = "lax"',
+            "servers[0].validate: ",
+        ),
     ):
         file = tmp_path / "home.toml"
         file.write_text(text)
