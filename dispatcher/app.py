@@ -18,6 +18,7 @@ from dispatcher.agents.token import load_token
 from dispatcher.call import Requirements
 from dispatcher.calls.accounting import Account
 from dispatcher.calls.lifecycle import Calls
+from dispatcher.calls.session_affinity import http_session
 from dispatcher.config import Config
 from dispatcher.errors import ConfigError, RequestError
 from dispatcher.placement.batching import Batches
@@ -124,6 +125,10 @@ class App:
     def parse_requirements(self, obj: object) -> Requirements:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
+
+    def session_ended(self, session: str) -> None:
+        """An HTTP session, by its id, has ended: its servers on nodes end with it."""
+        self.calls.session_ended(http_session(session))
 
     def add_server(self, upload: Upload) -> list[str]:
         """Keep a tool server in the state directory and make its tools callable.

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -111,6 +112,10 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
         slots=slots,
     )
 
+    def sessions_ended(sessions: Sequence[str]) -> None:
+        engine.sessions.over(sessions)
+        servers.sessions_ended(sessions)
+
     attachment = Attachment(
         config.dispatcher,
         config.token,
@@ -129,6 +134,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             measure=lambda: measure(engine),
         ),
         prefetch=backend.prefetch,
+        sessions_ended=sessions_ended,
     )
     servers.start()
     return attachment, closing

@@ -76,6 +76,10 @@ class Calls:
         """
         return await self._call(request, entry, None)
 
+    def session_ended(self, session: str) -> None:
+        """A session is over: tell the nodes that hold servers of it."""
+        self._agents.session_ended(self._sessions.end(session), session)
+
     async def _call(self, request: CallRequest, entry: ToolEntry, pin: Pin | None) -> CallReply:
         began_s = time.perf_counter()
         task, body = self._prepare(entry, request)

@@ -66,6 +66,8 @@ _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text;
 ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
+#: What the stateless era wants beside lists and resources, where their server does not say.
+_CACHE: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 
 _FAILED: Final = -32603
 _NO_RESOURCE: Final = -32002  # of the handshake era
@@ -152,7 +154,7 @@ class Gateway:
             self._listed = (version, [entry.definition for entry in entries])
         result: dict[str, Any] = {"tools": self._listed[1]}
         if is_modern(ctx):
-            result |= {"ttlMs": 0, "cacheScope": "private"}
+            result |= _CACHE
         return result
 
     async def call_tool(self, caller: Caller) -> dict[str, Any]:
@@ -202,7 +204,7 @@ class Gateway:
         if ctx.method in LISTS:
             if params.get("cursor") is not None:
                 raise MCPError(INVALID_PARAMS, "cursor: unknown; all is on the first page")
-            cache = {"ttlMs": 0, "cacheScope": "private"} if is_modern(ctx) else {}
+            cache = _CACHE if is_modern(ctx) else {}
             return {**self.proxied.listed(ctx.method), **cache}
         try:
             request = CallRequest(
@@ -221,7 +223,10 @@ class Gateway:
             raise MCPError(code, str(error)) from None
         except SanderlingError as error:
             raise MCPError(_FAILED, str(error)) from None
-        return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        result = _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
+            return {**_CACHE, **result}
+        return result
 
     def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
         asked = meta.get(REQUIREMENTS_KEY)

@@ -181,6 +181,12 @@ class Servers:
         """Return ``BACKEND/SERVER`` of each that runs."""
         return [token for backend in self.backends.values() for token in backend.warm()]
 
+    def sessions_ended(self, sessions: Sequence[str]) -> None:
+        """Their clients have left: end the servers that are theirs alone."""
+        for session_servers in self._session_servers.values():
+            for session in sessions:
+                session_servers.ended(session)
+
     def held_mib(self) -> int:
         """The memory of what is kept for sessions."""
         return sum(session_servers.held_mib() for session_servers in self._session_servers.values())
