@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -110,6 +111,10 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
         server_slots=servers.slots(),
     )
 
+    def sessions_ended(sessions: Sequence[str]) -> None:
+        engine.sessions.over(sessions)
+        servers.sessions_ended(sessions)
+
     attachment = Attachment(
         config.dispatcher,
         config.token,
@@ -128,6 +133,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             measure=lambda: measure(engine),
         ),
         prefetch=backend.prefetch,
+        sessions_ended=sessions_ended,
     )
     servers.start()
     return attachment, closing

@@ -100,6 +100,9 @@ class ServerConfig(Table):
     slots: Annotated[int, Field(gt=0, le=256)] | None = None
     catalogue_kib: Annotated[int, Field(gt=0, le=16_384)] | None = None
     catalogue_pages: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    checks: Annotated[Literal["strict", "coerce", "server"] | None, Field(alias="validate")] = (
+        None  # pydantic has a method of the key's name
+    )
     limits: ServerLimitsConfig = ServerLimitsConfig()
 
 

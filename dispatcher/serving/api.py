@@ -8,7 +8,8 @@ send without asking first, and nothing here answers that.
     GET  /api/agents    {"agents": [...]}
     GET  /api/servers   {"servers": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
-    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"} -> {"server"}
+    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"}
+                            -> {"server", "names": what to know of tools' names, a line each}
     POST /api/tools/remove  {"name"} -> {"server"}
     POST /api/explain   {"tool", "arguments", "requirements"} -> a dry run
     POST /api/call      the same -> an MCP result object
@@ -32,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 from dispatcher import __version__
 from dispatcher.call import CallRequest
 from dispatcher.errors import RequestError, SanderlingError
-from dispatcher.gateway.server import error_result, internal_error
+from dispatcher.gateway.server import error_result, internal_error, refused_result
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
 from dispatcher.serving.server_status import node_servers_json, servers_json
@@ -115,8 +116,8 @@ class Api:
 
     async def _add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         upload = await asyncio.to_thread(Upload.from_json, body)
-        self._app.add_server(upload)
-        return {"server": upload.name}
+        names = self._app.add_server(upload)
+        return {"server": upload.name, "names": names}
 
     async def _remove(self, body: Mapping[str, Any]) -> dict[str, Any]:
         name = str(body.get("name", ""))
@@ -129,7 +130,7 @@ class Api:
 
     async def _call(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return (await self._app.calls.call(self._request(body))).result
+            return refused_result((await self._app.calls.call(self._request(body))).result)
         except SanderlingError as error:
             return error_result(error)
 

@@ -13,7 +13,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,6 +35,7 @@ from edge_agent.attachment.messages import (
     Received,
     Registration,
     Sent,
+    SessionsEnded,
 )
 from edge_agent.attachment.prefetch import Prefetcher
 from edge_agent.backends.base import ModuleRef
@@ -85,7 +86,8 @@ class Attachment:
     """Keeps one agent attached to one dispatcher until it is told to stop.
 
     ``make_queue`` gets the function by which the queue sends; ``make_heartbeats``
-    makes what tells the load, and ``prefetch`` makes one more module ready.
+    makes what tells the load, ``prefetch`` makes one more module ready, and ``sessions_ended`` ends
+    what is kept for sessions.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Attachment:
         make_queue: Callable[[Send], CallQueue],
         make_heartbeats: Callable[[CallQueue], Heartbeats],
         prefetch: Callable[[ModuleRef], None],
+        sessions_ended: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._address = address
         self._token = token
@@ -112,6 +115,7 @@ class Attachment:
         self._drain_s = DRAIN_S
         self._drain_reason: str | None = None
         self._prefetch = prefetch
+        self._sessions_ended = sessions_ended
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
         self._spares = 0  # workers in the place of those whose calls hold no slot
@@ -277,7 +281,7 @@ class Attachment:
                 self._changed.wait()
         return None
 
-    def _handle(self, message: Received) -> Ticket | None:
+    def _handle(self, message: Received) -> Ticket | None:  # noqa: C901 - one of each kind
         """Take one message; return a ticket when a call should run now."""
         match message:
             case Ticket():
@@ -293,6 +297,8 @@ class Attachment:
             case Prefetch(modules):
                 for module in modules:
                     self._prefetcher.want(module)
+            case SessionsEnded(sessions):
+                self._sessions_ended(sessions)
             case Drain(reason):
                 self.stop(reason or "the dispatcher asked for it", DRAIN_ASKED_S)
             case Ping():

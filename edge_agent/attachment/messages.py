@@ -113,6 +113,13 @@ class Prefetch:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """The clients of these sessions have left."""
+
+    sessions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """The agent is to take no more calls, and end."""
 
@@ -139,13 +146,14 @@ Received: TypeAlias = (
     | ClientReply
     | Acknowledged
     | Prefetch
+    | SessionsEnded
     | Drain
     | Ping
     | Unknown
 )
 
 
-def read(message: FromDispatcher) -> Received:  # noqa: PLR0911 - one of each kind
+def read(message: FromDispatcher) -> Received:  # noqa: C901, PLR0911 - one of each kind
     """Return a message in the agent's own types."""
     match message.WhichOneof("message"):
         case "call":
@@ -161,6 +169,8 @@ def read(message: FromDispatcher) -> Received:  # noqa: PLR0911 - one of each ki
             return Acknowledged(message.ack.call_ids)
         case "prefetch":
             return Prefetch([_module_ref(module) for module in message.prefetch.modules])
+        case "sessions_ended":
+            return SessionsEnded(list(message.sessions_ended.sessions))
         case "drain":
             return Drain(message.drain.reason)
         case "ping":

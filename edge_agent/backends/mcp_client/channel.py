@@ -30,7 +30,7 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import METHOD_NOT_FOUND
+from edge_agent.jsonrpc import METHOD_NOT_FOUND, read_error
 from protos.contract import CAPABILITY_OF
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -38,6 +38,7 @@ STATELESS_ERA: Final = "2026-07-28"
 #: The largest answer that an agent takes, and a little for what is around it.
 LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB
 _META: Final = "io.modelcontextprotocol/"
+_DIGITS_MAX: Final = 18
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
 
@@ -262,13 +263,27 @@ class Client:
         """Whether requests wait for answers."""
         return bool(self._pending)
 
+    def waits_for(self, number: Any) -> int | None:
+        """The number of the request that an answer's id means, while it waits; else None.
+
+        Some servers give it back as a text.
+        """
+        if isinstance(number, str) and number.isdecimal() and len(number) <= _DIGITS_MAX:
+            number = int(number)
+        if not isinstance(number, int) or isinstance(number, bool):
+            return None
+        return number if number in self._pending else None
+
     def _answered(self, message: Mapping[str, Any]) -> None:
-        number = message.get("id")
-        pending = self._pending.get(number) if isinstance(number, int) else None
+        error, result = read_error(dict(message)), message.get("result")
+        number = self.waits_for(message.get("id"))
+        if number is None and message.get("id") is None and error is not None:
+            waiting = list(self._pending)
+            number = waiting[0] if len(waiting) == 1 else None  # it could not read the request
+        pending = None if number is None else self._pending.get(number)
         if pending is None:
             return  # to a request that was given up
-        error, result = message.get("error"), message.get("result")
-        if isinstance(error, dict):
+        if error is not None:
             pending.settle(error=RpcError(error))
         elif isinstance(result, dict):
             pending.settle(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,7 +33,8 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
+from edge_agent.jsonrpc import INTERNAL_ERROR, dump, parse, read_error
+from edge_agent.tool_results import sound_result
 from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS
 
 TOOLS_CALL: Final = "tools/call"
@@ -157,7 +157,7 @@ class ServerJob:
         until_s: float,
         added: Mapping[str, bytes] = MappingProxyType({}),
     ) -> dict[str, Any]:
-        """The result object, or ``{"error": ...}`` where the server said no."""
+        """The result object; a :class:`_Refused` where the server said no."""
         call = self._call
         params, meta = _params(call)
         pending = live.client.prepare(
@@ -177,7 +177,7 @@ class ServerJob:
         try:
             return live.client.run(pending, until_s)
         except RpcError as error:
-            return {"error": error.error}
+            return _Refused(error=read_error({"error": error.error}))
         except CallTimeout:
             self._server.doubt(live)
             raise CallTimeout(self._too_long()) from None
@@ -201,16 +201,15 @@ class ServerJob:
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
         """The result as the dispatcher takes it, within its limit."""
-        error = answer.get("error")
-        if self._call.method not in {"", TOOLS_CALL}:
-            refused = isinstance(error, dict) and len(answer) == 1
-            made = _dump(answer if refused else {"result": answer})
-        elif isinstance(error, dict) and "content" not in answer:
-            made = error_result(str(error.get("message") or "the server gave no reason"))
-        elif isinstance(answer.get("content"), list) or isinstance(answer.get("resultType"), str):
-            made = _dump(answer)
+        if isinstance(answer, _Refused):
+            made = dump({"error": answer["error"]})
+        elif self._call.method not in {"", TOOLS_CALL}:
+            made = dump({"result": answer})
         else:
-            raise BadAnswer(f"{self._server.name}: its answer has no content list")
+            result = sound_result(answer)
+            if result is None:
+                raise BadAnswer(f"{self._server.name}: its answer has no content list")
+            made = dump(result)
         most = self._call.limits.output_bytes
         if len(made) > most:
             raise OutputTooLarge(
@@ -218,6 +217,10 @@ class ServerJob:
                 "ask for less, or raise limits.output_mib in the policy"
             )
         return made
+
+
+class _Refused(dict[str, Any]):
+    """What the server answered in place of a result: a JSON-RPC error, under ``error``."""
 
 
 class _Filtered:
@@ -291,10 +294,6 @@ def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:
     """The request's params by key, each as JSON, and its ``_meta``."""
     meta = parse(call.meta) if call.meta else {}
     if call.method in {"", TOOLS_CALL}:
-        return {"name": _dump(call.tool), "arguments": call.arguments or b"{}"}, meta
+        return {"name": dump(call.tool), "arguments": call.arguments or b"{}"}, meta
     params = parse(call.arguments)
-    return {key: _dump(value) for key, value in params.items() if key != "_meta"}, meta
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return {key: dump(value) for key, value in params.items() if key != "_meta"}, meta

@@ -202,6 +202,7 @@ class Servers:
                     pending=one.catalogue is None and not one.fault,
                     error=one.trouble,
                     slots=one.table.calls_at_once,
+                    validate=one.table.validate,
                     state=one.state,
                     warnings=warnings,
                     words=one.words,
@@ -216,6 +217,12 @@ class Servers:
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
         return [token for backend in self.backends.values() for token in backend.warm()]
+
+    def sessions_ended(self, sessions: Sequence[str]) -> None:
+        """Their clients have left: end the servers that are theirs alone."""
+        for session_servers in self._session_servers.values():
+            for session in sessions:
+                session_servers.ended(session)
 
     def held_mib(self) -> int:
         """The memory of what is kept for sessions."""

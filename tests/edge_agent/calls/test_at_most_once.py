@@ -1,5 +1,7 @@
 """After a call has begun no error says that it did not: nobody may run it a second time for that."""
 
+import json
+
 import pytest
 
 from edge_agent import errors
@@ -42,7 +44,8 @@ def test_what_never_began_may_be_tried_elsewhere(kind):
 
 @pytest.mark.parametrize("number", ['{"a":1}', "[1]", "[]", "1.5", "true", '"1"', "2", "{}"])
 def test_an_answer_with_an_odd_id_is_no_answer(number):
-    text = '{"jsonrpc":"2.0","id":%s,"result":{"content":[]}}' % number
+    answer = {"jsonrpc": "2.0", "id": json.loads(number), "result": {"content": []}}
+    text = json.dumps(answer)
     try:
         read_result(text.encode())
     except errors.BadAnswer:
