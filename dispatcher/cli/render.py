@@ -134,7 +134,7 @@ def tools(found: Sequence[Json]) -> None:
 
 def agents(found: Sequence[Json]) -> None:
     """Print the nodes, and what is wrong with their servers."""
-    lines = [line for node in found for one in node["servers"] for line in troubles(one)]
+    lines = [line for node in found for one in node.get("servers", ()) for line in troubles(one)]
     console().print(Group(nodes_table(found), *lines))
 
 

@@ -51,6 +51,7 @@ from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
 from dispatcher.gateway.multi_round import Caller, RoundTrips
 from dispatcher.gateway.resources import COMPLETE, GET, LISTS, READ, Proxied
+from dispatcher.registry.intake import for_handshake_era
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Gateway:
         self._app = app
         # A gateway has one connection without HTTP at most: that of its own stdio.
         self._connection = secrets.token_hex(8)
-        self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
+        # At which version: all definitions, and the same as the handshake era has them.
+        self._listed: tuple[int, list[Mapping[str, Any]], list[Mapping[str, Any]]] = (-1, [], [])
         self.changes = ChangeFeed(lambda: app.registry.version)
         self.proxied = Proxied(app.registry)
         self.round_trips = RoundTrips()
@@ -145,14 +147,14 @@ class Gateway:
         return await self.round_trips.run(ctx, self.ask_proxied)
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
-        """The `tools/list` result: definitions as the servers gave them, on one page."""
+        """The `tools/list` result: all definitions that the client's era can read, on one page."""
         if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "cursor: unknown; all tools are on the first page")
         version = self._app.registry.version
         if self._listed[0] != version:
-            entries = self._app.registry.tools()
-            self._listed = (version, [entry.definition for entry in entries])
-        result: dict[str, Any] = {"tools": self._listed[1]}
+            told: list[Mapping[str, Any]] = [one.definition for one in self._app.registry.tools()]
+            self._listed = (version, told, list(map(for_handshake_era, told)))
+        result: dict[str, Any] = {"tools": self._listed[1 if is_modern(ctx) else 2]}
         if is_modern(ctx):
             result |= _CACHE
         return result
