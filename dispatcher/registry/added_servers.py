@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from dispatcher.errors import ConfigError, RequestError
 from dispatcher.registry.artifacts import Artifact
+from dispatcher.registry.foreign import sound
 from dispatcher.registry.tools import ServerEntry
 from ground.files import write_whole
 from protos.contract import LARGEST_MODULE_BYTES
@@ -67,9 +68,12 @@ class Upload:
             wasm = base64.b64decode(body.get("module", ""), validate=True)
         except (binascii.Error, TypeError, ValueError):
             raise RequestError("module: must be base64") from None
-        upload = cls(
-            str(body.get("name", "")), str(body.get("version", "")), wasm, body.get("tools") or []
-        )
+        try:
+            told = sound([body.get("name", ""), body.get("version", ""), body.get("tools") or []])
+        except ValueError:
+            raise RequestError("tools: nest too deep") from None
+        name, version, tools = told
+        upload = cls(str(name), str(version), wasm, tools)
         if body.get("sha256") != upload.sha256:
             raise RequestError("module: its bytes do not have the digest that was given")
         check(upload)
@@ -89,13 +93,10 @@ def check(upload: Upload) -> None:
     if not upload.wasm or len(upload.wasm) > LARGEST_MODULE_BYTES:
         raise RequestError(f"module: must be 1 to {LARGEST_MODULE_BYTES} bytes")
     well_formed = isinstance(upload.tools, list) and all(
-        isinstance(tool, dict)
-        and isinstance(tool.get("name"), str)
-        and isinstance(tool.get("inputSchema"), dict)
-        for tool in upload.tools
+        isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in upload.tools
     )
     if not well_formed or not upload.tools:
-        raise RequestError("tools: must be MCP tool objects, with name and inputSchema")
+        raise RequestError("tools: must be MCP tool objects, each with a name")
 
 
 class AddedServers:
@@ -169,6 +170,8 @@ class AddedServers:
         size = module.stat().st_size
         if size != entry["size"] or not re.fullmatch(r"[0-9a-f]{64}", entry["sha256"]):
             raise ValueError("its module is not the one that was added; add it again")
+        if not isinstance(entry["tools"], list) or not SERVER_NAME.fullmatch(entry["name"]):
+            raise ValueError("its name or its tools are none; add it again")
         return ServerEntry(
             name=entry["name"],
             version=entry["version"],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from dispatcher.registry.foreign import read_object
 from dispatcher.registry.intake import Intake
 from dispatcher.registry.reports import ServerReport
 from dispatcher.registry.tools import SERVER, VALIDATE, Offer, ServerEntry
@@ -84,13 +84,9 @@ def _taken_in(told: ServerReport) -> Catalogue:
 def _lists(server: str, catalogue: bytes) -> Catalogue:
     """The lists of a server taken in, with what had to be said about them."""
     intake = Intake()
-    form: Any = {}
-    if catalogue:
-        try:
-            form = json.loads(catalogue)
-        except (ValueError, RecursionError):
-            intake.warnings.append("its catalogue is no JSON")
-    if not isinstance(form, dict):
+    form = read_object(catalogue) if catalogue else {}
+    if form is None:
+        intake.warnings.append("its catalogue is no JSON object")
         form = {}
     made = Catalogue(
         server=server,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dispatcher.registry.foreign import DEEPEST, is_shallow
 from dispatcher.registry.tool_schemas import input_schema, of_an_object, output_schema
 
 Definition = dict[str, Any]
@@ -54,6 +55,9 @@ class Intake:
             name = item.get(key) if isinstance(item, Mapping) else None
             if not isinstance(item, Mapping) or not isinstance(name, str) or not name:
                 lines.append(f"{kind} {number} of the list is left out: it has no {key}")
+                continue
+            if not is_shallow(item):
+                lines.append(f"{kind} {_short(name)}: nests deeper than {DEEPEST}; left out")
                 continue
             if name in taken:
                 lines.append(f"{kind} {_short(name)}: listed twice; the first counts")

@@ -14,6 +14,13 @@ from dispatcher.registry.catalogues import Catalogue, catalogues
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
 
 _NODE = re.compile(NODE_NAME)
+_SERVER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+# Far past any board; sums of so much stay exact.
+_SLOTS_MOST: Final = 65_536
+_MEMORY_MOST_MIB: Final = 1 << 30
+_SPEED_MOST: Final = 1e12
+_QUEUE_MOST_MS: Final = 1e9
+_PERCENT_MOST: Final = 1e6
 
 #: On one x86-64 machine both speeds were measured in one run: 597 and 17.8.
 SPEED_PER_INTEGER: Final = 33.5
@@ -88,13 +95,22 @@ def check(register: Registration) -> None:
 
 def check_capabilities(capabilities: Capabilities) -> None:
     """Raise ValueError with one line when capabilities cannot be used."""
-    if capabilities.slots < 1:
-        raise ValueError("capabilities.slots: must be at least 1")
-    if not (math.isfinite(capabilities.speed) and capabilities.speed >= 0):
-        raise ValueError("capabilities.speed: must be a finite number >= 0")
+    if not 1 <= capabilities.slots <= _SLOTS_MOST:
+        raise ValueError(f"capabilities.slots: must be 1 to {_SLOTS_MOST}")
+    if capabilities.memory_mib > _MEMORY_MOST_MIB:
+        raise ValueError(f"capabilities.memory_mib: must be {_MEMORY_MOST_MIB} at most")
+    for name in ("speed", "integer_speed", "memory_mib_s"):
+        if not 0 <= getattr(capabilities, name) <= _SPEED_MOST:
+            raise ValueError(f"capabilities.{name}: must be a finite number >= 0")
     for path, _ in capabilities.mounts:
         if not path.startswith("/"):
             raise ValueError(f"capabilities.mounts: {path!r} must be absolute")
+    for server in capabilities.servers:
+        if not _SERVER.fullmatch(server.name) or not _SERVER.fullmatch(server.backend):
+            raise ValueError(
+                f"capabilities.servers: {server.name!r} of {server.backend!r} is no name of a "
+                "server; use a-z, 0-9, '_', '-' (63 at most)"
+            )
 
 
 def describe(node: NodeState, capabilities: Capabilities) -> None:
@@ -135,12 +151,16 @@ def load(node: NodeState, beat: Heartbeat) -> None:
     """Take in how a node says that it is."""
     node.running = beat.running
     node.queued = beat.queued
-    node.memory_free_mib = beat.memory_free_mib
-    node.queue_ms = beat.queue_ms if math.isfinite(beat.queue_ms) else 0.0
-    node.cpu_percent = beat.cpu_percent
+    node.memory_free_mib = min(beat.memory_free_mib, _MEMORY_MOST_MIB)
+    node.queue_ms = beat.queue_ms if 0 <= beat.queue_ms <= _QUEUE_MOST_MS else 0.0
+    node.cpu_percent = beat.cpu_percent if 0 <= beat.cpu_percent <= _PERCENT_MOST else 0.0
     # A server that was running may have ended; a module in memory stays there.
     node.warm = {one for one in node.warm if "/" not in one} | set(beat.warm)
     if beat.board is not None:
-        node.temperature_c = beat.board.temperature_c
-        node.battery_percent = beat.board.battery_percent
+        node.temperature_c = _finite(beat.board.temperature_c)
+        node.battery_percent = _finite(beat.board.battery_percent)
         node.states = beat.board.states
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
 from dispatcher.policy.constraints import looked_at
 from dispatcher.registry.artifacts import Artifacts
+from dispatcher.registry.intake import Intake
 from dispatcher.registry.names import aliases, published, renamed
 from dispatcher.registry.nodes import (
     NodeObserver,
@@ -56,7 +58,7 @@ class Registry:
         Returns what to know of the names that change by that, one line each.
         """
         for server in servers:
-            self._servers[server.name] = server
+            self._servers[server.name] = _taken_in(server)
             if server.artifact is not None:
                 self._artifacts.add(server.artifact)
         return self._name_tools()
@@ -149,7 +151,11 @@ class Registry:
             elif row.name not in self._nodes:
                 node = NodeState(row.name, last_seen=row.last_seen_s)
                 node.agent_version = row.agent_version
-                describe(node, read(row.capabilities))
+                try:
+                    describe(node, _checked(read(row.capabilities)))
+                except Exception as error:  # noqa: BLE001 - whatever was kept, the others are fine
+                    log.warning("node %s: what was kept of it cannot be read: %s", row.name, error)
+                    continue
                 self._nodes[row.name] = node
                 for observer in self._observers:
                     observer.node_described(node)
@@ -251,3 +257,17 @@ class Registry:
 
 def _by_public_name(entry: ToolEntry) -> str:
     return entry.public_name
+
+
+def _checked(capabilities: Capabilities) -> Capabilities:
+    check_capabilities(capabilities)
+    return capabilities
+
+
+def _taken_in(server: ServerEntry) -> ServerEntry:
+    """The same with definitions that every client can read."""
+    intake = Intake()
+    definitions = intake.tools(list(server.definitions))
+    for line in intake.warnings:
+        log.warning("server %s: %s", server.name, line)
+    return replace(server, definitions=definitions)

@@ -232,4 +232,4 @@ def test_an_agents_own_warnings_come_first():
 
 def test_a_catalogue_that_is_no_json():
     (made,) = catalogues([ServerReport("s", "process", catalogue=b"[" * 100_000)]).values()
-    assert made.warnings == ("its catalogue is no JSON",)
+    assert made.warnings == ("its catalogue is no JSON object",)
