@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
+
+from ground.logs import log_to_stderr
 
 
 def set_up_logging(*, verbose: bool) -> None:
     """Log to standard error; ``verbose`` adds what helps to find a defect."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
+    level = logging.DEBUG if verbose else logging.INFO
+    log_to_stderr(level, "%(asctime)s %(levelname)s %(message)s")
 
 
 def log_unexpected(log: logging.Logger, what: str, error: BaseException) -> None:

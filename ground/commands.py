@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
 import click
+
+from ground import plain_text
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -39,6 +42,10 @@ def run(
 
     ``fault`` gives the words and the exit code of an error that is not click's.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A finished call must not fail since a terminal lacks one of its characters.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = group.main(prog_name=program, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -58,5 +65,5 @@ def run(
 
 
 def _complain(program: str, text: str, code: int) -> int:
-    click.echo(f"{program}: {' '.join(text.split())}", err=True)
+    click.echo(f"{program}: {plain_text.one_line(' '.join(text.split()))}", err=True)
     return code
