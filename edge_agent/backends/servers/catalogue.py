@@ -41,6 +41,7 @@ class Catalogue:
     resource_templates: list[dict[str, Any]] = field(default_factory=list)
     prompts: list[dict[str, Any]] = field(default_factory=list)
     completions: bool = False
+    subscribe: bool = False
 
     def of_sessions(self) -> Catalogue:
         """The same, with tools that say that they keep state for each session."""
@@ -55,6 +56,7 @@ class Catalogue:
                 "resourceTemplates": self.resource_templates,
                 "prompts": self.prompts,
                 "completions": self.completions,
+                "subscribe": self.subscribe,
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -85,6 +87,7 @@ def survey(client: Client, until_s: Callable[[], float]) -> Catalogue:
         resource_templates=found["resourceTemplates"],
         prompts=found["prompts"],
         completions=client.info.offers("completions"),
+        subscribe=client.info.tells_of_resources(),
     )
     size = len(made.to_json())
     if size > LARGEST_BYTES:
@@ -162,4 +165,5 @@ def _catalogue(values: Mapping[str, Any]) -> Catalogue | None:
         resource_templates=lists["resourceTemplates"],
         prompts=lists["prompts"],
         completions=values.get("completions") is True,
+        subscribe=values.get("subscribe") is True,
     )

@@ -20,8 +20,10 @@ from edge_agent.backends.client_request import (
 )
 from edge_agent.backends.mcp_client.multi_round import RoundTrips
 from edge_agent.backends.mcp_client.request import PendingRequest
+from edge_agent.backends.mcp_client.routing import HEADER_MISMATCH
 from edge_agent.backends.servers.server import LiveServer, Server
 from edge_agent.backends.servers.session_servers import SessionServers
+from edge_agent.backends.servers.subscriptions import SUBSCRIBE, UNSUBSCRIBE
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -93,6 +95,11 @@ class ServerJob:
         for _ in range(_TRIES):
             live, started = self._server.take(lambda: self._cancelled)
             cold = cold or started
+            if self._client and live.client.stateless and self._server.newest_first:
+                self._server.give_back(live, used=False)
+                self._server = self._server.by_handshake()
+                live, started = self._server.take(lambda: self._cancelled)
+                cold = cold or started
             ready = time.perf_counter()
             try:
                 answer = self._converse(live, _Filtered(reporter, self._client))
@@ -108,7 +115,8 @@ class ServerJob:
                 exec_ms=(time.perf_counter() - ready) * 1000,
                 cold=cold,
             )
-        raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started")
+        why = self._server.ended or "it ended"
+        raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started: {why}")
 
     def cancel(self) -> None:
         """End the call, whether it already runs or not."""
@@ -127,6 +135,8 @@ class ServerJob:
     def _converse(self, live: LiveServer, reporter: _Filtered) -> dict[str, Any]:
         """The server's last word, after whatever it asks of the client."""
         until_s = time.monotonic() + self._call.limits.wall_ms / 1000
+        if self._call.method in {SUBSCRIBE, UNSUBSCRIBE}:
+            return self._subscribe(live, reporter, until_s)
         if not live.client.stateless:
             return self._ask(live, reporter, until_s)
         round_trips = RoundTrips(self._server.name, reporter)
@@ -136,12 +146,28 @@ class ServerJob:
             lambda added: self._ask(live, reporter, until_s + round_trips.waited_s, added)
         )
 
+    def _subscribe(self, live: LiveServer, reporter: _Filtered, until_s: float) -> dict[str, Any]:
+        """Begin or end to hear of a resource. The stateless era has no request for that."""
+        call, answer = self._call, {}
+        if not live.client.stateless:
+            answer = self._ask(live, reporter, until_s)
+        if "error" in answer:
+            return answer
+        act = self._server.subscribe if call.method == SUBSCRIBE else self._server.unsubscribe
+        try:
+            act(live, str(parse(call.arguments).get("uri")))
+        except RpcError as error:
+            return {"error": error.error}
+        return answer
+
     def _ask(
         self,
         live: LiveServer,
         reporter: _Filtered,
         until_s: float,
         added: Mapping[str, bytes] = MappingProxyType({}),
+        *,
+        again: bool = True,
     ) -> dict[str, Any]:
         """The result object, or ``{"error": ...}`` where the server said no."""
         call = self._call
@@ -161,7 +187,8 @@ class ServerJob:
         try:
             return live.client.run(pending, until_s)
         except RpcError as error:
-            return {"error": error.error}
+            if not again or not live.client.stateless or error.error.get("code") != HEADER_MISMATCH:
+                return {"error": error.error}
         except CallTimeout:
             self._server.doubt(live)
             raise CallTimeout(
@@ -173,6 +200,10 @@ class ServerJob:
         finally:
             with self._lock:
                 self._asked = None
+        # It was refused unseen: the tool's schema wants other headers than it did.
+        live.surveyed = False
+        self._server.survey()
+        return self._ask(live, reporter, until_s, added, again=False)
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
         """The result as the dispatcher takes it, within its limit."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from edge_agent.backends.mcp_client.channel import Channel, Client
 from edge_agent.backends.servers.catalogue import Catalogue, survey
+from edge_agent.backends.servers.listening import Listening
+from edge_agent.backends.servers.subscriptions import Subscriptions, Updates
 from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import (
     CallCancelled,
@@ -25,10 +27,12 @@ from edge_agent.errors import (
     ModuleUnavailable,
     RpcError,
 )
+from edge_agent.jsonrpc import INVALID_PARAMS
 from edge_agent.logs import log_unexpected
 
 STEADY_S: Final = 10.0  # a server that lived for so long did not die of its start
 PAUSES_S: Final = (0.2, 30.0)
+SURVEY_PAUSE_S: Final = 2.0  # between two surveys that the server itself wanted
 PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
 SIGN_OF_LIFE_S: Final = 3.0
 _log = logging.getLogger(__name__)
@@ -56,6 +60,7 @@ class LiveServer:
 
     client: Client
     channel: ServerChannel
+    listening: Listening
     opened_s: float
     used_s: float
     users: int = 0
@@ -71,14 +76,33 @@ class _Opening:
 
 
 class Server:
-    """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend."""
+    """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
-    def __init__(self, table: ServerTable, opener: Open, wake: Callable[[], None]) -> None:
+    ``told`` hears which resources have changed, of those that are subscribed to.
+    """
+
+    def __init__(
+        self,
+        table: ServerTable,
+        opener: Open,
+        wake: Callable[[], None],
+        told: Callable[[str], None] = lambda _: None,
+        *,
+        newest_first: bool = True,
+    ) -> None:
         self.table = table
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
         self.ended = ""  # why it last ended
+        self.subscriptions = Subscriptions()
+        self._updates = Updates(told)
+        self._news_at_s = 0.0  # when its lists may next be asked for because they have changed
+        # Lines and what sessions keep are bound to a handshake: it is what a server can ask its
+        # client in, and some end on a first message that they do not know.
+        self.newest_first = newest_first and table.backend == "remote" and not table.state
+        self._told = told
+        self._by_handshake: Server | None = None
         self._opener = opener
         self._wake = wake
         self._changed = threading.Condition()
@@ -100,6 +124,24 @@ class Server:
         return self._live is not None
 
     # ---- for calls
+
+    def by_handshake(self) -> Server:
+        """The same server as it speaks with a handshake, for calls whose client it may ask.
+
+        A server of both eras asks in the middle of a call in that one, and need not do so in the
+        other; what asks in rounds asks in that one too. One of the newer era alone stays in it.
+        """
+        with self._changed:
+            if self._by_handshake is None:
+                self._by_handshake = Server(
+                    self.table, self._opener, self._wake, self._told, newest_first=False
+                )
+                self._by_handshake.catalogue = self.catalogue
+            return self._by_handshake
+
+    def both(self) -> list[Server]:
+        """This one, and the same by handshake where that was wanted."""
+        return [self] if self._by_handshake is None else [self, self._by_handshake]
 
     def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[LiveServer, bool]:
         """Return the server that is up, and whether it had to be started for this.
@@ -131,11 +173,12 @@ class Server:
                 if opening.error is not None:
                     raise opening.error
 
-    def give_back(self, live: LiveServer) -> None:
-        """The call is over."""
+    def give_back(self, live: LiveServer, *, used: bool = True) -> None:
+        """The call is over; with ``used`` False it does not count as one."""
         with self._changed:
             live.users -= 1
-            live.used_s = time.monotonic()
+            if used:
+                live.used_s = time.monotonic()
         self._wake()
 
     def lost(self, live: LiveServer) -> None:
@@ -189,20 +232,23 @@ class Server:
         return opening
 
     def _open(self, opening: _Opening) -> None:
-        client = Client(self.name, self._list_changed)
-        channel: ServerChannel | None = None
+        until_s = time.monotonic() + self.table.start_s
+        client, channel = Client(self.name, self, self._schema_of), None
         try:
             channel = self._opener(client, lambda: self._ended(client))
-            client.meet(channel, time.monotonic() + self.table.start_s)
+            client.meet(channel, until_s, newest_first=self.newest_first)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             self._open_failed(opening, error, channel)
             return
         now = time.monotonic()
+        listening = Listening(client, channel, self.subscriptions, self)
         with self._changed:
             if client.gone is None and not self._closed:
-                self._live = LiveServer(client, channel, now, now)
+                self._live = LiveServer(client, channel, listening, now, now)
                 self._opening, opening.over = None, True
                 self._changed.notify_all()
+        if opening.over:
+            listening.start()
         if not opening.over:
             reason = client.gone or "the agent stops"
             self._open_failed(opening, ModuleUnavailable(reason), channel)
@@ -225,6 +271,8 @@ class Server:
             self._changed.notify_all()
         if channel is not None:
             channel.break_off(reason)
+        if self.subscriptions:
+            self._wake()
 
     def _failed(self, reason: str) -> None:
         """It died of its start, or soon after; the lock is held."""
@@ -239,6 +287,8 @@ class Server:
         with self._changed:
             if self._live is not None and self._live.client is client:
                 self._drop(self._live)  # else it was told to, or never came up
+        if self.subscriptions:
+            self._wake()
 
     def _drop(self, live: LiveServer) -> None:
         """Know that it has died; the lock is held."""
@@ -258,6 +308,8 @@ class Server:
         """End it when it was idle for long enough; the seconds until there is something to do."""
         with self._changed:
             live = self._live
+            if self.subscriptions:
+                return self._keep_up(now_s)
             if live is None or live.users:
                 return None
             left_s = live.used_s + self.table.idle_s - now_s
@@ -268,6 +320,24 @@ class Server:
             self._failures = 0
         live.channel.end()
         return None
+
+    def _keep_up(self, now_s: float) -> float | None:
+        """Somebody wants to hear of it, so it stays up, or is started again; the lock is held."""
+        expires_s = self._expire(now_s)
+        waits = [] if expires_s is None else [expires_s]
+        if self._live is None and self._opening is None and not self._closed and self.subscriptions:
+            early_s = self._retry_at - now_s
+            if early_s > 0:
+                waits.append(early_s)
+            else:
+                self._begin()
+        return min(waits, default=None)
+
+    def _expire(self, now_s: float) -> float | None:
+        gone, next_s = self.subscriptions.expired(now_s)
+        if gone:
+            _log.info("server %s: nobody wants to hear of %s any more", self.name, ", ".join(gone))
+        return 0.0 if gone and not self.subscriptions else next_s
 
     def survey(self) -> bool:
         """Ask for its catalogue, unless that is known; whether something has changed.
@@ -285,7 +355,7 @@ class Server:
                     )
                 self.fault = ""
             finally:
-                self.give_back(live)
+                self.give_back(live, used=False)
         except EdgeAgentError as error:
             self.fault = str(error)
         return before != (self.catalogue, self.fault)
@@ -306,8 +376,62 @@ class Server:
             return live.channel
         return None
 
-    def _list_changed(self, _: str) -> None:
+    # ---- what it says outside of calls
+
+    def changed(self, _: str) -> None:
+        """One of its lists has changed: ask for them again, but not all the time."""
+        with self._changed:
+            now_s = time.monotonic()
+            at_s = max(now_s, self._news_at_s)
+            if at_s - now_s >= SURVEY_PAUSE_S:
+                return  # they will be asked for anyway
+            self._news_at_s = at_s + SURVEY_PAUSE_S
+        if at_s <= now_s:
+            self._ask_again()
+        else:
+            timer = threading.Timer(at_s - now_s, self._ask_again)
+            timer.daemon = True
+            timer.start()
+
+    def _ask_again(self) -> None:
         live = self._live
         if live is not None:
             live.surveyed = False
             self._wake()
+
+    def updated(self, uri: str) -> None:
+        """One of its resources has changed."""
+        if self.subscriptions.covers(uri):
+            self._updates.add(uri)
+
+    def subscribe(self, live: LiveServer, uri: str) -> None:
+        """Remember that somebody wants to hear of a resource; ``live`` has agreed to tell.
+
+        A server of the stateless era is asked here.
+
+        Raises:
+            CallFailed: it does not tell.
+        """
+        fresh = uri not in self.subscriptions.uris()
+        self.subscriptions.add(uri)
+        if not live.client.stateless or (not fresh and live.listening.honours(uri)):
+            return
+        try:
+            live.listening.renew()
+            if not live.listening.honours(uri):
+                raise RpcError({"code": INVALID_PARAMS, "message": f"{uri}: is not told of"})
+        except CallFailed:
+            self.subscriptions.remove(uri)
+            raise
+
+    def unsubscribe(self, live: LiveServer, uri: str) -> None:
+        """Nobody wants to hear of a resource any more."""
+        self.subscriptions.remove(uri)
+        if live.client.stateless:
+            live.listening.renew()
+        self._wake()
+
+    def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
+        catalogue = self.catalogue
+        tools = catalogue.tools if catalogue is not None else []
+        return next((one.get("inputSchema") for one in tools if one.get("name") == tool), None)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -103,7 +104,11 @@ class ServerBackend:
 
 
 class Servers:
-    """Opens, tends and closes servers. ``told`` is called when a catalogue has changed."""
+    """Opens, tends and closes servers.
+
+    ``told`` is called when a catalogue has changed, ``updated`` when a resource has that is
+    subscribed to: with the server's name, its backend, and the URI.
+    """
 
     def __init__(
         self,
@@ -111,16 +116,21 @@ class Servers:
         state: Path,
         told: Callable[[], None],
         mounts: Sequence[Mount] = (),
+        updated: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         tables = [table for table in tables if _can_run(table)]
         self._keeper = KeeperClient()
         self._bundles = Bundles()
         self._mounts = tuple(mounts)
         self._told = told
+        self._state = state
         self._catalogues = Catalogues(state / "servers")
         self._wake = threading.Event()
         self._over = threading.Event()
-        self._servers = [Server(one, self._opener(one), self._wake.set) for one in tables]
+        self._servers = [
+            Server(one, self._opener(one), self._wake.set, partial(updated, one.name, one.backend))
+            for one in tables
+        ]
         self._session_servers = {
             one.table.digest: SessionServers(one.name, self._maker(one.table))
             for one in self._servers
@@ -149,7 +159,7 @@ class Servers:
     def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
         return [
-            *self._servers,
+            *(both for one in self._servers for both in one.both()),
             *(
                 one
                 for session_servers in self._session_servers.values()
@@ -175,6 +185,12 @@ class Servers:
             )
             for one in self._servers
         )
+
+    def attached(self) -> None:
+        """There is a new stream to a dispatcher: it renews what it still wants to hear of."""
+        for one in self._servers:
+            one.subscriptions.doubt()
+        self._wake.set()
 
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
@@ -209,7 +225,7 @@ class Servers:
         def remote(client: Client, over: Callable[[], None]) -> ServerChannel:
             from edge_agent.backends.mcp_client.http import StreamChannel
 
-            return StreamChannel(table, client, over)
+            return StreamChannel(table, client, over, self._state)
 
         return {"process": process, "container": container, "remote": remote}[table.backend]
 
