@@ -109,6 +109,8 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             memory_mib=min(config.limits.memory_mib, report.memory_mib, LARGEST_MEMORY_MIB),
         ),
         slots=slots,
+        server_wall_ms=config.server_wall_ms,
+        server_slots=servers.slots(),
     )
 
     attachment = Attachment(

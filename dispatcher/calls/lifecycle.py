@@ -145,7 +145,9 @@ class Calls:
         if last is None:
             raise refused
         if attempts.full and isinstance(last, CallRefused):
-            raise overloaded(task, attempts.full, self._scheduler.wait_ms(attempts.full)) from None
+            raise overloaded(
+                task, attempts.full, self._scheduler.wait_ms(task, attempts.full)
+            ) from None
         back = await self._agents.returned(attempts.lost) if attempts.lost else {}
         if not back or attempts.returns == MOST_RETURNS:
             raise last from None

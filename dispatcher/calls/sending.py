@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -22,7 +24,9 @@ from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
 from protos.contract import LARGEST_RESULT_BYTES, PREFIX
 
-WALL_MS: Final = 30_000  # where neither policy nor caller says
+WALL_MS: Final = 30_000  # of a module, where neither policy nor caller says
+#: Of a server of another kind its agent ends the call: minutes after its last sign of progress.
+SERVER_WALL_MS: Final = 3_660_000
 QUEUE_GRACE_MS: Final = 5_000  # for the way and the agent's queue, on top of the wall time
 ANSWER_GRACE_MS: Final = 250  # past the caller's own deadline, for the node to say so itself
 
@@ -109,10 +113,7 @@ class Sender:
             artifact=None if offer.module is None else offer.module.artifact,
             method=entry.method,
             client=client,
-            limits={
-                **constraints.limits.said,
-                "wall_ms": max(int(min(_wall_ms(placement), left_ms)), 1),
-            },
+            limits={**constraints.limits.said, **_wall_limit(placement, left_ms)},
             egress=sorted(map(sorted, constraints.egress)),
             privacy=constraints.privacy,
             origin=spec.origin,
@@ -137,7 +138,16 @@ class Sender:
 
 
 def _wall_ms(placement: Placement) -> int:
-    return placement.task.constraints.limits.wall_ms or WALL_MS
+    usual = SERVER_WALL_MS if placement.offer.native else WALL_MS
+    return placement.task.constraints.limits.wall_ms or usual
+
+
+def _wall_limit(placement: Placement, left_ms: float) -> Mapping[str, int]:
+    """What the agent is told: nothing where it is to let a server go on while there is progress."""
+    said = placement.task.constraints.limits.wall_ms
+    if placement.offer.native and not said and left_ms == math.inf:
+        return {}
+    return {"wall_ms": max(int(min(_wall_ms(placement), left_ms)), 1)}
 
 
 def _wait_ms(placement: Placement, left_ms: float) -> float:

@@ -61,7 +61,7 @@ class Backlog:
         # take together: lines get shorter while it travels.
         parts = placement.placed.parts
         waits_anyway = self.window_ms > 0 and parts.queue >= self.window_ms + parts.transfer
-        if not waits_anyway or not self.scheduler.waiting(placement.node.name):
+        if not waits_anyway or not placement.line.waiting:
             self.scheduler.began(placement)
             return placement
         held = Held(task, float(np.min(task.spec.profile.run_ms)))

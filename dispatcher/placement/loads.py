@@ -23,6 +23,11 @@ class Load:
     need_mib: float = 0.0  # of all calls in flight
     warm: set[str] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many calls stand in line."""
+        return max(self.calls - self.slots, 0)
+
     def described(self, node: NodeState) -> None:
         """Take in what a node is."""
         self.slots = max(node.slots, 1)

@@ -23,6 +23,7 @@ from dispatcher.placement.network import Network
 from dispatcher.placement.origins import Origins
 from dispatcher.placement.prices import Prices
 from dispatcher.placement.profiles import Profiles
+from dispatcher.placement.server_lines import ServerLines
 from dispatcher.placement.task import Placement, Task
 from dispatcher.policy import egress
 from dispatcher.policy.constraints import Constraints, Policy, constraints_asked
@@ -32,7 +33,7 @@ from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import WASM, Offer, ToolEntry
 from solver import CallSpec, Node, NodeTable, Placed, Refused
 
-MEMORY_MIB: Final = 16  # what a call is taken to need where neither policy nor tool says
+MEMORY_MIB: Final = 16  # what a module is taken to need where neither policy nor tool says
 _REJECTED_MAX: Final = 1024  # kept counts
 
 
@@ -63,6 +64,7 @@ class Scheduler:
         self._rejected: dict[Any, Mapping[str, int]] = {}
         self._version = -1  # of the table, at which the two above were filled
         self._loads: dict[str, Load] = {}
+        self._servers = ServerLines(self.table)
         self._nodes: dict[str, NodeState] = {}  # those of the table
         self._known_origins: set[str] = set()
         for node in registry.nodes():
@@ -85,6 +87,7 @@ class Scheduler:
         self.network.joined(node.name)
         self.costs.node_changed(node)
         load.tell(self.table, node)
+        self._servers.described(node)
         if not node.placeable:
             self.table.remove(node.name)
 
@@ -123,13 +126,14 @@ class Scheduler:
             self._know(origin)
         offers = _permitted_offers(entry, constraints)
         column = self.costs.column(entry, input_kib, offers)
+        queue = self._servers.queue(offers, list(self._nodes.values()))
         spec = CallSpec(
             origin=origin,
             profile=column.profile,
             spends=column.spending,
             input_kib=input_kib,
             output_kib=self._profiles.output_kib(entry.key),
-            memory_mib=float(constraints.limits.memory_mib or MEMORY_MIB),
+            memory_mib=float(constraints.limits.memory_mib or _memory_mib(offers)),
             backend=tuple(offer.name for offer in offers),
             requires=tuple(
                 sorted({*constraints.requires, *self._reaches(entry, constraints, arguments)})
@@ -138,6 +142,7 @@ class Scheduler:
             data=resolved(paths, self._origins.base(origin)) if paths else (),
             allow=allow,
             deny=deny,
+            queue=queue,
         )
         node = self._nodes.get(origin)
         return Task(entry, constraints, spec, input_kib, offers, "" if node is None else node.site)
@@ -158,7 +163,9 @@ class Scheduler:
                     raise refusal(task.entry.public_name, explanation, self._registry)
         node = self._nodes[answer.node]
         rejected = partial(self._rejections, task)
-        return Placement(task, node, self._offer(task, node), answer, rejected)
+        offer = self._offer(task, node)
+        line = self._servers.line(node, offer) or self._loads[node.name]
+        return Placement(task, node, offer, answer, rejected, line)
 
     def trial(self, task: Task) -> Task | None:
         """The same call, bound to where its tool has not run yet, if it is time to try that."""
@@ -197,28 +204,30 @@ class Scheduler:
         with self._memory_alone():
             return explained(self.table, task.spec, self._guard)
 
-    def waiting(self, node: str) -> int:
-        """How many calls stand in line on a node."""
-        load = self._loads[node]
-        return max(load.calls - load.slots, 0)
-
-    def wait_ms(self, nodes: Iterable[str]) -> float:
+    def wait_ms(self, task: Task, nodes: Iterable[str]) -> float:
         """How long it takes until half of the shortest line of some nodes is gone, as predicted."""
-        return min((self._loads[node].queue_ms() for node in nodes), default=0.0) / 2
+        queue = task.spec.queue or self.table
+        waits = [float(queue.queue_ms[self.table.index[node]]) for node in nodes]
+        return min(waits, default=0.0) / 2
 
     # ---- what happens to calls
 
     def began(self, placement: Placement) -> None:
         """A call is sent to a node: it will hold a slot there."""
-        load = self._loads[placement.node.name]
-        load.began(placement.placed)
-        load.tell(self.table, placement.node)
+        placement.line.began(placement.placed)
+        self._line_changed(placement)
 
     def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
+        placement.line.ended(placement.placed)
+        self._line_changed(placement)
+
+    def _line_changed(self, placement: Placement) -> None:
         load = self._loads[placement.node.name]
-        load.ended(placement.placed)
-        load.tell(self.table, placement.node)
+        if placement.line is load:
+            load.tell(self.table, placement.node)
+        else:
+            self._servers.changed(placement.node, placement.offer)
 
     # ---- within
 
@@ -295,6 +304,11 @@ class Scheduler:
             self._version = self.table.version
             self._permits.clear()
             self._rejected.clear()
+
+
+def _memory_mib(offers: tuple[Offer, ...]) -> int:
+    """What a call is taken to need: one of a server runs in memory that the server holds anyway."""
+    return 0 if offers and all(offer.native for offer in offers) else MEMORY_MIB
 
 
 def _permitted_offers(entry: ToolEntry, constraints: Constraints) -> tuple[Offer, ...]:

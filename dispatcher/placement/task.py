@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dispatcher.placement.loads import Load
 from dispatcher.policy.constraints import Constraints
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.tools import Offer, ToolEntry
@@ -33,6 +34,7 @@ class Placement:
     """Where a call goes, which way it runs there, and what the solver predicts.
 
     ``rejected`` counts, when it is called, the connected nodes that may not run it, by reason.
+    ``line`` is where it stands meanwhile: the node's own, or its server's there.
     """
 
     task: Task
@@ -40,3 +42,4 @@ class Placement:
     offer: Offer
     placed: Placed
     rejected: Callable[[], Mapping[str, int]]
+    line: Load

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from dispatcher.registry.intake import Intake
 from dispatcher.registry.reports import ServerReport
 from dispatcher.registry.tools import Offer
 
@@ -16,7 +18,11 @@ log = logging.getLogger("sanderling.registry")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a node's server offers, as its agent told; lists of MCP objects."""
+    """What a node's server offers; lists of MCP objects in a form that clients can read.
+
+    ``slots`` are the calls of it that run at once (0: the node's own slots count). ``warnings``
+    say what its lists lack, ``words`` are the last that it wrote to standard error.
+    """
 
     server: str
     backend: str
@@ -26,8 +32,16 @@ class Catalogue:
     templates: Sequence[Mapping[str, Any]] = ()
     prompts: Sequence[Mapping[str, Any]] = ()
     completions: bool = False
+    subscribe: bool = False
+    instructions: str = ""
+    protocol: str = ""
     pending: bool = False
     error: str = ""
+    slots: int = 0
+    validate: str = ""
+    state: str = ""
+    warnings: Sequence[str] = ()
+    words: str = ""
 
     @property
     def offer(self) -> Offer:
@@ -39,33 +53,56 @@ def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
     """What a node's servers offer, by the name of the offer; what cannot be read is empty."""
     found = {}
     for told in servers:
-        values: Any = {}
-        if told.catalogue:
-            try:
-                values = json.loads(told.catalogue)
-            except ValueError:
-                log.warning("server %s: its catalogue is no JSON", told.name)
-        form = values if isinstance(values, dict) else {}
-        one = Catalogue(
-            server=told.name,
-            backend=told.backend,
-            version=told.version,
-            tools=_objects(form, "tools", "name"),
-            resources=_objects(form, "resources", "uri"),
-            templates=_objects(form, "resourceTemplates", "uriTemplate"),
-            prompts=_objects(form, "prompts", "name"),
-            completions=form.get("completions") is True,
-            pending=told.pending,
-            error=told.error,
-        )
+        one = _taken_in(told)
         found[one.offer.name] = one
     return found
 
 
-def _objects(form: Mapping[str, Any], key: str, named: str) -> list[Mapping[str, Any]]:
-    items = form.get(key)
-    return [
-        item
-        for item in (items if isinstance(items, list) else [])
-        if isinstance(item, dict) and isinstance(item.get(named), str)
-    ]
+def _taken_in(told: ServerReport) -> Catalogue:
+    lists = _lists(told.name, told.catalogue)
+    return replace(
+        lists,
+        backend=told.backend,
+        version=told.version,
+        pending=told.pending,
+        error=told.error,
+        slots=told.slots,
+        validate=told.validate,
+        state=told.state,
+        warnings=(*told.warnings, *lists.warnings),
+        words=told.words,
+    )
+
+
+@lru_cache(maxsize=64)  # an agent tells of all its servers when one of them has changed
+def _lists(server: str, catalogue: bytes) -> Catalogue:
+    """The lists of a server taken in, with what had to be said about them."""
+    intake = Intake()
+    form: Any = {}
+    if catalogue:
+        try:
+            form = json.loads(catalogue)
+        except (ValueError, RecursionError):
+            intake.warnings.append("its catalogue is no JSON")
+    if not isinstance(form, dict):
+        form = {}
+    made = Catalogue(
+        server=server,
+        backend="",
+        tools=intake.tools(form.get("tools")),
+        resources=intake.resources(form.get("resources")),
+        templates=intake.templates(form.get("resourceTemplates")),
+        prompts=intake.prompts(form.get("prompts")),
+        completions=form.get("completions") is True,
+        subscribe=form.get("subscribe") is True,
+        instructions=_text(form.get("instructions")),
+        protocol=_text(form.get("protocol")),
+        warnings=intake.warnings,
+    )
+    for line in made.warnings:
+        log.warning("server %s: %s", server, line)
+    return made
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -49,6 +49,7 @@ DRAIN_ASKED_S: Final = 30.0
 _FLUSH_S: Final = 0.5
 _LEAST_HEARTBEAT_S: Final = 0.05
 _STEADY_S: Final = 1.0
+_SPARES_KEPT: Final = 2  # so that not every call of a server begins with a new thread
 _SOON_S: Final = 1.0  # the longest pause for as long as a dispatcher may still wait for us,
 _AWAITED_S: Final = 10.0  # which is well within this, counted from when the stream broke
 _log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Attachment:
         self._prefetch = prefetch
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
-        self._spares = 0  # workers in the place of those whose calls wait for their clients
+        self._spares = 0  # workers in the place of those whose calls hold no slot
         self.queue = make_queue(self.send)
         self.queue.spare = self._start_spare
         self._heartbeats = make_heartbeats(self.queue)
@@ -241,13 +242,15 @@ class Attachment:
 
     def _start_spare(self, ticket: Ticket | None) -> None:
         with self._changed:
+            if ticket is None and self._spares >= self.queue.away:
+                return  # one of those that were kept listens
             self._spares += 1
         self._start_thread(lambda: self._work(ticket), "worker-spare")
 
     def _is_surplus(self) -> bool:
         """Whether there is a worker too many now; whoever asks is to end."""
         with self._changed:
-            surplus = self._spares > self.queue.parked
+            surplus = self._spares > self.queue.away + _SPARES_KEPT
             self._spares -= surplus
         return surplus
 

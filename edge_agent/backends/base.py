@@ -25,6 +25,8 @@ class ToolCall:
     ``egress`` are the policy's grants: a request must be covered by a rule of each.
     ``method`` is another MCP method than ``tools/call``, whose params are then the arguments.
     ``client`` is what of the MCP client may be asked meanwhile: its capabilities as JSON.
+    ``most_wall_ms`` over ``limits.wall_ms``: the latter counts from the last sign of progress, the
+    former is the most in all.
     """
 
     server: str
@@ -39,6 +41,7 @@ class ToolCall:
     id: str = ""
     egress: tuple[tuple[str, ...], ...] = ()
     client: bytes = b""
+    most_wall_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ _Name = Annotated[
     str, matching("[a-z0-9][a-z0-9_-]{0,62}", "write 1 to 63 of a-z, 0-9, '_' and '-'")
 ]
 _MANY: Final = 1 << 20
+#: Calls of a server that run at once, where it does not say: by backend.
+SLOTS: Final[Mapping[str, int]] = {"process": 16, "container": 16, "remote": 64}
 
 
 def _check_url(url: str) -> None:
@@ -138,7 +140,9 @@ class ServerTable:
     (their values are in the agent's variables) and of ``headers_file``. ``pass_env`` names variables
     of the agent that it gets beside :data:`PASSED`. ``asks``
     is what it may ask of the MCP client. ``state`` "session" gives each MCP session a server of its
-    own.
+    own, "shared" never does; without either, those sessions get one that can be asked, once the
+    server has asked. ``slots`` are its calls that run at once (:data:`SLOTS`). ``catalogue_kib`` and
+    ``catalogue_pages`` bound what is taken of its lists.
     """
 
     name: _Name
@@ -162,7 +166,10 @@ class ServerTable:
     asks: list[Literal["sampling", "elicitation", "roots"]] = field(
         default_factory=lambda: ["sampling", "elicitation", "roots"]
     )
-    state: Literal["", "session"] = ""
+    state: Literal["", "session", "shared"] = ""
+    slots: Annotated[int, within(1, 256)] | None = None
+    catalogue_kib: Annotated[int, within(1, 16_384)] = 4096
+    catalogue_pages: Annotated[int, within(1, 100_000)] = 1000
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     @staticmethod
@@ -207,6 +214,11 @@ class ServerTable:
         own = [name for name in self.pass_env if name.startswith(_OWN_SECRETS)]
         if own:
             raise ValueError(f"pass_env: {own[0]} is the agent's own and not passed on")
+
+    @property
+    def calls_at_once(self) -> int:
+        """How many of its calls run at once; those of one session each have a server of it."""
+        return self.slots or SLOTS["remote" if self.state == "session" else self.backend]
 
     @property
     def digest(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,6 +13,7 @@ from edge_agent.backends.base import Backend, ToolCall
 from edge_agent.backends.client_request import ClientReply, ClientRequest
 from edge_agent.calls.client_requests import ClientRequests
 from edge_agent.calls.ledger import Ledger
+from edge_agent.calls.line import Line
 from edge_agent.calls.outcome import Outcome, done, failed
 from edge_agent.calls.policy import Policy, check_data, check_label
 from edge_agent.calls.ticket import WASM, Ticket
@@ -24,6 +24,9 @@ from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
 
 ARGUMENT_BYTES: Final = 64 * MIB
+#: Of a call of a server where nobody asks for less: servers wait for people and for other machines.
+SERVER_WALL_MS: Final = 300_000
+SERVER_MOST_WALL_MS: Final = 3_600_000  # with signs of progress
 MOST_PARKED: Final = 64  # calls that wait for their clients without a slot
 _EWMA_WEIGHT: Final = 0.1
 _log = logging.getLogger(__name__)
@@ -33,7 +36,8 @@ _log = logging.getLogger(__name__)
 class Rules:
     """What this node is and permits, as far as admitting a call goes.
 
-    ``limits`` are the most that one call may take here.
+    ``limits`` are the most that one call may take here, ``server_wall_ms`` the most time of one of
+    a server. ``server_slots`` are those that servers have for themselves, by backend and name.
     """
 
     node: str
@@ -43,11 +47,13 @@ class Rules:
     limits: Limits = MOST_LIMITS
     slots: int = 1
     queue_limit: int = 64
+    server_wall_ms: int = MOST_LIMITS.wall_ms
+    server_slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy the agent is. ``queue_ms`` is the expected wait of a new call."""
+    """How busy the agent's own slots are. ``queue_ms`` is the expected wait of a new call."""
 
     running: int
     queued: int
@@ -76,14 +82,14 @@ class CallQueue:
         self._held_mib = held_mib
         self._lock = threading.Lock()
         self._tickets: dict[str, Ticket] = {}
-        self._waiting: OrderedDict[str, Ticket] = OrderedDict()
+        self._line = Line(rules.slots)
+        self._server_lines = {key: Line(slots) for key, slots in rules.server_slots.items()}
         self._ledger = Ledger()
         self.client_requests = ClientRequests(send, self._wait_for_client)
         # Takes over for a thread whose call waits, with the next call to run if there is one.
         self.spare: Callable[[Ticket | None], None] | None = None
-        self.parked = 0
+        self._parked = 0
         self._held_bytes = 0
-        self._running = 0
         self._exec_ms = 0.0
         self._draining: str | None = None
         self.idle = threading.Event()
@@ -92,6 +98,11 @@ class CallQueue:
         self.acknowledged.set()
         # Set when a dispatcher would place otherwise if it knew.
         self.load_changed = threading.Event()
+
+    @property
+    def away(self) -> int:
+        """How many threads run calls that hold none of the node's slots."""
+        return self._parked + sum(line.running for line in self._server_lines.values())
 
     # ---- messages from the dispatcher ----------------------------------------
 
@@ -161,12 +172,16 @@ class CallQueue:
     def run(self, ticket: Ticket) -> Ticket | None:
         """Run a call on this thread, answer it, and return the next to run."""
         queue_ms = (time.perf_counter() - ticket.arrived_s) * 1000
+        line = self._line_of(ticket)
+        if line is not self._line and self.spare is not None:
+            self.spare(None)
         outcome = self._execute(ticket, queue_ms)
         with self._lock:
             self._forget(ticket)
             self._ledger.add(outcome)
-            self._exec_ms += _EWMA_WEIGHT * (_busy_ms(outcome) - self._exec_ms)
-            following = self._next()
+            if line is self._line:
+                self._exec_ms += _EWMA_WEIGHT * (_busy_ms(outcome) - self._exec_ms)
+            following = self._next(line)
             self._note_idle()
         self._send(outcome)
         return following
@@ -193,16 +208,18 @@ class CallQueue:
     def load(self) -> Load:
         """Return how busy the agent is now."""
         with self._lock:
-            queued = len(self._waiting)
-            slots = self._rules.slots
-            ahead = queued + 1 if self._running >= slots else 0
+            line = self._line
+            queued = len(line.waiting)
+            ahead = queued + 1 if line.is_full else 0
             return Load(
-                running=self._running,
+                running=line.running,
                 queued=queued,
-                queue_ms=ahead * self._exec_ms / slots,
+                queue_ms=ahead * self._exec_ms / line.slots,
                 memory_reserved_mib=self._held_mib()
                 + sum(
-                    ticket.limits.memory_mib for ticket in self._tickets.values() if ticket.running
+                    ticket.limits.memory_mib
+                    for ticket in self._tickets.values()
+                    if ticket.running and self._line_of(ticket) is line
                 ),
             )
 
@@ -246,7 +263,7 @@ class CallQueue:
                 "which has a network of its own",
                 "backend",
             )
-        if len(self._waiting) >= rules.queue_limit:
+        if len(self._line_of(ticket).waiting) >= rules.queue_limit:
             raise CallRefused(f"busy: {rules.queue_limit} calls wait already")
         if self._held_bytes + ticket.argument_bytes > ARGUMENT_BYTES:
             raise CallRefused(
@@ -254,6 +271,12 @@ class CallQueue:
                 f"an agent holds {ARGUMENT_BYTES} at most"
             )
         ticket.limits = DEFAULT_LIMITS.asked(**ticket.asked).within(rules.limits)
+        if ticket.backend != WASM:
+            asked_ms = ticket.asked.get("wall_ms", 0)
+            wall_ms = min(asked_ms or SERVER_WALL_MS, rules.server_wall_ms)
+            ticket.limits = replace(ticket.limits, wall_ms=wall_ms)
+            if not asked_ms:
+                ticket.most_wall_ms = min(SERVER_MOST_WALL_MS, rules.server_wall_ms)
         self._held_bytes += ticket.argument_bytes
         self._tickets[call.id] = ticket
         self.idle.clear()
@@ -267,19 +290,25 @@ class CallQueue:
                 return None
             arguments = bytes(ticket.parts)
         backend = self._backends[ticket.backend]
-        ticket.job = backend.prepare(replace(call, arguments=arguments, limits=ticket.limits))
+        ticket.job = backend.prepare(
+            replace(
+                call,
+                arguments=arguments,
+                limits=ticket.limits,
+                most_wall_ms=ticket.most_wall_ms,
+            )
+        )
         ticket.parts = None
-        if self._running < self._rules.slots:
-            return self._start(ticket)
-        self._waiting[call.id] = ticket
-        if len(self._waiting) == 1:
+        line = self._line_of(ticket)
+        if not line.is_full:
+            return line.begin(ticket)
+        line.waiting[call.id] = ticket
+        if line is self._line and len(line.waiting) == 1:
             self.load_changed.set()
         return None
 
-    def _start(self, ticket: Ticket) -> Ticket:
-        ticket.running = True
-        self._running += 1
-        return ticket
+    def _line_of(self, ticket: Ticket) -> Line:
+        return self._server_lines.get((ticket.backend, ticket.call.server), self._line)
 
     def _wait_for_client(self, call_id: str, waits: bool) -> None:  # noqa: FBT001 - two states
         """A running call begins to wait for its client, who may be a person, or goes on.
@@ -291,33 +320,34 @@ class CallQueue:
             ticket = self._tickets.get(call_id)
             if ticket is None or not ticket.running or ticket.parked == waits or self.spare is None:
                 return
-            if waits and self.parked >= MOST_PARKED:
+            if self._line_of(ticket) is not self._line:
+                return  # it holds none
+            if waits and self._parked >= MOST_PARKED:
                 return
             ticket.parked = waits
-            self.parked += 1 if waits else -1
-            self._running -= 1 if waits else -1
-            following = self._next() if waits else None
+            self._parked += 1 if waits else -1
+            self._line.running -= 1 if waits else -1
+            following = self._next(self._line) if waits else None
         if waits:
             self.spare(following)
 
-    def _next(self) -> Ticket | None:
-        if not self._waiting or self._running >= self._rules.slots:
-            return None
-        _, ticket = self._waiting.popitem(last=False)
-        if not self._waiting:
+    def _next(self, line: Line) -> Ticket | None:
+        following = line.following()
+        if following is not None and line is self._line and not line.waiting:
             self.load_changed.set()
-        return self._start(ticket)
+        return following
 
     def _forget(self, ticket: Ticket) -> None:
         if self._tickets.get(ticket.call.id) is not ticket:
             return  # it was never admitted
+        line = self._line_of(ticket)
         del self._tickets[ticket.call.id]
-        self._waiting.pop(ticket.call.id, None)
+        line.waiting.pop(ticket.call.id, None)
         self._held_bytes -= ticket.argument_bytes
         if ticket.parked:
-            self.parked -= 1
+            self._parked -= 1
         elif ticket.running:
-            self._running -= 1
+            line.running -= 1
 
     def _note_idle(self) -> None:
         if not self._tickets:

@@ -32,6 +32,7 @@ class Ticket:
     arrived_s: float = field(default_factory=time.perf_counter)
     job: Job | None = None
     limits: Limits = DEFAULT_LIMITS
+    most_wall_ms: int = 0
     running: bool = False
     parked: bool = False  # it waits for its client, and holds no slot meanwhile
     cancelled: str | None = None

@@ -37,6 +37,8 @@ from ground.directories import agent_directory
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
+#: Unless ``limits.wall_ms`` says less: what a server does takes as long as others need for it.
+LONGEST_SERVER_CALL_MS: Final = 86_400_000
 _Positive = Annotated[int, within(1)]
 
 
@@ -101,7 +103,8 @@ class AgentTable:
 class AgentConfig:
     """A checked configuration. None: measured when the agent starts.
 
-    ``limits`` are the most that one call may take, not what it gets unasked.
+    ``limits`` are the most that one call may take, not what it gets unasked; ``server_wall_ms`` is
+    the most time of a call of a server of another backend than wasm.
     """
 
     dispatcher: str
@@ -119,6 +122,7 @@ class AgentConfig:
     limits: Limits
     egress: EgressSettings = field(default_factory=EgressSettings)
     servers: tuple[ServerTable, ...] = ()
+    server_wall_ms: int = LONGEST_SERVER_CALL_MS
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -196,6 +200,7 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
             deny=tuple(table.policy.deny),
         ),
         limits=MOST_LIMITS.asked(**as_fields(_said(table.limits))),
+        server_wall_ms=table.limits.wall_ms or LONGEST_SERVER_CALL_MS,
         egress=check_settings(
             table.egress, table.egress_limits, table.secrets, table.egress_audit, environment
         ),

@@ -118,6 +118,14 @@ class Spending(Protocol):
         """All of these as the ms that they count as; None where they don't."""
 
 
+class Queue(Protocol):
+    """A line of its own that a call stands in on each node of a table."""
+
+    @property
+    def queue_ms(self) -> Floats:
+        """The wait per node, ms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spends:
     """What a call costs beside time: arrays of one entry per node of a table.
@@ -172,6 +180,8 @@ class CallSpec:
         deadline_ms: the longest that it may take, from now until its output is there.
         overlaps: its input travels while the node is busy, as mode ``makespan`` counts.
         spends: what it costs beside time; None is nothing.
+        queue: where it waits for what it runs on and for none of the nodes' slots; None is where
+            each node's own ``queue_ms`` counts.
     """
 
     origin: str
@@ -193,6 +203,7 @@ class CallSpec:
     deadline_ms: float = math.inf
     overlaps: bool = False
     spends: Spending | None = None
+    queue: Queue | None = None
 
     @classmethod
     def of(

@@ -129,7 +129,8 @@ def deadline(table: NodeTable, call: CallSpec) -> Mask:
         return _none(table)
     row = table.row_of(call.origin)
     arrive = row.half_rtt_ms + call.input_kib * row.ms_per_kib
-    wait = np.maximum(table.queue_ms, arrive) if call.overlaps else table.queue_ms + arrive
+    queue = table.queue_ms if call.queue is None else call.queue.queue_ms
+    wait = np.maximum(queue, arrive) if call.overlaps else queue + arrive
     takes = wait + call.profile.run_ms
     if call.returns:
         takes = takes + row.half_rtt_ms + call.output_kib * row.ms_per_kib

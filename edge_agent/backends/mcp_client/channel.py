@@ -92,6 +92,8 @@ class ServerInfo:
     name: str = ""
     version: str = ""
     capabilities: Mapping[str, Any] | None = None
+    instructions: str = ""
+    protocol: str = ""
 
     def offers(self, capability: str) -> bool:
         """Whether it has tools, resources, prompts, completions or logging."""
@@ -116,7 +118,8 @@ class News(Protocol):
 class Client:
     """Speaks MCP with one server. Thread-safe.
 
-    ``schema_of`` gives the input schema of a tool, for servers that want arguments in headers.
+    ``schema_of`` gives the input schema of a tool, for servers that want arguments in headers;
+    ``asks`` is called whenever the server asks something of clients.
     """
 
     def __init__(
@@ -131,7 +134,8 @@ class Client:
         self._channel: Channel | None = None
         self._news = news
         self._schema_of = schema_of
-        self._server_requests = ServerRequests(name, self._send, self._timed_out)
+        self.asks: Callable[[], None] = lambda: None
+        self.server_requests = ServerRequests(name, self._send, self._timed_out)
         self._numbers = itertools.count(1)
         self._pending: dict[int, PendingRequest] = {}
         self.gone: str | None = None  # why, once the server is
@@ -193,7 +197,7 @@ class Client:
             raise
         except CallFailed as error:
             _log.debug("%s: did not take that it is initialized: %s", self.name, error)
-        return _info(result, result.get("serverInfo"))
+        return _info(result, result.get("serverInfo"), str(version))
 
     def _discover(self, channel: Channel, until_s: float, *, quiet: bool = False) -> ServerInfo:
         self.stateless = True
@@ -203,7 +207,7 @@ class Client:
             raise BadAnswer(f"{self.name}: speaks no protocol that is known here")
         meta = result.get("_meta")
         said = (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo")
-        return _info(result, said or result.get("serverInfo"))
+        return _info(result, said or result.get("serverInfo"), STATELESS_ERA)
 
     # ---- asking
 
@@ -271,13 +275,15 @@ class Client:
         try:
             if self.gone is not None:
                 raise NotSent(f"{self.name}: {self.gone}")
+            if pending.listener is not None:
+                self.server_requests.begun(pending)
             if not pending.settled:
                 self._send(pending.message, until_s, pending)
             if not pending.wait(until_s):
                 self._timed_out(pending, quiet=quiet)
         finally:
             self._pending.pop(pending.number, None)
-            self._server_requests.over(pending)
+            self.server_requests.over(pending)
         if pending.error is not None:
             raise pending.error
         return pending.result or {}
@@ -334,7 +340,8 @@ class Client:
         if "id" not in message:
             self._told(method, params, pending)
         elif method in CAPABILITY_OF:
-            self._server_requests.asked(method, message["id"], params, self._running(), pending)
+            self.asks()
+            self.server_requests.asked(method, message["id"], params, self._running(), pending)
         else:
             self._asked(method, message["id"])
 
@@ -388,12 +395,14 @@ class Client:
         if method == "notifications/progress":
             token = params.get("progressToken")
             found = self._pending.get(token) if isinstance(token, int) else None
+            if found is not None:
+                found.progressed()
             if found is not None and found.listener is not None:
                 _tell_progress(found.listener, params)
         elif method == "notifications/message":
             self._log_line(params, pending)
         elif method == "notifications/cancelled":
-            self._server_requests.withdrawn(params.get("requestId"))
+            self.server_requests.withdrawn(params.get("requestId"))
         elif method == "notifications/subscriptions/acknowledged":
             self._acknowledged(params, pending)
         elif self._news is not None and method == "notifications/resources/updated":
@@ -435,13 +444,15 @@ def _tell_progress(listener: Listener, params: Mapping[str, Any]) -> None:
         listener.progress(float(done), whole, str(params.get("message") or ""))
 
 
-def _info(result: Mapping[str, Any], server: Any) -> ServerInfo:
+def _info(result: Mapping[str, Any], server: Any, protocol: str) -> ServerInfo:
     said = server if isinstance(server, dict) else {}
-    capabilities = result.get("capabilities")
+    capabilities, instructions = result.get("capabilities"), result.get("instructions")
     return ServerInfo(
         name=str(said.get("name", "")),
         version=str(said.get("version", "")),
         capabilities=capabilities if isinstance(capabilities, dict) else {},
+        instructions=instructions if isinstance(instructions, str) else "",
+        protocol=protocol,
     )
 
 

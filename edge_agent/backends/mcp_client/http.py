@@ -485,6 +485,10 @@ class StreamChannel:
         """End it without a word to the server."""
         self._end(reason)
 
+    def words(self) -> str:
+        """Nothing: a remote server writes nothing beside the protocol."""
+        return ""
+
 
 def _asked(
     connection: Connection,

@@ -26,16 +26,21 @@ class Listener(Protocol):
     def ask(self, request: ClientRequest) -> ClientReply | None:
         """Pass on what the server asks of the client; the reply, where that is known at once."""
 
+    def refusal(self, method: str, params: Mapping[str, Any]) -> ClientReply | None:
+        """The reply, where the client cannot be asked that at all."""
+
 
 class PendingRequest:
     """One request, from before it is sent until it is answered. Thread-safe.
 
     Its clock stands still while its client is asked something, but for at most ``CLIENT_REPLY_S`` a
-    time: people are slow, and their time is not the tool's.
+    time: people are slow, and their time is not the tool's. With ``patience_s`` it begins anew
+    whenever the server tells of progress, until ``most_s`` (of ``time.monotonic``).
     """
 
     __slots__ = (
         "_changed",
+        "_gained_s",
         "_paused_at_s",
         "_paused_s",
         "_pauses",
@@ -45,7 +50,9 @@ class PendingRequest:
         "listener",
         "message",
         "method",
+        "most_s",
         "number",
+        "patience_s",
         "result",
         "settled",
         "until_s",
@@ -69,7 +76,10 @@ class PendingRequest:
         self.error: CallFailed | None = None
         self.settled = False
         self.until_s = 0.0  # of time.monotonic, before pauses
+        self.patience_s = 0.0
+        self.most_s = 0.0
         self._changed = threading.Condition()
+        self._gained_s = 0.0
         self._pauses = 0
         self._paused_at_s = 0.0
         self._paused_s = 0.0
@@ -115,6 +125,15 @@ class PendingRequest:
                 self._paused_s += min(time.monotonic() - self._paused_at_s, CLIENT_REPLY_S)
             self._changed.notify_all()
 
+    def progressed(self) -> None:
+        """The server has told how far it is."""
+        if not self.patience_s:
+            return
+        with self._changed:
+            now_s = time.monotonic()
+            wanted_s = min(now_s + self.patience_s, self.most_s) - now_s
+            self._gained_s += max(0.0, wanted_s - self._left_s(self.until_s))
+
     def watch(self) -> bool:
         """Whether nobody watches its clock yet; from now on the caller does."""
         with self._changed:
@@ -124,7 +143,7 @@ class PendingRequest:
     def _left_s(self, until_s: float) -> float:
         now_s = time.monotonic()
         open_s = min(now_s - self._paused_at_s, CLIENT_REPLY_S) if self._pauses else 0.0
-        return until_s + self._paused_s + open_s - now_s
+        return until_s + self._paused_s + open_s + self._gained_s - now_s
 
 
 class StandingRequest(PendingRequest):

@@ -17,6 +17,7 @@ from edge_agent.backends.client_request import (
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.errors import CallFailed
 from edge_agent.jsonrpc import INTERNAL_ERROR
+from protos.contract import OPEN_CLIENT_REQUESTS
 
 _REPLY_S: Final = 5.0
 _log = logging.getLogger(__name__)
@@ -28,7 +29,9 @@ Send = Callable[[bytes, float], None]
 class ServerRequests:
     """Open requests of one server, by the ids that it gave them. Thread-safe.
 
-    ``timed_out`` ends a request whose time is over; it is called on a thread that may wait.
+    ``timed_out`` ends a request whose time is over; it is called on a thread that may wait. With
+    ``hold`` a request that comes between calls waits for the next: servers ask for roots as soon as
+    they are initialized, which a server of one client is for that client's call.
     """
 
     def __init__(self, name: str, send: Send, timed_out: Callable[[PendingRequest], None]) -> None:
@@ -37,6 +40,8 @@ class ServerRequests:
         self._timed_out = timed_out
         self._lock = threading.Lock()
         self._open: dict[str, tuple[PendingRequest, ClientRequest]] = {}
+        self.hold = False
+        self._held: list[tuple[str, Any, Mapping[str, Any]]] = []
 
     def asked(
         self,
@@ -49,7 +54,13 @@ class ServerRequests:
         """One came, on the stream of ``pending`` or on one that ``running`` requests share."""
         pending = pending or (running[0] if len(running) == 1 else None)
         if pending is None or pending.listener is None:
-            self._reply(number, _not_asked(method, len(running)))
+            if self.hold and len(self._held) < OPEN_CLIENT_REQUESTS:
+                self._held.append((method, number, params))
+            else:
+                no = [one.listener.refusal(method, params) for one in running if one.listener]
+                # Where none of the clients can be asked it is no matter whose call it is.
+                sure = no[0] if no and all(no) else None
+                self._reply(number, sure or _not_asked(method, len(running)))
             return
         key = repr(number)
         request = ClientRequest(
@@ -68,6 +79,12 @@ class ServerRequests:
             request.settle(refused)
         if pending.settled:
             self.over(pending)  # it ended meanwhile
+
+    def begun(self, pending: PendingRequest) -> None:
+        """A call is about to be sent: what was held until then is asked of its client."""
+        while self._held:
+            method, number, params = self._held.pop(0)
+            self.asked(method, number, params, [pending], pending)
 
     def withdrawn(self, number: Any) -> None:
         """The server cancels a request of its own."""

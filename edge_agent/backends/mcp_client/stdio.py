@@ -212,10 +212,14 @@ class LineChannel:
         if self._junk > JUNK_BYTES:
             self.break_off("writes what is no MCP to its output")
 
+    def words(self) -> str:
+        """The last of what it wrote to standard error, on one line."""
+        return " ".join(self._words.decode(errors="replace").split())[-_WORDS:]
+
     def _reason(self) -> str:
         """Why it ended, with its last words."""
         reason = self._broken or _how_it_ended(self.child)
-        words = " ".join(self._words.decode(errors="replace").split())[-_WORDS:]
+        words = self.words()
         return f"{reason} (its last words: {words})" if words else reason
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.backends.mcp_client.channel import Client
-from edge_agent.engine.limits import MIB
-from edge_agent.errors import CallFailed, OutputTooLarge, RpcError
-from edge_agent.jsonrpc import parse_foreign
+from edge_agent.engine.limits import KIB, MIB
+from edge_agent.errors import CallFailed, RpcError
+from edge_agent.jsonrpc import METHOD_NOT_FOUND, parse_foreign
 from ground.files import write_whole
 from protos.contract import STATE_KEY
 
-#: Of one server. All of a node's servers travel in one message.
-LARGEST_BYTES: Final = MIB // 2
-_MOST_PAGES: Final = 100
+LARGEST_FILE_BYTES: Final = 64 * MIB
+INSTRUCTIONS_MOST: Final = 16 * KIB
+_WORDS: Final = 200
 _LISTS: Final = (
     ("tools", "tools/list", "tools"),
     ("resources", "resources/list", "resources"),
@@ -33,7 +33,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A server's lists, as it gave them. ``version`` is its own."""
+    """A server's lists, as it gave them. ``version`` is its own.
+
+    ``asks``: it has asked something of clients. ``warnings`` say what of its lists was left;
+    ``partial``: some of that may come if it is asked again.
+    """
 
     version: str = ""
     tools: list[dict[str, Any]] = field(default_factory=list)
@@ -42,6 +46,11 @@ class Catalogue:
     prompts: list[dict[str, Any]] = field(default_factory=list)
     completions: bool = False
     subscribe: bool = False
+    instructions: str = ""
+    protocol: str = ""
+    asks: bool = False
+    warnings: tuple[str, ...] = ()
+    partial: bool = False
 
     def of_sessions(self) -> Catalogue:
         """The same, with tools that say that they keep state for each session."""
@@ -57,68 +66,131 @@ class Catalogue:
                 "prompts": self.prompts,
                 "completions": self.completions,
                 "subscribe": self.subscribe,
+                "instructions": self.instructions,
+                "protocol": self.protocol,
             },
             ensure_ascii=False,
             separators=(",", ":"),
-        ).encode()
+        ).encode(errors="replace")
 
 
-def survey(client: Client, until_s: Callable[[], float]) -> Catalogue:
+@dataclass(slots=True)
+class Bounds:
+    """What is taken of a server's lists: bytes in all, and pages of each."""
+
+    size_bytes: int
+    pages: int
+
+
+def survey(client: Client, bounds: Bounds, until_s: Callable[[], float]) -> Catalogue:
     """Ask a server for all that it offers; ``until_s`` gives the deadline of each request.
 
+    What was read is kept, whatever comes then: a list that ends in an error or passes its bounds
+    is shorter, with a warning.
+
     Raises:
-        CallFailed: it does not say.
+        CallFailed: it says nothing.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
-    for key, method, capability in _LISTS:
-        found[key] = []
-        if client.info.offers(capability):
-            try:
-                found[key] = _all_pages(client, method, key, until_s)
-            except RpcError as error:
-                # Templates are seldom offered where resources are; tools are the point of it.
-                if key == "tools":
-                    raise
-                _log.debug("%s: %s: %s", client.name, method, error)
-    made = Catalogue(
+    asking = _Asking(client, bounds, until_s)
+    offered = [one for one in _LISTS if client.info.offers(one[2])]
+    found = {key: asking.all_pages(method, key) for key, method, _ in offered}
+    if asking.error is not None and not any(found.values()):
+        raise asking.error
+    resources = (client.info.capabilities or {}).get("resources")
+    return Catalogue(
         version=client.info.version,
-        tools=found["tools"],
-        resources=found["resources"],
-        resource_templates=found["resourceTemplates"],
-        prompts=found["prompts"],
+        tools=found.get("tools", []),
+        resources=found.get("resources", []),
+        resource_templates=found.get("resourceTemplates", []),
+        prompts=found.get("prompts", []),
         completions=client.info.offers("completions"),
-        subscribe=client.info.tells_of_resources(),
+        subscribe=isinstance(resources, dict) and resources.get("subscribe") is True,
+        instructions=client.info.instructions[:INSTRUCTIONS_MOST],
+        protocol=client.info.protocol,
+        warnings=tuple(asking.warnings),
+        partial=asking.partial,
     )
-    size = len(made.to_json())
-    if size > LARGEST_BYTES:
-        raise OutputTooLarge(
-            f"{client.name}: its catalogue of {size} bytes is over the limit of {LARGEST_BYTES}"
+
+
+class _Asking:
+    """One survey: what is left of its bounds, and what went wrong."""
+
+    def __init__(self, client: Client, bounds: Bounds, until_s: Callable[[], float]) -> None:
+        self._client = client
+        self._bounds = bounds
+        self._left = bounds.size_bytes
+        self._until_s = until_s
+        self.warnings: list[str] = []
+        self.partial = False
+        self.error: CallFailed | None = None
+
+    def all_pages(self, method: str, key: str) -> list[dict[str, Any]]:
+        """One list, as far as it can be read."""
+        items: list[dict[str, Any]] = []
+        cursor = ""
+        seen: set[str] = set()
+        for _ in range(self._bounds.pages):
+            result = self._page(method, cursor, len(items))
+            if result is None or not self._take(method, result.get(key), items):
+                return items
+            following = result.get("nextCursor")
+            if not isinstance(following, str) or not following:
+                return items
+            if following in seen:
+                self._warn(f"{method}: its cursor does not advance; {_kept(items)}")
+                return items
+            seen.add(following)
+            cursor = following
+        self._warn(
+            f"{method}: has more than {self._bounds.pages} pages; {_kept(items)}; "
+            "raise catalogue_pages of the server to read more"
         )
-    return made
+        return items
+
+    def _page(self, method: str, cursor: str, count: int) -> dict[str, Any] | None:
+        params = {"cursor": json.dumps(cursor).encode()} if cursor else {}
+        if self.error is not None and not isinstance(self.error, RpcError):
+            return None  # it answers nothing any more
+        try:
+            return self._client.request(method, params, self._until_s())
+        except CallFailed as error:
+            # Templates and prompts are often declared and not there.
+            known = isinstance(error, RpcError) and error.error.get("code") == METHOD_NOT_FOUND
+            if known and not cursor and method != "tools/list":
+                return None
+            self.error = self.error or error
+            self.partial = True
+            kept = f"; the {count} read before are kept" if count else ""
+            self._warn(f"{method}: {' '.join(str(error).split())[:_WORDS]}{kept}")
+            return None
+
+    def _take(self, method: str, page: Any, items: list[dict[str, Any]]) -> bool:
+        """Add a page; False once the bound is reached."""
+        if not isinstance(page, list):
+            if page is not None:
+                self._warn(f"{method}: its list is no list")
+            return True
+        for item in page:
+            if not isinstance(item, dict):
+                self._warn(f"{method}: holds what is no object; left out")
+                continue
+            self._left -= len(json.dumps(item, ensure_ascii=False)) + 1
+            if self._left < 0:
+                self._warn(
+                    f"{method}: all lists together are over {self._bounds.size_bytes // KIB} KiB; "
+                    f"{_kept(items)}; raise catalogue_kib of the server to read more"
+                )
+                return False
+            items.append(item)
+        return True
+
+    def _warn(self, line: str) -> None:
+        if line not in self.warnings:
+            self.warnings.append(line)
 
 
-def _all_pages(
-    client: Client, method: str, key: str, until_s: Callable[[], float]
-) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = []
-    params: dict[str, bytes] = {}
-    for _ in range(_MOST_PAGES):
-        result = client.request(method, params, until_s())
-        page = result.get(key)
-        items += [one for one in page if _usable(key, one)] if isinstance(page, list) else []
-        cursor = result.get("nextCursor")
-        if not isinstance(cursor, str) or not cursor:
-            return items
-        params = {"cursor": json.dumps(cursor).encode()}
-    raise CallFailed(f"{client.name}: {method} has more than {_MOST_PAGES} pages")
-
-
-def _usable(key: str, item: Any) -> bool:
-    if not isinstance(item, dict):
-        return False
-    name = item.get({"resources": "uri", "resourceTemplates": "uriTemplate"}.get(key, "name"))
-    schema = item.get("inputSchema", {})
-    return isinstance(name, str) and bool(name) and isinstance(schema, dict)
+def _kept(items: list[dict[str, Any]]) -> str:
+    return f"the first {len(items)} are kept"
 
 
 def _stateful(tool: dict[str, Any]) -> dict[str, Any]:
@@ -136,14 +208,19 @@ class Catalogues:
         """Return what was kept, or None."""
         try:
             data = (self._directory / f"{digest}.json").read_bytes()
-            values = parse_foreign(data) if len(data) <= 2 * LARGEST_BYTES else None
+            values = parse_foreign(data) if len(data) <= LARGEST_FILE_BYTES else None
         except (OSError, ValueError, CallFailed):
             return None
         return _catalogue(values) if isinstance(values, dict) else None
 
     def keep(self, digest: str, catalogue: Catalogue) -> None:
         """Write it down; without it the next start only takes longer."""
-        text = b'{"version":%s,' % json.dumps(catalogue.version).encode() + catalogue.to_json()[1:]
+        own = {
+            "version": catalogue.version,
+            "asks": catalogue.asks,
+            "warnings": catalogue.warnings,
+        }
+        text = json.dumps(own).encode()[:-1] + b"," + catalogue.to_json()[1:]
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self._directory / f"{digest}.json", text)
@@ -153,9 +230,10 @@ class Catalogues:
 
 def _catalogue(values: Mapping[str, Any]) -> Catalogue | None:
     lists = {}
+    warnings = values.get("warnings")
     for key, _, _ in _LISTS:
         found = values.get(key)
-        if not isinstance(found, list) or not all(_usable(key, one) for one in found):
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             return None
         lists[key] = found
     return Catalogue(
@@ -166,4 +244,8 @@ def _catalogue(values: Mapping[str, Any]) -> Catalogue | None:
         prompts=lists["prompts"],
         completions=values.get("completions") is True,
         subscribe=values.get("subscribe") is True,
+        instructions=str(values.get("instructions", "")),
+        protocol=str(values.get("protocol", "")),
+        asks=values.get("asks") is True,
+        warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from edge_agent.backends.mcp_client.routing import HEADER_MISMATCH
 from edge_agent.backends.servers.server import LiveServer, Server
 from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.servers.subscriptions import SUBSCRIBE, UNSUBSCRIBE
+from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import (
     BadAnswer,
     CallCancelled,
@@ -43,6 +45,12 @@ NEWS_AT_ONCE: Final = 100.0
 _TRIES: Final = 3
 
 
+def askable(table: ServerTable, client: bytes) -> dict[str, Any]:
+    """What of a client's capabilities a server may use."""
+    may = capabilities(client)
+    return {kind: may[kind] for kind in table.asks if kind in may}
+
+
 class ServerJob:
     """Sends one request to a server that runs, or is started for it."""
 
@@ -56,10 +64,8 @@ class ServerJob:
         self._cancelled = False
         self._asked: tuple[LiveServer, PendingRequest] | None = None
         self._round_trips: RoundTrips | None = None
-        may = capabilities(call.client)
-        self._client: dict[str, Any] = {
-            kind: may[kind] for kind in server.table.asks if kind in may
-        }
+        self._most_s = 0.0  # when it ends, however much progress there is; 0: at its wall time
+        self._client = askable(server.table, call.client)
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Run the call; see :class:`edge_agent.backends.base.Job`.
@@ -102,7 +108,9 @@ class ServerJob:
                 cold = cold or started
             ready = time.perf_counter()
             try:
-                answer = self._converse(live, _Filtered(reporter, self._client))
+                shared = self._session_servers is None and not live.client.stateless
+                asked = partial(self._server.asked, live) if shared else _nothing
+                answer = self._converse(live, _Filtered(reporter, self._client, asked))
                 live.proven = True
             except NotSent:
                 self._server.lost(live)  # it ended while nobody asked anything of it
@@ -134,17 +142,25 @@ class ServerJob:
 
     def _converse(self, live: LiveServer, reporter: _Filtered) -> dict[str, Any]:
         """The server's last word, after whatever it asks of the client."""
-        until_s = time.monotonic() + self._call.limits.wall_ms / 1000
         if self._call.method in {SUBSCRIBE, UNSUBSCRIBE}:
-            return self._subscribe(live, reporter, until_s)
+            return self._subscribe(
+                live, reporter, time.monotonic() + self._call.limits.wall_ms / 1000
+            )
+        call = self._call
+        wall_s, begun_s = call.limits.wall_ms / 1000, time.monotonic()
+        renewed = call.most_wall_ms > call.limits.wall_ms
+        self._most_s = begun_s + call.most_wall_ms / 1000 if renewed else 0.0
         if not live.client.stateless:
-            return self._ask(live, reporter, until_s)
+            return self._ask(live, reporter, begun_s + wall_s)
         round_trips = RoundTrips(self._server.name, reporter)
         with self._lock:
             self._round_trips = round_trips
-        return round_trips.run(
-            lambda added: self._ask(live, reporter, until_s + round_trips.waited_s, added)
-        )
+
+        def ask(added: Mapping[str, bytes]) -> dict[str, Any]:
+            since_s = time.monotonic() if renewed else begun_s + round_trips.waited_s
+            return self._ask(live, reporter, since_s + wall_s, added)
+
+        return round_trips.run(ask)
 
     def _subscribe(self, live: LiveServer, reporter: _Filtered, until_s: float) -> dict[str, Any]:
         """Begin or end to hear of a resource. The stateless era has no request for that."""
@@ -177,9 +193,11 @@ class ServerJob:
             {**params, **added},
             reporter,
             meta,
-            wants_progress=call.wants_progress,
+            wants_progress=call.wants_progress or self._most_s > 0,
             client=self._client,
         )
+        if self._most_s:
+            pending.patience_s, pending.most_s = call.limits.wall_ms / 1000, self._most_s
         with self._lock:
             if self._cancelled:
                 raise CallCancelled("cancelled before it was sent")
@@ -191,10 +209,7 @@ class ServerJob:
                 return {"error": error.error}
         except CallTimeout:
             self._server.doubt(live)
-            raise CallTimeout(
-                f"stopped after its wall time of {call.limits.wall_ms} ms; "
-                "raise limits.wall_ms in the policy if it needs longer"
-            ) from None
+            raise CallTimeout(self._too_long()) from None
         except ServerDied as error:
             raise ServerDied(f"{error}; the call may have done its work") from None
         finally:
@@ -204,6 +219,18 @@ class ServerJob:
         live.surveyed = False
         self._server.survey()
         return self._ask(live, reporter, until_s, added, again=False)
+
+    def _too_long(self) -> str:
+        wall_ms = self._call.limits.wall_ms
+        if self._most_s:
+            return (
+                f"stopped: {wall_ms / 1000:g} s passed without an answer or a sign of progress; "
+                "set limits.wall_ms in the policy if it may be silent for longer"
+            )
+        return (
+            f"stopped after its wall time of {wall_ms} ms; "
+            "raise limits.wall_ms in the policy if it needs longer"
+        )
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
         """The result as the dispatcher takes it, within its limit."""
@@ -229,19 +256,23 @@ class ServerJob:
 class _Filtered:
     """Passes on news, but no flood of them: what comes too fast is dropped.
 
-    And requests to the client of the call, as far as that can be asked, ``OPEN_CLIENT_REQUESTS`` at a time.
+    And requests to the client of the call, as far as that can be asked, ``OPEN_CLIENT_REQUESTS`` at a
+    time; ``asked`` is told of each.
     """
 
-    def __init__(self, reporter: Reporter, client: Mapping[str, Any]) -> None:
+    def __init__(
+        self, reporter: Reporter, client: Mapping[str, Any], asked: Callable[[], None]
+    ) -> None:
         self._reporter = reporter
         self._client = client
+        self._asked = asked
         self._requests: list[ClientRequest] = []
         self._left = NEWS_AT_ONCE
         self._at = time.monotonic()
 
     def ask(self, request: ClientRequest) -> ClientReply | None:
         """Pass on a request to the client; the reply, where that is known at once."""
-        refused = refusal(request.method, parse(request.params), self._client)
+        refused = self.refusal(request.method, parse(request.params))
         if refused is not None:
             return refused
         if len(request.params) > LARGEST_CLIENT_REQUEST_BYTES:
@@ -256,7 +287,12 @@ class _Filtered:
                 f"{OPEN_CLIENT_REQUESTS} requests of the call to its client are open already",
             )
         self._requests.append(request)
+        self._asked()
         return self._reporter.ask(request)
+
+    def refusal(self, method: str, params: Mapping[str, Any]) -> ClientReply | None:
+        """The reply to what the client cannot be asked at all."""
+        return refusal(method, params, self._client)
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """Tell how far the call is."""
@@ -274,6 +310,10 @@ class _Filtered:
         self._at = now
         self._left -= 1.0 if self._left >= 1.0 else 0.0
         return self._left >= 1.0
+
+
+def _nothing() -> None:
+    pass
 
 
 def _too_much(request: ClientRequest, why: str) -> ClientReply:

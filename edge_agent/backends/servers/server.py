@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from edge_agent.backends.mcp_client.channel import Channel, Client
-from edge_agent.backends.servers.catalogue import Catalogue, survey
+from edge_agent.backends.servers.catalogue import Bounds, Catalogue, survey
 from edge_agent.backends.servers.listening import Listening
 from edge_agent.backends.servers.subscriptions import Subscriptions, Updates
 from edge_agent.backends.settings import ServerTable
+from edge_agent.engine.limits import KIB
 from edge_agent.errors import (
     CallCancelled,
     CallFailed,
@@ -50,6 +51,9 @@ class ServerChannel(Channel, Protocol):
     def break_off(self, reason: str) -> None:
         """End it now."""
 
+    def words(self) -> str:
+        """The last of what it wrote beside the protocol, on one line."""
+
 
 Open = Callable[[Client, Callable[[], None]], ServerChannel]
 
@@ -67,6 +71,7 @@ class LiveServer:
     surveyed: bool = False
     proven: bool = False  # it has answered a call
     doubted: bool = False
+    retired: bool = False  # no further call is to use it
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +84,8 @@ class Server:
     """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
     ``told`` hears which resources have changed, of those that are subscribed to.
+    ``asks``: it has asked something of clients. ``news``: what is told of it has changed. One
+    ``of_session`` has one client, whom it may ask before that client's first call has begun.
     """
 
     def __init__(
@@ -89,8 +96,10 @@ class Server:
         told: Callable[[str], None] = lambda _: None,
         *,
         newest_first: bool = True,
+        of_session: bool = False,
     ) -> None:
         self.table = table
+        self._of_session = of_session
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
@@ -100,9 +109,13 @@ class Server:
         self._news_at_s = 0.0  # when its lists may next be asked for because they have changed
         # Lines and what sessions keep are bound to a handshake: it is what a server can ask its
         # client in, and some end on a first message that they do not know.
-        self.newest_first = newest_first and table.backend == "remote" and not table.state
+        alone = of_session or table.state == "session"
+        self.newest_first = newest_first and table.backend == "remote" and not alone
         self._told = told
         self._by_handshake: Server | None = None
+        self._main: Server | None = None  # of which this is the same by handshake
+        self.asks = False
+        self.news = False
         self._opener = opener
         self._wake = wake
         self._changed = threading.Condition()
@@ -111,7 +124,28 @@ class Server:
         self._failures = 0
         self._retry_at = 0.0
         self._last_fault = ""
+        self._last_words = ""
         self._closed = False
+
+    @property
+    def state(self) -> str:
+        """How it is: idle, starting, running or failed."""
+        if self._live is not None:
+            return "running"
+        if self._opening is not None:
+            return "starting"
+        return "failed" if self.fault or self._failures else "idle"
+
+    @property
+    def words(self) -> str:
+        """The last that it wrote beside the protocol; of one that has ended, if none runs."""
+        live = self._live
+        return (live.channel.words() if live is not None else "") or self._last_words
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be used now, as far as is known."""
+        return self.fault or (self._last_fault if self._failures and self._live is None else "")
 
     @property
     def live(self) -> LiveServer | None:
@@ -136,7 +170,7 @@ class Server:
                 self._by_handshake = Server(
                     self.table, self._opener, self._wake, self._told, newest_first=False
                 )
-                self._by_handshake.catalogue = self.catalogue
+                self._by_handshake._main = self  # noqa: SLF001 - of its own kind
             return self._by_handshake
 
     def both(self) -> list[Server]:
@@ -179,7 +213,32 @@ class Server:
             live.users -= 1
             if used:
                 live.used_s = time.monotonic()
+            over = live.retired and not live.users
+        if over:
+            threading.Thread(target=live.channel.end, name=f"end {self.name}", daemon=True).start()
         self._wake()
+
+    def asked(self, live: LiveServer) -> None:
+        """It asks its caller's client something: what it learns is for that client alone.
+
+        So no other call gets this process, unless its operator said that it is shared.
+        """
+        with self._changed:
+            self._note_asks()
+            if self.table.state or live.retired:
+                return
+            live.retired = True
+            if self._live is live:
+                self._live = None
+                self.ended = "it had asked another client"
+
+    def _note_asks(self) -> None:
+        """It is one that asks; told of once. The lock is held, or need not be."""
+        if self._main is not None:
+            self._main._note_asks()  # noqa: SLF001 - of its own kind
+        elif not self.asks:
+            self.asks = self.news = True
+            self._wake()
 
     def lost(self, live: LiveServer) -> None:
         """It took no message: the next call opens it anew, whenever its end is noticed."""
@@ -233,7 +292,10 @@ class Server:
 
     def _open(self, opening: _Opening) -> None:
         until_s = time.monotonic() + self.table.start_s
-        client, channel = Client(self.name, self, self._schema_of), None
+        client = Client(self.name, self, self._schema_of)
+        client.asks = self._note_asks
+        client.server_requests.hold = self._of_session
+        channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
             client.meet(channel, until_s, newest_first=self.newest_first)
@@ -271,6 +333,7 @@ class Server:
             self._changed.notify_all()
         if channel is not None:
             channel.break_off(reason)
+            self._last_words = channel.words() or self._last_words
         if self.subscriptions:
             self._wake()
 
@@ -280,6 +343,8 @@ class Server:
         self._last_fault = reason
         self._retry_at = time.monotonic() + min(first * 2**self._failures, most)
         self._failures = min(self._failures + 1, 16)
+        self.news = True
+        self._wake()
         _log.warning("server %s: %s", self.name, reason)
 
     def _ended(self, client: Client) -> None:
@@ -293,6 +358,7 @@ class Server:
     def _drop(self, live: LiveServer) -> None:
         """Know that it has died; the lock is held."""
         self._live = None
+        self._last_words = live.channel.words() or self._last_words
         self.ended = live.client.gone or "it ended"
         if live.proven:
             self._failures = 0  # no fault of its start
@@ -350,8 +416,9 @@ class Server:
             try:
                 if not live.surveyed or self.catalogue is None:
                     live.surveyed = True
+                    bounds = Bounds(self.table.catalogue_kib * KIB, self.table.catalogue_pages)
                     self.catalogue = survey(
-                        live.client, lambda: time.monotonic() + self.table.start_s
+                        live.client, bounds, lambda: time.monotonic() + self.table.start_s
                     )
                 self.fault = ""
             finally:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,15 +18,20 @@ from edge_agent.backends.launch.process import command_of
 from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.catalogue import Catalogues
-from edge_agent.backends.servers.job import ServerJob
+from edge_agent.backends.servers.job import ServerJob, askable
 from edge_agent.backends.servers.server import Open, Server, ServerChannel
 from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.settings import ServerTable
+from edge_agent.engine.limits import MIB
 from edge_agent.errors import ModuleUnavailable
 from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
 
 SURVEY_AGAIN_S: Final = (5.0, 300.0)
+#: After the start, and a little later for each: calls come first.
+ASK_ANEW_S: Final = 1.0
+#: Of all catalogues: they travel in one message (``LARGEST_MESSAGE_BYTES``).
+CATALOGUES_MOST: Final = 24 * MIB
 _SURVEYS_AT_ONCE: Final = 4
 _CLOSE_S: Final = 0.4
 _log = logging.getLogger(__name__)
@@ -67,7 +72,8 @@ class _Survey:
     def asked(self, now_s: float) -> None:
         """It was asked: if it is still not known, again later and later."""
         self.at_s = None
-        if self.server.catalogue is None:
+        catalogue = self.server.catalogue
+        if catalogue is None or catalogue.partial or self.server.fault:
             self.at_s = now_s + self.pause_s
             self.pause_s = min(self.pause_s * 2, SURVEY_AGAIN_S[1])
 
@@ -92,8 +98,14 @@ class ServerBackend:
         if server is None:
             raise ModuleUnavailable(f"{call.server}: this node has no such {self.name} server")
         # What is no tool call, such as reading a resource, belongs to no session.
-        session_servers = None if call.method else self._session_servers.get(call.server)
-        return ServerJob(server, call, session_servers)
+        apart = not call.method and self._apart(server, call)
+        return ServerJob(server, call, self._session_servers[call.server] if apart else None)
+
+    def _apart(self, server: Server, call: ToolCall) -> bool:
+        """Whether a call gets a server of its session: one that keeps state, or that asks its client."""
+        if server.table.state:
+            return server.table.state == "session"
+        return server.asks and bool(askable(server.table, call.client))
 
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
@@ -134,14 +146,17 @@ class Servers:
         self._session_servers = {
             one.table.digest: SessionServers(one.name, self._maker(one.table))
             for one in self._servers
-            if one.table.state
+            if one.table.state != "shared"
         }
         self._asking = threading.BoundedSemaphore(_SURVEYS_AT_ONCE)
         self._plans = [_Survey(server) for server in self._servers]
-        for plan in self._plans:
-            plan.server.catalogue = self._catalogues.find(plan.server.table.digest)
-            if plan.server.catalogue is None:
-                plan.at_s = 0.0
+        now = time.monotonic()
+        for number, plan in enumerate(self._plans):
+            kept = self._catalogues.find(plan.server.table.digest)
+            plan.server.catalogue = kept
+            plan.server.asks = kept is not None and kept.asks
+            # What is known is offered at once, and asked anew: it may be another version by now.
+            plan.at_s = 0.0 if kept is None else now + ASK_ANEW_S * (1 + number / 4)
         self.backends: dict[str, ServerBackend] = {
             name: self._backend(name) for name in sorted({str(one.backend) for one in tables})
         }
@@ -149,12 +164,14 @@ class Servers:
     def _backend(self, name: str) -> ServerBackend:
         server = [one for one in self._servers if one.table.backend == name]
         session_servers = {
-            one.name: self._session_servers[one.table.digest] for one in server if one.table.state
+            one.name: self._session_servers[one.table.digest]
+            for one in server
+            if one.table.state != "shared"
         }
         return ServerBackend(name, server, session_servers)
 
     def _maker(self, table: ServerTable) -> Callable[[], Server]:
-        return lambda: Server(table, self._opener(table), self._wake.set)
+        return lambda: Server(table, self._opener(table), self._wake.set, of_session=True)
 
     def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
@@ -174,17 +191,34 @@ class Servers:
 
     def reports(self) -> tuple[ServerReport, ...]:
         """What is known of each server now."""
-        return tuple(
-            ServerReport(
-                name=one.name,
-                backend=one.table.backend,
-                version=one.catalogue.version if one.catalogue else "",
-                catalogue=_told(one),
-                pending=one.catalogue is None and not one.fault,
-                error=one.fault,
+        left = CATALOGUES_MOST
+        made = []
+        for one in self._servers:
+            catalogue, warnings = _told(one), one.catalogue.warnings if one.catalogue else ()
+            left -= len(catalogue)
+            if left < 0:
+                left += len(catalogue)
+                catalogue = b""
+                warnings = (*warnings, "its lists are left out: those of all servers are too long")
+            made.append(
+                ServerReport(
+                    name=one.name,
+                    backend=one.table.backend,
+                    version=one.catalogue.version if one.catalogue else "",
+                    catalogue=catalogue,
+                    pending=one.catalogue is None and not one.fault,
+                    error=one.trouble,
+                    slots=one.table.calls_at_once,
+                    state=one.state,
+                    warnings=warnings,
+                    words=one.words,
+                )
             )
-            for one in self._servers
-        )
+        return tuple(made)
+
+    def slots(self) -> dict[tuple[str, str], int]:
+        """How many calls of each server run at once, by backend and name."""
+        return {(one.table.backend, one.name): one.table.calls_at_once for one in self._servers}
 
     def attached(self) -> None:
         """There is a new stream to a dispatcher: it renews what it still wants to hear of."""
@@ -242,8 +276,20 @@ class Servers:
                     ).start()
                 elif not plan.under_way and plan.at_s is not None:
                     waits.append(plan.at_s - now)
+            self._tell_news()
             self._wake.wait(max(0.02, min(waits)) if waits else None)
             self._wake.clear()
+
+    def _tell_news(self) -> None:
+        """Tell the dispatcher of servers that failed, or that are found to ask."""
+        news = [one for one in self._servers if one.news]
+        for server in news:
+            server.news = False
+            if server.asks and server.catalogue is not None and not server.catalogue.asks:
+                server.catalogue = replace(server.catalogue, asks=True)
+                self._catalogues.keep(server.table.digest, server.catalogue)
+        if news:
+            self._told()
 
     def _survey(self, plan: _Survey) -> None:
         server = plan.server
@@ -266,7 +312,9 @@ def _told(server: Server) -> bytes:
     catalogue = server.catalogue
     if catalogue is None:
         return b""
-    return (catalogue.of_sessions() if server.table.state else catalogue).to_json()
+    state = server.table.state
+    apart = state == "session" or (not state and server.asks)
+    return (catalogue.of_sessions() if apart else catalogue).to_json()
 
 
 def _can_run(table: ServerTable) -> bool:

@@ -38,9 +38,9 @@ class TestBacklog:
         assert backlog.next_ms == 1001.5
         backlog.take(one.task("echo"), 1001.0)
         assert backlog.next_ms == 1001.5
-        assert one.scheduler.waiting("a") == 1  # those that are held are nowhere yet
+        assert one.scheduler._loads["a"].waiting == 1  # those that are held are nowhere yet
         assert {type(placed) for _, placed in backlog.place()} == {Placement}
-        assert one.scheduler.waiting("a") == 3
+        assert one.scheduler._loads["a"].waiting == 3
         assert (backlog.held, backlog.next_ms) == ([], math.inf)
 
     def test_the_shortest_is_sent_first(self, busy):

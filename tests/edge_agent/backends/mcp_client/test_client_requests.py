@@ -130,7 +130,7 @@ def test_a_call_that_is_cancelled_takes_its_question_back(one):
 
 
 def test_of_two_calls_in_one_process_nothing_tells_which_asks(agent):
-    one = agent(asking())
+    one = agent(asking(state="shared"))
     first = delete(one)
     question = first.question()
     second = delete(one)
@@ -141,7 +141,7 @@ def test_of_two_calls_in_one_process_nothing_tells_which_asks(agent):
 
 
 def test_a_server_that_dies_with_a_question_open(agent):
-    one = agent(asking())
+    one = agent(asking(state="shared"))
     call = delete(one)
     question = call.question()
     (pid,) = one.pids("asking")
