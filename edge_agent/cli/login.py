@@ -34,7 +34,7 @@ def login(server: str, config_file: Path | None, **flags: str | None) -> int:
     Prints an address and a code; open the one in any browser and enter the other. What that
     gives is kept in the agent's directory, for this user alone, and renewed by the agent.
     """
-    from edge_agent.backends.mcp_client.oauth.device import log_in
+    from edge_agent.backends.mcp_client.web.oauth.device import log_in
     from edge_agent.backends.settings import OAuthTable, ServerTable
     from edge_agent.config.logins import server_of
     from edge_agent.errors import ConfigError

@@ -14,14 +14,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from edge_agent import __version__
 from edge_agent.backends.client_request import OFFERED
+from edge_agent.backends.mcp_client.faces import Channel, News, ServerInfo
 from edge_agent.backends.mcp_client.request import Listener, PendingRequest, StandingRequest
-from edge_agent.backends.mcp_client.routing import routing_headers
 from edge_agent.backends.mcp_client.server_requests import ServerRequests
+from edge_agent.backends.mcp_client.web.routing import routing_headers
 from edge_agent.engine.limits import MIB, MOST_LIMITS
 from edge_agent.errors import (
     BadAnswer,
@@ -46,73 +46,6 @@ _META: Final = "io.modelcontextprotocol/"
 LOG_LEVEL_KEY: Final = f"{_META}logLevel"
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """How a stream of no request ended.
-
-    ``again_s`` is when its server wants to be asked for it again, where it said so and all went
-    well; ``resumable`` tells that it then goes on where it ended, so that nothing is missed.
-    """
-
-    again_s: float | None = None
-    resumable: bool = False
-
-
-class Channel(Protocol):
-    """How messages get to one server. What comes back goes to :meth:`Client.received`."""
-
-    @property
-    def closing_cancels(self) -> bool:
-        """Whether in the stateless era a request is cancelled by :meth:`abandon` alone."""
-
-    def send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
-        """Send one message, that of ``pending`` if it wants an answer.
-
-        Raises:
-            NotSent: the server is gone, and has not seen it.
-            CallFailed: it was sent, and nothing will come of it.
-        """
-
-    def abandon(self, pending: PendingRequest) -> None:
-        """Nobody waits for a request any more."""
-
-    def agreed(self, version: str) -> None:
-        """The protocol version that both sides speak from now on; "" for none yet."""
-
-    def hear(self) -> Heard | None:
-        """Read what comes on a stream of no request, until it ends; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """What a server said of itself when it was met."""
-
-    name: str = ""
-    version: str = ""
-    capabilities: Mapping[str, Any] | None = None
-    instructions: str = ""
-    protocol: str = ""
-
-    def offers(self, capability: str) -> bool:
-        """Whether it has tools, resources, prompts, completions or logging."""
-        return isinstance((self.capabilities or {}).get(capability), dict)
-
-    def tells_of_resources(self) -> bool:
-        """Whether its resources can be subscribed to."""
-        found = (self.capabilities or {}).get("resources")
-        return isinstance(found, dict) and found.get("subscribe") is True
-
-
-class News(Protocol):
-    """Who hears what a server says outside of requests. Called from any thread."""
-
-    def changed(self, method: str) -> None:
-        """One of its lists has changed: the method of the notification."""
-
-    def updated(self, uri: str) -> None:
-        """A resource has changed."""
 
 
 class Client:

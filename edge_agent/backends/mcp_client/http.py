@@ -24,13 +24,15 @@ from edge_agent.backends.mcp_client.channel import (
     LARGEST_MESSAGE_BYTES,
     STATELESS_ERA,
     Client,
-    Heard,
 )
-from edge_agent.backends.mcp_client.connections import Connection, Connections, target_of
-from edge_agent.backends.mcp_client.credentials import Credentials
-from edge_agent.backends.mcp_client.events import EventReader
+from edge_agent.backends.mcp_client.faces import Heard
 from edge_agent.backends.mcp_client.http_sse import OldStream
-from edge_agent.backends.mcp_client.reading import (
+from edge_agent.backends.mcp_client.request import PendingRequest
+from edge_agent.backends.mcp_client.web.connections import Connections
+from edge_agent.backends.mcp_client.web.credentials import Credentials
+from edge_agent.backends.mcp_client.web.events import EventReader
+from edge_agent.backends.mcp_client.web.exchange import Exchanges
+from edge_agent.backends.mcp_client.web.reading import (
     EVENTS,
     Answer,
     body_of,
@@ -40,7 +42,6 @@ from edge_agent.backends.mcp_client.reading import (
     left_s,
     same_but_for_id,
 )
-from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import BadAnswer, CallFailed, CallTimeout, NotSent, RpcError, ServerDied
 from edge_agent.jsonrpc import parse_foreign
@@ -52,13 +53,6 @@ _PROBE_S: Final = 3.0
 _RESUME_S: Final = 1.0  # the pause before a stream is asked for again, where it names none
 _LEAST_PAUSE_S: Final = 0.05
 _MOST_LOST: Final = 5  # tries to resume that reach nobody, one after the other
-_MOST_HOPS: Final = 5
-_MOVED: Final = (
-    HTTPStatus.MOVED_PERMANENTLY,
-    HTTPStatus.FOUND,
-    HTTPStatus.TEMPORARY_REDIRECT,
-    HTTPStatus.PERMANENT_REDIRECT,
-)
 _REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _FORGOTTEN: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _FAILED: Final = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -90,8 +84,9 @@ class StreamChannel:
     ) -> None:
         self._client = client
         self._over = over
-        self._connections = Connections(client.name, table.url)
-        self._credentials = Credentials(table, state)
+        self._exchanges = Exchanges(
+            client.name, Connections(client.name, table.url), Credentials(table, state), self._end
+        )
         self._session = ""
         self._version = ""
         self._proven = False  # a request of the session was answered
@@ -99,7 +94,6 @@ class StreamChannel:
         self._held_open = False  # a stream of no request
         self._old: OldStream | None = None
         self._lock = threading.Lock()
-        self._busy: dict[object, socket.socket] = {}
         self._ended = False
 
     # ---- towards the server
@@ -122,11 +116,7 @@ class StreamChannel:
 
     def abandon(self, pending: PendingRequest) -> None:
         """Nobody waits for a request any more: end its connection."""
-        with self._lock:
-            sock = self._busy.get(pending)
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._exchanges.abandon(pending)
 
     def agreed(self, version: str) -> None:
         """Tell the protocol version with every message from now on."""
@@ -172,58 +162,12 @@ class StreamChannel:
         *,
         url: str = "",
     ) -> Iterator[Answer]:
-        """Send a request where it belongs, with what is to be shown; the answer until it is read.
-
-        ``url`` is another of the same origin.
-
-        Raises:
-            CallFailed, OSError, HTTPException: there is none.
-        """
-        hops, tries = 0, 1
-        while True:
-            shown = self._credentials.headers()
-            headers = {**self._headers(body, pending), **(more or {}), **shown}
-            connection = self._connect(until_s)
-            key: object = pending or connection
-            with self._lock:
-                self._busy[key] = connection.sock
-            try:
-                target, sock = target_of(url or self._connections.url), connection.sock
-                response = _asked(connection, method, target, body, headers, until_s)
-                if response.status in _MOVED and hops < _MOST_HOPS:
-                    hops += 1
-                    self._connections.move(response.status, response.getheader("location") or "")
-                    again, url = True, ""
-                else:
-                    again = tries > 0 and self._renewed(response, shown, until_s)
-                    tries -= 1
-                if not again:
-                    yield response, sock
-                    self._connections.keep(connection, response)
-                    return
-                connection.close()
-            except BaseException:
-                connection.close()
-                raise
-            finally:
-                with self._lock:
-                    self._busy.pop(key, None)
-
-    def _renewed(
-        self, response: http.client.HTTPResponse, shown: Mapping[str, str], until_s: float
-    ) -> bool:
-        """Whether what was refused can be shown anew: the server has run nothing."""
-        if response.status != HTTPStatus.UNAUTHORIZED:
-            return False
-        challenge = response.getheader("www-authenticate") or ""
-        return self._credentials.renewed(shown, challenge, until_s)
-
-    def _connect(self, until_s: float) -> Connection:
-        try:
-            return self._connections.open(until_s)
-        except NotSent as error:
-            self._end(str(error).removeprefix(f"{self._client.name}: "))
-            raise
+        """Send a request of the session; see :class:`OldStream`, which is given this too."""
+        headers = {**self._headers(body, pending), **(more or {})}
+        with self._exchanges.exchange(
+            method, body, headers, until_s, key=pending, url=url
+        ) as answer:
+            yield answer
 
     def _headers(self, body: bytes | None, pending: PendingRequest | None) -> dict[str, str]:
         headers = {"Accept": f"application/json, {EVENTS}"}
@@ -450,7 +394,7 @@ class StreamChannel:
 
     def _found_old(self, until_s: float) -> OldStream | None:
         """The stream of a server that speaks HTTP+SSE, where there is one."""
-        stream = OldStream(self._client, self, self._connections.url, self._end)
+        stream = OldStream(self._client, self, self._exchanges.url, self._end)
         return stream if stream.open(until_s) else None
 
     # ---- its end
@@ -460,12 +404,8 @@ class StreamChannel:
             if self._ended:
                 return
             self._ended = True
-            busy = list(self._busy.values())
-        self._connections.close()
         self._client.lost(reason)
-        for sock in busy:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._exchanges.close()
         self._over()
 
     def end(self) -> None:
@@ -488,20 +428,6 @@ class StreamChannel:
     def words(self) -> str:
         """Nothing: a remote server writes nothing beside the protocol."""
         return ""
-
-
-def _asked(
-    connection: Connection,
-    method: str,
-    target: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    until_s: float,
-) -> http.client.HTTPResponse:
-    connection.sock.settimeout(left_s(until_s))
-    connection.request(method, target, body, dict(headers))
-    connection.sock.settimeout(left_s(until_s))
-    return connection.getresponse()
 
 
 def _rest(seconds: float, until_s: float, pending: PendingRequest) -> None:

@@ -17,10 +17,10 @@ from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, Client
-from edge_agent.backends.mcp_client.connections import origin_of
-from edge_agent.backends.mcp_client.events import Event, EventReader
-from edge_agent.backends.mcp_client.reading import EVENTS, Answer, chunks_of, kind_of
 from edge_agent.backends.mcp_client.request import PendingRequest
+from edge_agent.backends.mcp_client.web.connections import origin_of
+from edge_agent.backends.mcp_client.web.events import Event, EventReader
+from edge_agent.backends.mcp_client.web.reading import EVENTS, Answer, chunks_of, kind_of
 from edge_agent.errors import CallFailed, ServerDied
 from edge_agent.jsonrpc import parse_foreign
 

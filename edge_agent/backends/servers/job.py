@@ -21,8 +21,9 @@ from edge_agent.backends.client_request import (
 )
 from edge_agent.backends.mcp_client.multi_round import RoundTrips
 from edge_agent.backends.mcp_client.request import PendingRequest
-from edge_agent.backends.mcp_client.routing import HEADER_MISMATCH
-from edge_agent.backends.servers.server import LiveServer, Server
+from edge_agent.backends.mcp_client.web.routing import HEADER_MISMATCH
+from edge_agent.backends.servers.live import LiveServer
+from edge_agent.backends.servers.server import Server
 from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.servers.subscriptions import SUBSCRIBE, UNSUBSCRIBE
 from edge_agent.backends.settings import ServerTable
@@ -169,7 +170,8 @@ class ServerJob:
             answer = self._ask(live, reporter, until_s)
         if "error" in answer:
             return answer
-        act = self._server.subscribe if call.method == SUBSCRIBE else self._server.unsubscribe
+        heard = self._server.heard
+        act = heard.subscribe if call.method == SUBSCRIBE else heard.unsubscribe
         try:
             act(live, str(parse(call.arguments).get("uri")))
         except RpcError as error:

@@ -12,7 +12,8 @@ import threading
 import time
 from typing import Any, Final
 
-from edge_agent.backends.mcp_client.channel import Channel, Client, News
+from edge_agent.backends.mcp_client.channel import Client
+from edge_agent.backends.mcp_client.faces import Channel, News
 from edge_agent.backends.mcp_client.request import StandingRequest
 from edge_agent.backends.servers.subscriptions import SUBSCRIBE, Subscriptions
 from edge_agent.errors import CallCancelled, CallFailed, CallTimeout, RpcError

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from edge_agent.backends.mcp_client.channel import Channel, Client
+from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.servers.catalogue import Bounds, Catalogue, survey
 from edge_agent.backends.servers.listening import Listening
-from edge_agent.backends.servers.subscriptions import Subscriptions, Updates
+from edge_agent.backends.servers.live import LiveServer, Open, ServerChannel
+from edge_agent.backends.servers.news import ServerNews
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import KIB
 from edge_agent.errors import (
@@ -28,50 +29,13 @@ from edge_agent.errors import (
     ModuleUnavailable,
     RpcError,
 )
-from edge_agent.jsonrpc import INVALID_PARAMS
 from edge_agent.logs import log_unexpected
 
 STEADY_S: Final = 10.0  # a server that lived for so long did not die of its start
 PAUSES_S: Final = (0.2, 30.0)
-SURVEY_PAUSE_S: Final = 2.0  # between two surveys that the server itself wanted
 PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
 SIGN_OF_LIFE_S: Final = 3.0
 _log = logging.getLogger(__name__)
-
-
-class ServerChannel(Channel, Protocol):
-    """A channel whose server can be ended."""
-
-    def end(self) -> None:
-        """End it in order, within a few seconds."""
-
-    def close_input(self) -> None:
-        """Begin to end it, without waiting."""
-
-    def break_off(self, reason: str) -> None:
-        """End it now."""
-
-    def words(self) -> str:
-        """The last of what it wrote beside the protocol, on one line."""
-
-
-Open = Callable[[Client, Callable[[], None]], ServerChannel]
-
-
-@dataclass(slots=True, eq=False)
-class LiveServer:
-    """A server that runs."""
-
-    client: Client
-    channel: ServerChannel
-    listening: Listening
-    opened_s: float
-    used_s: float
-    users: int = 0
-    surveyed: bool = False
-    proven: bool = False  # it has answered a call
-    doubted: bool = False
-    retired: bool = False  # no further call is to use it
 
 
 @dataclass(slots=True, eq=False)
@@ -104,9 +68,7 @@ class Server:
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
         self.ended = ""  # why it last ended
-        self.subscriptions = Subscriptions()
-        self._updates = Updates(told)
-        self._news_at_s = 0.0  # when its lists may next be asked for because they have changed
+        self.heard = ServerNews(self.name, told, self._ask_again, wake)
         # Lines and what sessions keep are bound to a handshake: it is what a server can ask its
         # client in, and some end on a first message that they do not know.
         alone = of_session or table.state == "session"
@@ -292,7 +254,7 @@ class Server:
 
     def _open(self, opening: _Opening) -> None:
         until_s = time.monotonic() + self.table.start_s
-        client = Client(self.name, self, self._schema_of)
+        client = Client(self.name, self.heard, self._schema_of)
         client.asks = self._note_asks
         client.server_requests.hold = self._of_session
         channel: ServerChannel | None = None
@@ -303,7 +265,7 @@ class Server:
             self._open_failed(opening, error, channel)
             return
         now = time.monotonic()
-        listening = Listening(client, channel, self.subscriptions, self)
+        listening = Listening(client, channel, self.heard.subscriptions, self.heard)
         with self._changed:
             if client.gone is None and not self._closed:
                 self._live = LiveServer(client, channel, listening, now, now)
@@ -334,7 +296,7 @@ class Server:
         if channel is not None:
             channel.break_off(reason)
             self._last_words = channel.words() or self._last_words
-        if self.subscriptions:
+        if self.heard.subscriptions:
             self._wake()
 
     def _failed(self, reason: str) -> None:
@@ -352,7 +314,7 @@ class Server:
         with self._changed:
             if self._live is not None and self._live.client is client:
                 self._drop(self._live)  # else it was told to, or never came up
-        if self.subscriptions:
+        if self.heard.subscriptions:
             self._wake()
 
     def _drop(self, live: LiveServer) -> None:
@@ -374,7 +336,7 @@ class Server:
         """End it when it was idle for long enough; the seconds until there is something to do."""
         with self._changed:
             live = self._live
-            if self.subscriptions:
+            if self.heard.subscriptions:
                 return self._keep_up(now_s)
             if live is None or live.users:
                 return None
@@ -389,21 +351,20 @@ class Server:
 
     def _keep_up(self, now_s: float) -> float | None:
         """Somebody wants to hear of it, so it stays up, or is started again; the lock is held."""
-        expires_s = self._expire(now_s)
+        expires_s = self.heard.expire(now_s)
         waits = [] if expires_s is None else [expires_s]
-        if self._live is None and self._opening is None and not self._closed and self.subscriptions:
+        if (
+            self._live is None
+            and self._opening is None
+            and not self._closed
+            and self.heard.subscriptions
+        ):
             early_s = self._retry_at - now_s
             if early_s > 0:
                 waits.append(early_s)
             else:
                 self._begin()
         return min(waits, default=None)
-
-    def _expire(self, now_s: float) -> float | None:
-        gone, next_s = self.subscriptions.expired(now_s)
-        if gone:
-            _log.info("server %s: nobody wants to hear of %s any more", self.name, ", ".join(gone))
-        return 0.0 if gone and not self.subscriptions else next_s
 
     def survey(self) -> bool:
         """Ask for its catalogue, unless that is known; whether something has changed.
@@ -443,60 +404,11 @@ class Server:
             return live.channel
         return None
 
-    # ---- what it says outside of calls
-
-    def changed(self, _: str) -> None:
-        """One of its lists has changed: ask for them again, but not all the time."""
-        with self._changed:
-            now_s = time.monotonic()
-            at_s = max(now_s, self._news_at_s)
-            if at_s - now_s >= SURVEY_PAUSE_S:
-                return  # they will be asked for anyway
-            self._news_at_s = at_s + SURVEY_PAUSE_S
-        if at_s <= now_s:
-            self._ask_again()
-        else:
-            timer = threading.Timer(at_s - now_s, self._ask_again)
-            timer.daemon = True
-            timer.start()
-
     def _ask_again(self) -> None:
         live = self._live
         if live is not None:
             live.surveyed = False
             self._wake()
-
-    def updated(self, uri: str) -> None:
-        """One of its resources has changed."""
-        if self.subscriptions.covers(uri):
-            self._updates.add(uri)
-
-    def subscribe(self, live: LiveServer, uri: str) -> None:
-        """Remember that somebody wants to hear of a resource; ``live`` has agreed to tell.
-
-        A server of the stateless era is asked here.
-
-        Raises:
-            CallFailed: it does not tell.
-        """
-        fresh = uri not in self.subscriptions.uris()
-        self.subscriptions.add(uri)
-        if not live.client.stateless or (not fresh and live.listening.honours(uri)):
-            return
-        try:
-            live.listening.renew()
-            if not live.listening.honours(uri):
-                raise RpcError({"code": INVALID_PARAMS, "message": f"{uri}: is not told of"})
-        except CallFailed:
-            self.subscriptions.remove(uri)
-            raise
-
-    def unsubscribe(self, live: LiveServer, uri: str) -> None:
-        """Nobody wants to hear of a resource any more."""
-        self.subscriptions.remove(uri)
-        if live.client.stateless:
-            live.listening.renew()
-        self._wake()
 
     def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
         catalogue = self.catalogue

@@ -19,7 +19,8 @@ from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.catalogue import Catalogues
 from edge_agent.backends.servers.job import ServerJob, askable
-from edge_agent.backends.servers.server import Open, Server, ServerChannel
+from edge_agent.backends.servers.live import Open, ServerChannel
+from edge_agent.backends.servers.server import Server
 from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import MIB
@@ -223,7 +224,7 @@ class Servers:
     def attached(self) -> None:
         """There is a new stream to a dispatcher: it renews what it still wants to hear of."""
         for one in self._servers:
-            one.subscriptions.doubt()
+            one.heard.subscriptions.doubt()
         self._wake.set()
 
     def warm(self) -> list[str]:

@@ -17,8 +17,8 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from edge_agent.backends.mcp_client.connections import connect, origin_of, target_of
-from edge_agent.backends.mcp_client.reading import body_of, left_s
+from edge_agent.backends.mcp_client.web.connections import connect, origin_of, target_of
+from edge_agent.backends.mcp_client.web.reading import body_of, left_s
 from edge_agent.backends.settings import check_safe
 from edge_agent.errors import CallFailed
 from edge_agent.jsonrpc import parse_foreign

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from edge_agent.backends.mcp_client.connections import origin_of
-from edge_agent.backends.mcp_client.oauth.asking import OAuthAnswer, ask
+from edge_agent.backends.mcp_client.web.connections import origin_of
+from edge_agent.backends.mcp_client.web.oauth.asking import OAuthAnswer, ask
 from edge_agent.backends.settings import OAuthTable
 from edge_agent.errors import CallFailed
 

@@ -13,7 +13,7 @@ from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import EdgeAgentError
 
 if TYPE_CHECKING:
-    from edge_agent.backends.mcp_client.oauth.tokens import Tokens
+    from edge_agent.backends.mcp_client.web.oauth.tokens import Tokens
 
 _RENEW_S: Final = 15.0
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Credentials:
         self._bearer = table.bearer()
         self._tokens: Tokens | None = None
         if table.oauth is not None:
-            from edge_agent.backends.mcp_client.oauth.tokens import Tokens
+            from edge_agent.backends.mcp_client.web.oauth.tokens import Tokens
 
             self._tokens = Tokens(table.name, table.url, table.oauth, state)
 

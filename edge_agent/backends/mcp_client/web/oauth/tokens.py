@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edge_agent.backends.mcp_client.oauth.asking import Client, OAuthAnswer, OAuthRefused, ask
-from edge_agent.backends.mcp_client.oauth.discovery import Places, discover
-from edge_agent.backends.mcp_client.oauth.login import Login, Logins
+from edge_agent.backends.mcp_client.web.oauth.asking import Client, OAuthAnswer, OAuthRefused, ask
+from edge_agent.backends.mcp_client.web.oauth.discovery import Places, discover
+from edge_agent.backends.mcp_client.web.oauth.login import Login, Logins
 from edge_agent.backends.settings import OAuthTable
 from edge_agent.errors import CallFailed
 

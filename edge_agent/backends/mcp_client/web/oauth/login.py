@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.backends.mcp_client.oauth.discovery import canonical
+from edge_agent.backends.mcp_client.web.oauth.discovery import canonical
 from edge_agent.errors import CallFailed
 from edge_agent.jsonrpc import parse_foreign
 from ground.directories import state_directory
