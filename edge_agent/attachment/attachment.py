@@ -84,7 +84,8 @@ class Attachment:
     """Keeps one agent attached to one dispatcher until it is told to stop.
 
     ``make_queue`` gets the function by which the queue sends; ``make_heartbeats``
-    makes what tells the load, and ``prefetch`` makes one more module ready.
+    makes what tells the load, and ``prefetch`` makes one more module ready. ``attached`` is called
+    with each new stream, before its first call.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Attachment:
         make_queue: Callable[[Send], CallQueue],
         make_heartbeats: Callable[[CallQueue], Heartbeats],
         prefetch: Callable[[ModuleRef], None],
+        attached: Callable[[], None] = lambda: None,
     ) -> None:
         self._address = address
         self._token = token
@@ -110,6 +112,7 @@ class Attachment:
         self._wake = threading.Event()
         self._drain_s = DRAIN_S
         self._drain_reason: str | None = None
+        self._attached = attached
         self._prefetch = prefetch
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
@@ -183,6 +186,7 @@ class Attachment:
     def _attach(self, connection: Connection) -> None:
         _log.info("attached to %s as %s", self._address, self._node)
         again = self.queue.new_stream()
+        self._attached()
         with self._changed:
             self._connection = connection
             self._changed.notify_all()

@@ -16,7 +16,14 @@ from edge_agent.board.sensors import BoardState
 from edge_agent.calls.outcome import Outcome
 from edge_agent.calls.policy import Label, askable
 from edge_agent.calls.ticket import WASM, Ticket
-from edge_agent.calls.updates import LogLine, Progress, RequestToClient, RequestWithdrawn, Update
+from edge_agent.calls.updates import (
+    LogLine,
+    Progress,
+    RequestToClient,
+    RequestWithdrawn,
+    ResourceUpdated,
+    Update,
+)
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import (
     BadAnswer,
@@ -254,6 +261,11 @@ def write(message: Sent) -> Iterator[ToDispatcher]:
         case RequestWithdrawn():
             question = edge_pb2.Question(call_id=message.call_id, id=message.number, withdrawn=True)
             yield edge_pb2.AttachRequest(question=question)
+        case ResourceUpdated():
+            changed = edge_pb2.ResourceUpdated(
+                server=message.server, backend=message.backend, uri=message.uri
+            )
+            yield edge_pb2.AttachRequest(resource_updated=changed)
         case Heartbeat():
             yield edge_pb2.AttachRequest(heartbeat=_heartbeat(message))
         case Registration():

@@ -291,6 +291,10 @@ class Client:
         if pending is not None:
             pending.settle(error=error)
 
+    def busy(self) -> bool:
+        """Whether requests wait for answers."""
+        return bool(self._running())
+
     def _running(self) -> list[PendingRequest]:
         """The requests that something could be about."""
         return [one for one in self._pending.values() if not isinstance(one, StandingRequest)]

@@ -37,9 +37,16 @@ from edge_agent.backends.mcp_client.web.reading import (
     Answer,
     body_of,
     chunks_of,
-    json_error,
     kind_of,
     left_s,
+    rest,
+)
+from edge_agent.backends.mcp_client.web.refusals import (
+    BUSY,
+    REFUSED,
+    is_answer,
+    json_error,
+    refusal,
     same_but_for_id,
 )
 from edge_agent.backends.settings import ServerTable
@@ -53,11 +60,9 @@ _PROBE_S: Final = 3.0
 _RESUME_S: Final = 1.0  # the pause before a stream is asked for again, where it names none
 _LEAST_PAUSE_S: Final = 0.05
 _MOST_LOST: Final = 5  # tries to resume that reach nobody, one after the other
-_REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _FORGOTTEN: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _FAILED: Final = HTTPStatus.INTERNAL_SERVER_ERROR
 _AWAY: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 #: What a server answers to `initialize` that speaks HTTP+SSE at that URL.
 _OLD: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _LOST: Final = "has forgotten the session"
@@ -253,7 +258,7 @@ class StreamChannel:
         lost = 0
         while not pending.settled:
             pause_s = _RESUME_S if reader.retry_s is None else reader.retry_s
-            _rest(max(pause_s, _LEAST_PAUSE_S) * (lost + 1), until_s, pending)
+            rest(max(pause_s, _LEAST_PAUSE_S) * (lost + 1), until_s, pending)
             try:
                 if not self.follow(reader, until_s, pending):
                     break
@@ -286,11 +291,13 @@ class StreamChannel:
                 self._held_open = self._held_open or pending is None
                 self._read_events(response, sock, reader, until_s, pending)
                 return True
-        if status in _BUSY or status in _AWAY:
+        if status in BUSY or status in _AWAY:
             raise ConnectionError(f"answered {status}")
         # A server may have no such stream, and say so by any of these; or not know the session.
-        doubtful = status in _OLD or status in _FORGOTTEN or status == _FAILED
+        doubtful = status in {HTTPStatus.BAD_REQUEST, _FAILED} or status in _FORGOTTEN
         if doubtful and self._session and self._sign_of_life() is not None:
+            if pending is None and self._client.busy():
+                raise ConnectionError(_LOST)  # what is under way has to hear it by itself
             self._end(_LOST)
             raise ServerDied(f"{self._client.name}: {_LOST}")
         return False
@@ -324,11 +331,6 @@ class StreamChannel:
         """
         name, status = self._client.name, response.status
         body = body_of(name, response, sock, until_s, BODY_BYTES)
-        if status in _REFUSED:
-            raise CallFailed(
-                f"{name}: refused the token ({status}); give another by bearer_env, bearer_file or "
-                f"headers, or log in by `edge-agent login {name}`"
-            )
         if pending is not None and pending.method == "initialize" and status in _OLD:
             self._old = self._found_old(until_s)
             if self._old is not None:
@@ -336,15 +338,10 @@ class StreamChannel:
                 return
         if self._session:
             self._look_whether_forgotten(status, body, pending)
-        error = json_error(body)
-        if pending is not None and error is not None:
-            pending.settle(error=RpcError(error[0]))
-            return
-        wait = response.getheader("retry-after") or ""
-        if status in _BUSY:
-            again = f"; asks to be left alone for {wait} s" if wait.isdigit() else ""
-            raise CallFailed(f"{name}: is too busy ({status} {response.reason}){again}")
-        raise ServerDied(f"{name}: answered {status} {response.reason}")
+        error = None if status in REFUSED else json_error(body)
+        if pending is None or error is None:
+            raise refusal(name, response)
+        pending.settle(error=RpcError(error[0]))
 
     def _look_whether_forgotten(
         self, status: int, body: bytes, pending: PendingRequest | None
@@ -361,11 +358,8 @@ class StreamChannel:
             ServerDied: it is broken, and the request may have run.
         """
         name = self._client.name
-        own = json_error(body)
-        answers = own is not None and pending is not None and own[1] == pending.number
-        if status in _FORGOTTEN or (
-            status == HTTPStatus.BAD_REQUEST and self._proven and not answers
-        ):
+        refused = status == HTTPStatus.BAD_REQUEST and not is_answer(body, pending)
+        if status in _FORGOTTEN or (refused and self._proven):
             self._end(_LOST)
             raise NotSent(f"{name}: {_LOST} ({status})")
         if status != _FAILED or not self._proven:
@@ -374,7 +368,8 @@ class StreamChannel:
         if sign is None:
             return
         self._end(_LOST)
-        if sign[0] == status and same_but_for_id(sign[1], body):
+        harmless = pending is not None and pending.method != "tools/call"
+        if harmless or (sign[0] == status and same_but_for_id(sign[1], body)):
             raise NotSent(f"{name}: {_LOST} ({status})")
         raise ServerDied(f"{name}: answered {status}, and has lost the session")
 
@@ -428,10 +423,3 @@ class StreamChannel:
     def words(self) -> str:
         """Nothing: a remote server writes nothing beside the protocol."""
         return ""
-
-
-def _rest(seconds: float, until_s: float, pending: PendingRequest) -> None:
-    """Wait, unless the request ends meanwhile."""
-    end_s = time.monotonic() + seconds
-    while not pending.settled and (rest_s := end_s - time.monotonic()) > 0:
-        time.sleep(min(rest_s, left_s(until_s, pending), _LEAST_PAUSE_S))

@@ -8,13 +8,13 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from edge_agent.backends.mcp_client.request import PendingRequest
-from edge_agent.errors import BadAnswer, CallFailed, OutputTooLarge
-from edge_agent.jsonrpc import parse_foreign
+from edge_agent.errors import BadAnswer, OutputTooLarge
 
 EVENTS: Final = "text/event-stream"
+_LOOK_S: Final = 0.05
 _READ_BYTES: Final = 64 * 1024
 _GZIP_OR_ZLIB: Final = 47  # of wbits: whichever its head says
 
@@ -37,6 +37,17 @@ def left_s(until_s: float, pending: PendingRequest | None = None) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def rest(seconds: float, until_s: float, pending: PendingRequest) -> None:
+    """Wait, unless the request ends meanwhile.
+
+    Raises:
+        TimeoutError: its time is over.
+    """
+    end_s = time.monotonic() + seconds
+    while not pending.settled and (pause_s := end_s - time.monotonic()) > 0:
+        time.sleep(min(pause_s, left_s(until_s, pending), _LOOK_S))
 
 
 def chunks_of(
@@ -95,19 +106,3 @@ def _in_utf8(name: str, response: http.client.HTTPResponse, body: bytes) -> byte
         except (LookupError, ValueError, AttributeError, TypeError):
             raise BadAnswer(f"{name}: its answer is no text in {charset}") from None
     return body.removeprefix(codecs.BOM_UTF8)
-
-
-def json_error(body: bytes) -> tuple[dict[str, Any], Any] | None:
-    """The JSON-RPC error that a body is, and its ``id``; None for any other body."""
-    try:
-        message = parse_foreign(body)
-    except (ValueError, CallFailed):
-        return None
-    error = message.get("error") if isinstance(message, dict) else None
-    return (error, message.get("id")) if isinstance(error, dict) else None
-
-
-def same_but_for_id(one: bytes, other: bytes) -> bool:
-    """Whether two bodies say the same."""
-    first, second = json_error(one), json_error(other)
-    return one == other if first is None or second is None else first[0] == second[0]
