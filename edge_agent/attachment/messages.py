@@ -256,11 +256,8 @@ def write(message: Sent) -> Iterator[ToDispatcher]:
                 message=message.message,
             )
             yield edge_pb2.AttachRequest(log=line)
-        case RequestToClient():
+        case RequestToClient() | RequestWithdrawn():
             yield from _request_to_client(message)
-        case RequestWithdrawn():
-            question = edge_pb2.Question(call_id=message.call_id, id=message.number, withdrawn=True)
-            yield edge_pb2.AttachRequest(question=question)
         case ResourceUpdated():
             changed = edge_pb2.ResourceUpdated(
                 server=message.server, backend=message.backend, uri=message.uri
@@ -319,7 +316,11 @@ def _result(outcome: Outcome) -> edge_pb2.Result:
     )
 
 
-def _request_to_client(request: RequestToClient) -> Iterator[ToDispatcher]:
+def _request_to_client(request: RequestToClient | RequestWithdrawn) -> Iterator[ToDispatcher]:
+    if isinstance(request, RequestWithdrawn):
+        question = edge_pb2.Question(call_id=request.call_id, id=request.number, withdrawn=True)
+        yield edge_pb2.AttachRequest(question=question)
+        return
     rest = memoryview(request.params)
     while True:
         part, rest = rest[:CHUNK_BYTES], rest[CHUNK_BYTES:]
