@@ -191,7 +191,7 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta=_tool_meta(meta),
+                meta={**_tool_meta(meta), **self._logs.wanted(ctx)},
                 client=caller if caller.capabilities else None,
             )
             return (await self._app.calls.call(request, entry)).result
@@ -227,7 +227,7 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta=_tool_meta(meta),
+                meta={**_tool_meta(meta), **self._logs.wanted(ctx)},
                 client=caller if caller.capabilities else None,
             )
             reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))

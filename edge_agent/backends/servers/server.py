@@ -124,8 +124,7 @@ class Server:
     def by_handshake(self) -> Server:
         """The same server as it speaks with a handshake, for calls whose client it may ask.
 
-        A server of both eras asks in the middle of a call in that one, and need not do so in the
-        other; what asks in rounds asks in that one too. One of the newer era alone stays in it.
+        One of both eras need not ask in the newer. One of the newer alone stays in it.
         """
         with self._changed:
             if self._by_handshake is None:
@@ -377,16 +376,25 @@ class Server:
             try:
                 if not live.surveyed or self.catalogue is None:
                     live.surveyed = True
-                    bounds = Bounds(self.table.catalogue_kib * KIB, self.table.catalogue_pages)
-                    self.catalogue = survey(
-                        live.client, bounds, lambda: time.monotonic() + self.table.start_s
-                    )
+                    self._ask_for_lists(live)
                 self.fault = ""
             finally:
                 self.give_back(live, used=False)
         except EdgeAgentError as error:
             self.fault = str(error)
         return before != (self.catalogue, self.fault)
+
+    def _ask_for_lists(self, live: LiveServer) -> None:
+        table = self.table
+        bounds = Bounds(table.catalogue_kib * KIB, table.catalogue_pages)
+        try:
+            self.catalogue = survey(live.client, bounds, lambda: time.monotonic() + table.start_s)
+        except CallFailed:
+            if live.client.stateless and self.newest_first:
+                # It says that it speaks the newer era, and does not: the next start is by handshake.
+                self.newest_first = False
+                self.lost(live)
+            raise
 
     def wants_survey(self) -> bool:
         """Whether it runs, and may offer what is not known yet."""

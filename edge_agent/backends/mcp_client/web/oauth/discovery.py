@@ -42,7 +42,13 @@ class Places:
 
 
 def discover(
-    name: str, url: str, table: OAuthTable, challenge: str, until_s: float, *, device: bool = False
+    name: str,
+    url: str,
+    table: OAuthTable,
+    challenge: str | None,
+    until_s: float,
+    *,
+    device: bool = False,
 ) -> Places:
     """Find out where tokens for ``url`` are had; the table's own words come first.
 
@@ -50,7 +56,8 @@ def discover(
         name: the server's, for errors.
         url: the MCP endpoint.
         table: what the operator says.
-        challenge: the ``WWW-Authenticate`` of a 401, or "".
+        challenge: the ``WWW-Authenticate`` of a 401; None before the server was asked, when nothing
+            is taken to be where it usually is.
         until_s: the deadline, of ``time.monotonic``.
         device: whether a place for the device flow is needed.
 
@@ -58,7 +65,7 @@ def discover(
         CallFailed: there is none to be found.
     """
     resource = table.resource or canonical(url)
-    said = parameters(challenge)
+    said = parameters(challenge or "")
     scope = table.scope or said.get("scope", "")
     if table.token_url and (table.device_url or not device):
         return Places(table.token_url, resource, scope, table.device_url)
@@ -72,7 +79,7 @@ def discover(
         scopes = told.get("scopes_supported")
         if not scope and isinstance(scopes, list):
             scope = " ".join(one for one in scopes if isinstance(one, str))
-    answer = _of_server(name, issuer, until_s)
+    answer = _of_server(name, issuer, until_s, guess=challenge is not None)
     methods = answer.values.get("token_endpoint_auth_methods_supported")
     places = Places(
         token_url=table.token_url or answer.text("token_endpoint"),
@@ -134,7 +141,7 @@ def _is_of(resource: str, url: str) -> bool:
     return origin_of(one) == origin_of(other) and inside
 
 
-def _of_server(name: str, issuer: str, until_s: float) -> OAuthAnswer:
+def _of_server(name: str, issuer: str, until_s: float, *, guess: bool) -> OAuthAnswer:
     for place in _well_known(issuer):
         answer = ask(name, place, until_s)
         if answer.good and answer.values:
@@ -145,7 +152,7 @@ def _of_server(name: str, issuer: str, until_s: float) -> OAuthAnswer:
                 )
             return answer
     # Authorization servers before RFC 8414 was asked for (MCP 2025-03-26).
-    return OAuthAnswer(200, {"token_endpoint": f"{_root(issuer)}/token"})
+    return OAuthAnswer(200, {"token_endpoint": f"{_root(issuer)}/token"} if guess else {})
 
 
 def _well_known(issuer: str) -> Iterator[str]:

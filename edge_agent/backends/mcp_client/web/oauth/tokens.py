@@ -48,7 +48,7 @@ class Tokens:
                 self._use_login("", until_s, needed=False)
                 return self._token
             try:
-                self._ask_for_one("", until_s)
+                self._ask_for_one(None, until_s)
             except OAuthRefused:
                 raise
             except CallFailed as error:
@@ -74,7 +74,7 @@ class Tokens:
 
     # ---- by itself
 
-    def _ask_for_one(self, challenge: str, until_s: float) -> None:
+    def _ask_for_one(self, challenge: str | None, until_s: float) -> None:
         """Client credentials; the lock is held."""
         table = self._table
         places = self._places or discover(self._name, self._url, table, challenge, until_s)
