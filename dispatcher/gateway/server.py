@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -48,7 +49,7 @@ from dispatcher.errors import (
 )
 from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
-from dispatcher.gateway.multi_round import Caller, RoundTrips
+from dispatcher.gateway.multi_round import Caller, RoundTrips, rounds_of
 from dispatcher.gateway.resources import (
     COMPLETE,
     GET,
@@ -191,7 +192,7 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta={**_tool_meta(meta), **self._logs.wanted(ctx)},
+                meta=self._server_meta(ctx, meta, entry),
                 client=caller if caller.capabilities else None,
             )
             return (await self._app.calls.call(request, entry)).result
@@ -227,16 +228,24 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta={**_tool_meta(meta), **self._logs.wanted(ctx)},
                 client=caller if caller.capabilities else None,
             )
-            reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
+            entry, request = self.proxied.request(ctx.method, params, request)
+            request = replace(request, meta=self._server_meta(ctx, meta, entry))
+            reply = await self._app.calls.relay(entry, request)
         except UnknownTool as error:
             code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
             raise MCPError(code, str(error)) from None
         except SanderlingError as error:
             raise MCPError(_FAILED, str(error)) from None
         return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+
+    def _server_meta(
+        self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
+    ) -> dict[str, Any]:
+        """What a server gets of a request's ``_meta``, and how its client is to be served."""
+        offers = getattr(entry, "offers", ())
+        return {**_tool_meta(meta), **self._logs.wanted(ctx), **rounds_of(ctx, offers)}
 
     def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
         asked = meta.get(REQUIREMENTS_KEY)

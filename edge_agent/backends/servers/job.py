@@ -38,18 +38,27 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
-from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS
+from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS, ROUNDS_KEY
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
 NEWS_AT_ONCE: Final = 100.0
 _TRIES: Final = 3
+#: What servers of the `mcp` package answer that ask as they did before there were rounds.
+_MIDWAY: Final = "no back-channel"
+_MIDWAY_BYTES: Final = 1000
 
 
 def askable(table: ServerTable, client: bytes) -> dict[str, Any]:
     """What of a client's capabilities a server may use."""
     may = capabilities(client)
     return {kind: may[kind] for kind in table.asks if kind in may}
+
+
+def rounds_of(call: ToolCall) -> dict[str, Any] | None:
+    """What the client of the stateless era sends with its request, who goes on by itself."""
+    found = _meta(call).get(ROUNDS_KEY)
+    return found if isinstance(found, dict) else None
 
 
 class ServerJob:
@@ -67,6 +76,7 @@ class ServerJob:
         self._round_trips: RoundTrips | None = None
         self._most_s = 0.0  # when it ends, however much progress there is; 0: at its wall time
         self._client = askable(server.table, call.client)
+        self._rounds = rounds_of(call)
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Run the call; see :class:`edge_agent.backends.base.Job`.
@@ -102,7 +112,7 @@ class ServerJob:
         for _ in range(_TRIES):
             live, started = self._server.take(lambda: self._cancelled)
             cold = cold or started
-            if self._client and live.client.stateless and self._server.newest_first:
+            if self._wants_handshake(live):
                 self._server.give_back(live, used=False)
                 self._server = self._server.by_handshake()
                 live, started = self._server.take(lambda: self._cancelled)
@@ -126,6 +136,12 @@ class ServerJob:
             )
         why = self._server.ended or "it ended"
         raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started: {why}")
+
+    def _wants_handshake(self, live: LiveServer) -> bool:
+        """Whether a server of both eras is to ask this call's client in the middle of it."""
+        if not self._client or not live.client.stateless or not self._server.newest_first:
+            return False
+        return self._rounds is None or self._server.asks_midway
 
     def cancel(self) -> None:
         """End the call, whether it already runs or not."""
@@ -153,6 +169,12 @@ class ServerJob:
         self._most_s = begun_s + call.most_wall_ms / 1000 if renewed else 0.0
         if not live.client.stateless:
             return self._ask(live, reporter, begun_s + wall_s)
+        if self._rounds is not None:
+            # Its client is of that era too, and goes on by itself.
+            added = {key: _dump(value) for key, value in self._rounds.items()}
+            answer = self._ask(live, reporter, begun_s + wall_s, added)
+            self._server.asks_midway |= _MIDWAY in json.dumps(answer)[:_MIDWAY_BYTES]
+            return answer
         round_trips = RoundTrips(self._server.name, reporter)
         with self._lock:
             self._round_trips = round_trips
@@ -322,9 +344,14 @@ def _too_much(request: ClientRequest, why: str) -> ClientReply:
     return error_reply(INTERNAL_ERROR, f"{request.method}: {why}")
 
 
+def _meta(call: ToolCall) -> dict[str, Any]:
+    found = parse(call.meta) if call.meta else {}
+    return found if isinstance(found, dict) else {}
+
+
 def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:
     """The request's params by key, each as JSON, and its ``_meta``."""
-    meta = parse(call.meta) if call.meta else {}
+    meta = {key: value for key, value in _meta(call).items() if key != ROUNDS_KEY}
     if call.method in {"", TOOLS_CALL}:
         return {"name": _dump(call.tool), "arguments": call.arguments or b"{}"}, meta
     params = parse(call.arguments)

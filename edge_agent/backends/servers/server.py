@@ -74,6 +74,7 @@ class Server:
         alone = of_session or table.state == "session"
         self.newest_first = newest_first and table.backend == "remote" and not alone
         self._told = told
+        self.asks_midway = False  # of its client, which it can by handshake only
         self._by_handshake: Server | None = None
         self._main: Server | None = None  # of which this is the same by handshake
         self.asks = False

@@ -18,7 +18,7 @@ from edge_agent.backends.launch.process import command_of
 from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.catalogue import Catalogues
-from edge_agent.backends.servers.job import ServerJob, askable
+from edge_agent.backends.servers.job import ServerJob, askable, rounds_of
 from edge_agent.backends.servers.live import Open, ServerChannel
 from edge_agent.backends.servers.server import Server
 from edge_agent.backends.servers.session_servers import SessionServers
@@ -106,6 +106,8 @@ class ServerBackend:
         """Whether a call gets a server of its session: one that keeps state, or that asks its client."""
         if server.table.state:
             return server.table.state == "session"
+        if server.newest_first and not server.asks_midway and rounds_of(call) is not None:
+            return False
         return server.asks and bool(askable(server.table, call.client))
 
     def warm(self) -> list[str]:
