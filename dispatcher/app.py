@@ -18,6 +18,7 @@ from dispatcher.agents.token import load_token
 from dispatcher.call import Requirements
 from dispatcher.calls.accounting import Account
 from dispatcher.calls.lifecycle import Calls
+from dispatcher.calls.session_affinity import http_session
 from dispatcher.config import Config
 from dispatcher.errors import ConfigError, RequestError
 from dispatcher.placement.batching import Batches
@@ -125,8 +126,14 @@ class App:
         """A caller's requirements; see :func:`dispatcher.policy.constraints.parse_requirements`."""
         return parse_requirements(obj, self.registry.nodes(), self.config)
 
-    def add_server(self, upload: Upload) -> None:
+    def session_ended(self, session: str) -> None:
+        """An HTTP session, by its id, has ended: its servers on nodes end with it."""
+        self.calls.session_ended(http_session(session))
+
+    def add_server(self, upload: Upload) -> list[str]:
         """Keep a tool server in the state directory and make its tools callable.
+
+        Returns what to know of the names that change by that, one line each.
 
         Raises:
             RequestError: another server has its name.
@@ -134,7 +141,7 @@ class App:
         """
         if self._is_taken(upload.name):
             raise RequestError(f"a server {upload.name!r} is there already; give another --name")
-        self.registry.add_servers([self._added.add(upload)])
+        return self.registry.add_servers([self._added.add(upload)])
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added.

@@ -54,8 +54,7 @@ NOTHING_ASKED: Final = Requirements()
 class CallRequest:
     """One ``tools/call``.
 
-    ``tool`` is the public name, qualified as ``server.tool`` where two servers
-    share it. ``session`` names the caller's session, for tools that keep state; calls
+    ``tool`` is the public name, or ``server.tool``. ``session`` names the caller's session, for tools that keep state; calls
     without one share none. ``deadline_ms`` counts from now; ``None`` takes the policy's.
     """
 
@@ -99,7 +98,10 @@ class PlacementRecord:
 
 @dataclass(frozen=True, slots=True)
 class CallReply:
-    """The MCP ``CallToolResult`` as JSON values, with the placement in its ``_meta``."""
+    """The MCP ``CallToolResult`` as JSON values, with the placement in its ``_meta``.
+
+    Where the server answered with a JSON-RPC error, it stands under ``error`` instead.
+    """
 
     result: dict[str, Any]
     placement: PlacementRecord

@@ -9,8 +9,8 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,6 +28,7 @@ from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.memory import give_back, use_one_arena
+from edge_agent.threads import start_essential
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
@@ -53,10 +54,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
     attachment, closing = build(config)
-    stopper = threading.Thread(
-        target=_await_stop, args=(attachment, parent_pid), name="signals", daemon=True
-    )
-    stopper.start()
+    start_essential(lambda: _await_stop(attachment, parent_pid), "signals")
     try:
         attachment.run(lambda: _begin(config))
     finally:
@@ -115,6 +113,10 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
         server_slots=servers.slots(),
     )
 
+    def sessions_ended(sessions: Sequence[str]) -> None:
+        engine.sessions.over(sessions)
+        servers.sessions_ended(sessions)
+
     attachment = Attachment(
         config.dispatcher,
         config.token,
@@ -133,8 +135,9 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             measure=lambda: measure(engine),
         ),
         prefetch=backend.prefetch,
-        attached=servers.attached,
+        sessions_ended=sessions_ended,
     )
+    attachment.attached = servers.attached
     servers.start()
     return attachment, closing
 
@@ -148,23 +151,32 @@ def _begin(config: AgentConfig) -> None:
 
 
 def _await_stop(attachment: Attachment, parent_pid: int | None) -> None:
-    """Wait for a signal, or for the parent's death, and stop the agent."""
+    """Wait for a signal, or for the parent's death, and stop the agent.
+
+    By ``sigwait``: Python's ``sigtimedwait`` answers with garbage when the process was stopped and
+    continued for longer than its timeout.
+    """
     if parent_pid is not None:
         _ask_for_parents_death()
-    reason = None
-    within_s = DRAIN_S
-    while reason is None:
-        received = signal.sigtimedwait({*_STOPS, _PARENT_DIED}, _PARENT_CHECK_S)
-        if received is not None and received.si_signo != _PARENT_DIED:
-            reason = f"received {signal.Signals(received.si_signo).name}"
-        elif parent_pid is not None and os.getppid() != parent_pid:
-            # The signal alone proves nothing: it also comes when the parent's
-            # thread that started this process ends.
-            reason, within_s = "its parent process died", 0.0
+        start_essential(lambda: _watch_parent(parent_pid), "parent")
+    number = signal.sigwait({*_STOPS, _PARENT_DIED})
+    while number == _PARENT_DIED and os.getppid() == parent_pid:
+        # It also comes when the parent's thread that started this process ends.
+        number = signal.sigwait({*_STOPS, _PARENT_DIED})
+    reason, within_s = f"received {signal.Signals(number).name}", DRAIN_S
+    if number == _PARENT_DIED:
+        reason, within_s = "its parent process died", 0.0
     attachment.stop(reason, within_s)
     time.sleep(within_s + _GRACE_S)
     _log.warning("the agent did not stop in time and is ended")
     os._exit(0)
+
+
+def _watch_parent(parent_pid: int) -> None:
+    """Tell the thread that waits for signals when the parent has died."""
+    while os.getppid() == parent_pid:
+        time.sleep(_PARENT_CHECK_S)
+    os.kill(os.getpid(), _PARENT_DIED)
 
 
 def _ask_for_parents_death() -> None:

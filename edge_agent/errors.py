@@ -98,7 +98,11 @@ class ServerDied(CallFailed):
     """The tool server ended in the middle of the call; it may have done its work."""
 
 
-class NotSent(CallFailed):
+class NotStarted(CallFailed):
+    """Nothing of the call has begun: it can be tried elsewhere."""
+
+
+class NotSent(NotStarted):
     """The server has not seen the request: sending it again, to a new one, is safe."""
 
 

@@ -2,21 +2,33 @@
 
 Arguments and results can be megabytes, so both pass through as they are;
 an answer is parsed once, to know that it is what it claims to be.
+
+What a tool server writes is read as widely as it has a meaning: half of a surrogate pair, and
+bytes that are no UTF-8, become U+FFFD; NaN and infinities null. Passed on it is strict JSON.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 
 from edge_agent.errors import BadAnswer, OutputTooLarge
+from edge_agent.tool_results import sound_result
 
 _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
 # About a hundred megabytes of objects, where each is as large as it can be.
 MOST_VALUES: Final = 500_000
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_HEX: Final = rb"[0-9a-fA-F]"
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB]%(hex)b{2}\\u[dD][c-fC-F]%(hex)b{2}|(?P<half>u[dD][89a-fA-F]%(hex)b{2})|.)"
+    % {b"hex": _HEX},
+    re.DOTALL,
+)
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # Codes of errors (https://www.jsonrpc.org/specification#error_object).
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -29,7 +41,22 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-_STRICT: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large for a number")
+    return number
+
+
+def _finite_or_none(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+_STRICT: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_WIDE: Final = json.JSONDecoder(
+    parse_constant=lambda _: None, parse_float=_finite_or_none, strict=False
+)
 
 
 def parse(text: bytes) -> Any:
@@ -54,16 +81,49 @@ def parse_foreign(text: bytes) -> Any:
     Sixteen megabytes of ``[],`` would become half a gigabyte of objects.
 
     Raises:
-        ValueError: it is no strict JSON in UTF-8, or nests too deep.
+        ValueError: it is no JSON, or nests too deep.
         OutputTooLarge: it holds more values than any real answer.
     """
+    _check_size(text)
+    try:
+        return _WIDE.decode(_whole(text).decode(errors="replace"))
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+
+
+def sound(text: bytes) -> bytes:
+    """What a tool server wrote as strict JSON: the same bytes, where they are.
+
+    Raises as :func:`parse_foreign` does.
+    """
+    _check_size(text)
+    try:
+        parse(text)
+    except ValueError:
+        return dump(parse_foreign(text))
+    return text
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON in UTF-8 of a value that was parsed here."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def _whole(text: bytes) -> bytes:
+    """The text without a byte order mark, and with U+FFFD for each half of a surrogate pair."""
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    if not _SURROGATE.search(text):
+        return text
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], text)
+
+
+def _check_size(text: bytes) -> None:
     if _values_at_most(text) > MOST_VALUES:
         values = _values_at_most(_STRING.sub(b'""', text))
         if values > MOST_VALUES:
             raise OutputTooLarge(
                 f"answer of {values} JSON values is over the limit of {MOST_VALUES}; ask for less"
             )
-    return parse(text)
 
 
 def _values_at_most(text: bytes) -> int:
@@ -86,10 +146,7 @@ def make_call(tool: str, arguments: bytes, meta: bytes = b"") -> bytes:
 
 
 def read_result(answer: bytes) -> bytes:
-    """Return the CallToolResult of an answer, as JSON.
-
-    A JSON-RPC error becomes a result with ``isError``: the caller asked a tool,
-    and that is how a tool says no.
+    """Return the CallToolResult of an answer, as JSON; a JSON-RPC error as ``{"error": ...}``.
 
     Raises:
         BadAnswer: the answer is no JSON-RPC response to the call.
@@ -99,13 +156,34 @@ def read_result(answer: bytes) -> bytes:
     if result is not None:
         return result
     message = _parse_object(answer)
-    if message.get("jsonrpc") != "2.0" or message.get("id") not in {1, None}:
+    if message.get("jsonrpc") != "2.0" or message.get("id") not in (1, None):
         raise BadAnswer("the tool server's answer is no JSON-RPC response to the call")
+    error = read_error(message)
+    if error is not None:
+        return dump({"error": error})
+    found = sound_result(message.get("result"))
+    if found is None:
+        raise BadAnswer("the tool server's answer holds no tool result: it has no content list")
+    return dump(found)
+
+
+def read_error(message: dict[str, Any]) -> dict[str, Any] | None:
+    """The error object of a response, with the code, message and data that it came with.
+
+    What lacks them, or is only a text, is completed; None where there is no error.
+    """
     error = message.get("error")
-    if isinstance(error, dict):
-        return error_result(str(error.get("message", "the tool server gave no reason")))
-    _check_result(message.get("result"))
-    return json.dumps(message["result"], ensure_ascii=False, separators=(",", ":")).encode()
+    if error is None:
+        return None
+    if not isinstance(error, dict):
+        error = {"message": error if isinstance(error, str) else json.dumps(error)}
+    code, text = error.get("code"), error.get("message")
+    whole = isinstance(code, int) and not isinstance(code, bool)
+    return {
+        **error,
+        "code": code if whole else INTERNAL_ERROR,
+        "message": text if isinstance(text, str) and text else "the tool server gave no reason",
+    }
 
 
 def error_result(text: str) -> bytes:
@@ -119,11 +197,12 @@ def _plain_result(answer: bytes) -> bytes | None:
     if not answer.startswith(_ANSWER_HEAD) or not answer.endswith(b"}"):
         return None
     result = answer[len(_ANSWER_HEAD) : -1]
+    _check_size(result)
     try:
-        _check_result(parse_foreign(result))
+        value = parse(result)
     except ValueError:
         return None
-    return result
+    return result if isinstance(value, dict) and sound_result(value) is value else None
 
 
 def _parse_object(answer: bytes) -> dict[str, Any]:
@@ -136,11 +215,3 @@ def _parse_object(answer: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise BadAnswer("the tool server's answer is not a JSON object")
     return message
-
-
-def _check_result(result: Any) -> None:
-    # Newer protocol eras have results without content, which name their type.
-    if not isinstance(result, dict) or not (
-        isinstance(result.get("content"), list) or isinstance(result.get("resultType"), str)
-    ):
-        raise BadAnswer("the tool server's answer holds no tool result: it has no content list")

@@ -114,6 +114,11 @@ def acknowledgement(call_ids: Sequence[str]) -> Message:
     return Message(ack=edge_pb2.Ack(call_ids=call_ids))
 
 
+def sessions_ended(sessions: Sequence[str]) -> Message:
+    """That the clients of sessions, as calls name them, have left."""
+    return Message(sessions_ended=edge_pb2.SessionsEnded(sessions=sessions))
+
+
 def ping(number: int) -> Message:
     """A wish for a sign of life."""
     return Message(ping=edge_pb2.Ping(number=number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -140,6 +140,13 @@ class AgentPool:
         if stream is not None and stream.instance == flight.instance:
             for part in messages.client_reply(flight.id, request_id, body):
                 stream.send(part)
+
+    def session_ended(self, nodes: Iterable[str], session: str) -> None:
+        """Tell nodes that a session is over; one that is away ends it after its idle time."""
+        for node in nodes:
+            stream = self._streams.get(node)
+            if stream is not None:
+                stream.send(messages.sessions_ended([session]))
 
     # ---- streams
 

@@ -18,7 +18,7 @@ from dispatcher.calls.accounting import Account, Timing, record_json
 from dispatcher.calls.arguments import Validators
 from dispatcher.calls.attempts import MOST_FAILURES, MOST_RETURNS, Attempts
 from dispatcher.calls.failures import failure, is_full, overloaded, turned_away
-from dispatcher.calls.payloads import json_bytes, parsed
+from dispatcher.calls.payloads import json_bytes, parsed, refusal
 from dispatcher.calls.sending import Sender
 from dispatcher.calls.session_affinity import Pin
 from dispatcher.errors import CallFailed, CallRefused, NodeLost, SanderlingError
@@ -76,6 +76,10 @@ class Calls:
         """
         return await self._call(request, entry, None)
 
+    def session_ended(self, session: str) -> None:
+        """A session is over: tell the nodes that hold servers of it."""
+        self._agents.session_ended(self._sessions.end(session), session)
+
     async def _call(self, request: CallRequest, entry: ToolEntry, pin: Pin | None) -> CallReply:
         began_s = time.perf_counter()
         task, body = self._prepare(entry, request)
@@ -96,10 +100,10 @@ class Calls:
         return self._scheduler.explain(task)
 
     def _prepare(self, entry: ToolEntry, request: CallRequest) -> tuple[Task, bytes]:
-        self._validators.check(entry, request.arguments)
-        body = json_bytes(entry.public_name, request.arguments)
+        arguments = self._validators.check(entry, request.arguments)
+        body = json_bytes(entry.public_name, arguments)
         kib = len(body) / 1024
-        return self._scheduler.task(entry, request.arguments, request.requirements, kib), body
+        return self._scheduler.task(entry, arguments, request.requirements, kib), body
 
     async def _attempt(
         self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float
@@ -189,7 +193,7 @@ class Calls:
         if outcome.status != Status.DONE:
             raise failure(task, outcome, record)
         result = parsed(task.entry.public_name, outcome.body, record)
-        is_error = result.get("isError") is True
+        is_error = result.get("isError") is True or refusal(result) is not None
         # Learning can wait until the answer is on its way.
         asyncio.get_running_loop().call_soon(
             partial(self._account.answered, placement, outcome, record, is_error=is_error)

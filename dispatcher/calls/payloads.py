@@ -47,7 +47,7 @@ def parsed(tool: str, body: bytes, record: PlacementRecord) -> dict[str, Any]:
         CallFailed: it is none.
     """
     try:
-        result = from_json(body)
+        result = from_json(body, allow_inf_nan=False)
     except ValueError:
         result = None
     if not isinstance(result, dict):
@@ -58,3 +58,10 @@ def parsed(tool: str, body: bytes, record: PlacementRecord) -> dict[str, Any]:
             record,
         )
     return result
+
+
+def refusal(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The JSON-RPC error with which a tool's server answered in place of a result, if it did."""
+    error = result.get("error")
+    given = isinstance(error, Mapping) and not {"content", "resultType", "result"} & result.keys()
+    return error if given else None

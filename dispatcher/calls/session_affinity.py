@@ -45,6 +45,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._pins: OrderedDict[tuple[str, str], Pin] = OrderedDict()
+        self._servers: dict[str, set[str]] = {}  # of each session
 
     @asynccontextmanager
     async def turn(self, server: str, session: str) -> AsyncIterator[Pin]:
@@ -54,6 +55,7 @@ class Sessions:
         if pin is None:
             self._forget_old()
             pin = self._pins[key] = Pin()
+            self._servers.setdefault(session, set()).add(server)
         self._pins.move_to_end(key)
         async with pin.turn:
             try:
@@ -61,13 +63,28 @@ class Sessions:
             finally:
                 pin.used_s = time.monotonic()
 
+    def end(self, session: str) -> set[str]:
+        """Forget a session; the nodes that hold state of it."""
+        servers = self._servers.get(session, set()).copy()
+        pins = [pin for server in servers if (pin := self._drop((server, session)))]
+        return {pin.node for pin in pins if pin.node}
+
+    def _drop(self, key: tuple[str, str]) -> Pin | None:
+        server, session = key
+        servers = self._servers.get(session)
+        if servers is not None:
+            servers.discard(server)
+            if not servers:
+                del self._servers[session]
+        return self._pins.pop(key, None)
+
     def _forget_old(self) -> None:
         before_s = time.monotonic() - FORGOTTEN_S
         for key, pin in list(self._pins.items()):
             if pin.used_s > before_s and len(self._pins) < MOST:
                 break
             if not pin.turn.locked():
-                del self._pins[key]
+                self._drop(key)
 
 
 def note(pin: Pin | None, node: str, told: SessionNote) -> dict[str, str]:
@@ -110,4 +127,9 @@ def session_of(
         return f"connection:{connection}"
     # A client of the stateless era may send the header, but nobody gave it one.
     given = "" if modern else headers.get("mcp-session-id", "")
-    return f"http:{given}" if given else ""
+    return http_session(given) if given else ""
+
+
+def http_session(number: str) -> str:
+    """The session of an HTTP session's id."""
+    return f"http:{number}"

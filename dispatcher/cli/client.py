@@ -66,13 +66,20 @@ class DispatcherClient:
         """The nodes that are known."""
         return list(self._ask("GET", "/api/agents")["agents"])
 
+    def servers(self) -> list[dict[str, Any]]:
+        """The tool servers, and how they are."""
+        return list(self._ask("GET", "/api/servers")["servers"])
+
     def recent_calls(self) -> list[dict[str, Any]]:
         """The last calls, newest first."""
         return list(self._ask("GET", "/api/calls")["calls"])
 
-    def add_server(self, upload: Mapping[str, Any]) -> None:
-        """Register a tool server; see :class:`dispatcher.registry.added_servers.Upload`."""
-        self._ask("POST", "/api/tools/add", upload)
+    def add_server(self, upload: Mapping[str, Any]) -> list[str]:
+        """Register a tool server; see :class:`dispatcher.registry.added_servers.Upload`.
+
+        Returns what to know of the names that change by that, one line each.
+        """
+        return list(self._ask("POST", "/api/tools/add", upload).get("names") or ())
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added."""

@@ -124,7 +124,7 @@ def load_config(
     overrides: dict[str, Any] = {"dispatcher": table}
     config = load(config_file, overrides)
     asked = _names(names) or [agent.name for agent in config.agents] or DEFAULT_AGENTS
-    known = {agent.name: agent.model_dump() for agent in config.agents}
+    known = {agent.name: agent.model_dump(by_alias=True) for agent in config.agents}
     agents = [known.get(name, {"name": name}) for name in asked]
     if mounts:
         given = [parse_mount(text) for text in mounts]

@@ -68,7 +68,7 @@ def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
     priced = any((node["parts"] or {}).get(_SURCHARGE) for node in value["nodes"])
     parts = (*_PARTS, _SURCHARGE) if priced else _PARTS
     figures = (("ms", "right"), *((part, "right") for part in parts))
-    table = _table("", "node", *figures, "why")
+    table = new_table("", "node", *figures, "why")
     nodes = sorted(value["nodes"], key=_by_cost)
     best = next((node for node in nodes if node["node"] == value["placed"]), None)
     for node in sorted(nodes, key=lambda one: one is not best):
@@ -124,7 +124,7 @@ def verdict(tool: str, value: Json) -> str:
 
 def tools(found: Sequence[Json]) -> None:
     """Print the tools, and how many there are."""
-    table = _table("tool", "server", "what it does")
+    table = new_table("tool", "server", "what it does")
     for tool in found:
         about = (tool.get("description") or tool.get("title") or "").strip().splitlines()
         table.add_row(tool["name"], tool["server"], about[0] if about else "")
@@ -133,13 +133,32 @@ def tools(found: Sequence[Json]) -> None:
 
 
 def agents(found: Sequence[Json]) -> None:
-    """Print the nodes."""
-    console().print(nodes_table(found))
+    """Print the nodes, and what is wrong with their servers."""
+    lines = [line for node in found for one in node.get("servers", ()) for line in troubles(one)]
+    console().print(Group(nodes_table(found), *lines))
+
+
+def server_state(state: str) -> Text:
+    """The state of a server, in its colour."""
+    colours = {"failed": "red", "away": "red", "asking": "yellow", "starting": "yellow"}
+    return Text(state, style=colours.get(state, "green"))
+
+
+def troubles(server: Json) -> list[Text]:
+    """A line for each thing that is wrong with a server of a node."""
+    name = f"{server['name']} on {server['node']}"
+    lines = []
+    if server["error"]:
+        # Why it ended has its last words already.
+        words = server["words"] if server["words"] not in server["error"] else ""
+        told = f"{server['error']} (its last words: {words})" if words else server["error"]
+        lines.append(Text(f"{name}: {told}", style="red"))
+    return lines + [Text(f"{name}: {line}", style="yellow") for line in server["warnings"]]
 
 
 def nodes_table(found: Sequence[Json]) -> RenderableType:
     """The nodes as a table: what they are, and how busy."""
-    table = _table(
+    table = new_table(
         "node",
         "tier",
         "site",
@@ -176,7 +195,7 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
 
 def calls_table(found: Sequence[Json]) -> RenderableType:
     """The last calls as a table, newest first."""
-    table = _table("when", "tool", "node", "", *((p, "right") for p in (*_PARTS, "total")))
+    table = new_table("when", "tool", "node", "", *((p, "right") for p in (*_PARTS, "total")))
     for row in found:
         when = time.strftime("%H:%M:%S", time.localtime(row["started_s"]))
         style = None if row["status"] == "done" else "red"
@@ -186,7 +205,8 @@ def calls_table(found: Sequence[Json]) -> RenderableType:
     return table
 
 
-def _table(*columns: str | tuple[str, str]) -> Table:
+def new_table(*columns: str | tuple[str, str]) -> Table:
+    """A table of these columns; one with an alignment is a pair."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         if isinstance(column, str):

@@ -104,12 +104,15 @@ def add(
         if not sys.stdin.isatty():
             raise ConfigError("nobody can be asked here; look at the above and add --yes")
         click.confirm(f"Add {upload.name}?", abort=True)
-    _register(upload, url, state)
+    names = _register(upload, url, state)
     if as_json:
-        names = [tool["name"] for tool in upload.tools]
-        click.echo(json.dumps({"server": upload.name, "sha256": upload.sha256, "tools": names}))
+        tools = [tool["name"] for tool in upload.tools]
+        told = {"server": upload.name, "sha256": upload.sha256, "tools": tools, "names": names}
+        click.echo(json.dumps(told))
     else:
         click.echo(f"added {upload.name}")
+        for line in names:
+            click.echo(line)
     return DONE
 
 
@@ -199,11 +202,11 @@ def _show(upload: Any, found: dict[str, Any]) -> None:
     click.echo(f"  imports   {', '.join(imports[:_MOST_IMPORTS])}{more}")
 
 
-def _register(upload: Any, url: str | None, state: Path | None) -> None:
+def _register(upload: Any, url: str | None, state: Path | None) -> list[str]:
+    """Register it; what to know of the names that change by that, where a dispatcher runs."""
     client = _client(url, state)
     if client is not None:
-        client.add_server(upload.to_json())
-        return
+        return client.add_server(upload.to_json())
     from dispatcher.registry.added_servers import AddedServers
     from wasm_tools import manifest
 
@@ -212,6 +215,7 @@ def _register(upload: Any, url: str | None, state: Path | None) -> None:
             f"{upload.name}: a built-in server has that name; give another --name"
         )
     AddedServers(_directory(state)).add(upload)
+    return []
 
 
 def _client(url: str | None, state: Path | None) -> DispatcherClient | None:

@@ -113,7 +113,13 @@ class ServerConfig(Table):
     idle_s: Annotated[float, Field(ge=0, strict=False)] | None = None
     start_s: Annotated[float, Field(gt=0, strict=False)] | None = None
     asks: list[Literal["sampling", "elicitation", "roots"]] | None = None
-    state: Literal["session"] | None = None
+    state: Literal["session", "shared"] | None = None
+    slots: Annotated[int, Field(gt=0, le=256)] | None = None
+    catalogue_kib: Annotated[int, Field(gt=0, le=16_384)] | None = None
+    catalogue_pages: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    checks: Annotated[Literal["strict", "coerce", "server"] | None, Field(alias="validate")] = (
+        None  # pydantic has a method of the key's name
+    )
     limits: ServerLimitsConfig = ServerLimitsConfig()
 
 

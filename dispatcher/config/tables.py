@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -14,6 +15,9 @@ from ground.directories import state_directory
 
 #: The share of a tool's calls that may try where it has not run yet, when nobody says.
 EXPLORED_SHARE: Final = 0.05
+SESSION_IDLE_S: Final = 4 * 3600.0
+SESSIONS_MAX: Final = 2000
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class LinkConfig(Table):
@@ -37,7 +41,9 @@ class DispatcherConfig(Table):
     ``scheduler`` is one of :mod:`dispatcher.config.schedulers`; ``batch_ms`` is how long calls that would
     wait in line are held to be placed together (0: never). ``explore`` is the share of a tool's calls
     that may try where it has not run yet (0: none). ``origin`` None is the first of the
-    configured agents, else the first node by name.
+    configured agents, else the first node by name. ``cors_origins`` are the web pages that may use
+    the endpoint, as ``https://app.example.org``. A session of a client that says nothing ends after
+    ``session_idle_s``, or as the longest idle where more than ``sessions_max`` are open.
     """
 
     host: Word = "127.0.0.1"
@@ -49,6 +55,22 @@ class DispatcherConfig(Table):
     explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = EXPLORED_SHARE
     origin: NodeName | None = None
     origins: list[Word] = ["*"]
+    cors_origins: list[Word] = []
+    session_idle_s: Annotated[
+        float, Field(gt=0, le=31_536_000, allow_inf_nan=False, strict=False)
+    ] = SESSION_IDLE_S
+    sessions_max: Annotated[int, Field(ge=1, le=1_000_000)] = SESSIONS_MAX
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _named_origins(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if not _ORIGIN.fullmatch(value):
+                raise ValueError(
+                    f"{value!r} is no origin; name each as a browser does, in lower case and "
+                    "without a path: https://app.example.org"
+                )
+        return values
 
     @field_validator("scheduler")
     @classmethod

@@ -8,6 +8,7 @@ types of other revisions; a gateway has to hand on what a tool said, as it said 
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from dispatcher import __version__
 from dispatcher.call import NOTHING_ASKED, CallReply, CallRequest, ProgressSink, Requirements
 from dispatcher.calls.accounting import record_json
+from dispatcher.calls.payloads import refusal
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import (
     CallFailed,
@@ -47,6 +49,7 @@ from dispatcher.errors import (
     SanderlingError,
     UnknownTool,
 )
+from dispatcher.gateway.instructions import instructions
 from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
 from dispatcher.gateway.multi_round import Caller, RoundTrips, rounds_of
@@ -61,6 +64,7 @@ from dispatcher.gateway.resources import (
 )
 from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
+from dispatcher.registry.intake import for_handshake_era
 from dispatcher.registry.tools import ToolEntry
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
@@ -74,8 +78,11 @@ INSTRUCTIONS: Final = (
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
 )
 _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
+ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
+#: What the stateless era wants beside lists and resources, where their server does not say.
+_CACHE: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 
 _FAILED: Final = -32603
 _NO_RESOURCE: Final = -32002  # of the handshake era
@@ -99,7 +106,8 @@ class Gateway:
         self._app = app
         # A gateway has one connection without HTTP at most: that of its own stdio.
         self._connection = secrets.token_hex(8)
-        self._listed: tuple[int, list[dict[str, Any]]] = (-1, [])
+        # At which version: all definitions, and the same as the handshake era has them.
+        self._listed: tuple[int, list[Mapping[str, Any]], list[Mapping[str, Any]]] = (-1, [], [])
         self.proxied = Proxied(app.registry)
         self.subscriptions = ResourceSubscriptions(self.proxied, self._relay)
         self.changes = ChangeFeed(
@@ -125,6 +133,7 @@ class Gateway:
         self.server.add_request_handler(UNSUBSCRIBE, UnsubscribeRequestParams, subscribing.end)
         self.server.add_request_handler("logging/setLevel", SetLevelRequestParams, self._set_level)
         self.server.offers = self.proxied.offers
+        self.server.told = lambda: instructions(INSTRUCTIONS, app.registry.offering())
         self.server.middleware = [self._intercept]
 
     # ---- the way of a request
@@ -138,6 +147,8 @@ class Gateway:
                 return self._stamped(ctx, self.list_tools(ctx))
             if ctx.method in _PROXIED:
                 return self._stamped(ctx, await self.round_trips.run(ctx, self.ask_proxied))
+        if ctx.method == "server/discover":
+            self.server.instructions = self.server.told()
         if ctx.method == "notifications/initialized":
             self.changes.remember(ctx)
         return await call_next(ctx)
@@ -163,23 +174,23 @@ class Gateway:
         return await self.round_trips.run(ctx, self.ask_proxied)
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
-        """The `tools/list` result: definitions as the servers gave them, on one page."""
+        """The `tools/list` result: all definitions that the client's era can read, on one page."""
         if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "cursor: unknown; all tools are on the first page")
         version = self._app.registry.version
         if self._listed[0] != version:
-            entries = self._app.registry.tools()
-            self._listed = (version, [entry.definition for entry in entries])
-        result: dict[str, Any] = {"tools": self._listed[1]}
+            told: list[Mapping[str, Any]] = [one.definition for one in self._app.registry.tools()]
+            self._listed = (version, told, list(map(for_handshake_era, told)))
+        result: dict[str, Any] = {"tools": self._listed[1 if is_modern(ctx) else 2]}
         if is_modern(ctx):
-            result |= {"ttlMs": 0, "cacheScope": "private"}
+            result |= _CACHE
         return result
 
     async def call_tool(self, caller: Caller) -> dict[str, Any]:
         """The `tools/call` result, or an error result with one line.
 
         Raises:
-            MCPError: the tool is unknown, or the request is none.
+            MCPError: the tool is unknown, the request is none, or the tool's server says no.
         """
         ctx = caller.ctx
         name, arguments, meta = _call_params(ctx)
@@ -195,7 +206,7 @@ class Gateway:
                 meta=self._server_meta(ctx, meta, entry),
                 client=caller if caller.capabilities else None,
             )
-            return (await self._app.calls.call(request, entry)).result
+            result = (await self._app.calls.call(request, entry)).result
         except UnknownTool as error:
             raise MCPError(INVALID_PARAMS, str(error)) from None
         except SanderlingError as error:
@@ -204,6 +215,10 @@ class Gateway:
             return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
+        said_no = refusal(result)
+        if said_no is not None:
+            raise _refused(said_no)
+        return result if is_modern(ctx) else _of_handshake_era(result)
 
     async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
@@ -218,7 +233,7 @@ class Gateway:
         if ctx.method in LISTS:
             if params.get("cursor") is not None:
                 raise MCPError(INVALID_PARAMS, "cursor: unknown; all is on the first page")
-            cache = {"ttlMs": 0, "cacheScope": "private"} if is_modern(ctx) else {}
+            cache = _CACHE if is_modern(ctx) else {}
             return {**self.proxied.listed(ctx.method), **cache}
         try:
             request = CallRequest(
@@ -238,7 +253,10 @@ class Gateway:
             raise MCPError(code, str(error)) from None
         except SanderlingError as error:
             raise MCPError(_FAILED, str(error)) from None
-        return _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        result = _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
+            return {**_CACHE, **result}
+        return result
 
     def _server_meta(
         self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
@@ -276,10 +294,11 @@ class _DispatcherServer(Server[Any]):
     """The SDK's server, except that the handshake era is told of `listChanged` too.
 
     ``offers`` tells whether any node has resources, prompts or completions: what none has is not
-    among the capabilities.
+    among the capabilities. ``told`` are the instructions of now.
     """
 
     offers: Callable[[str], bool]
+    told: Callable[[], str]
 
     def get_capabilities(self, *args: Any, **more: Any) -> ServerCapabilities:
         """What the SDK derives, less what no node offers."""
@@ -300,6 +319,7 @@ class _DispatcherServer(Server[Any]):
         extensions: dict[str, dict[str, Any]] | None = None,
     ) -> InitializationOptions:
         """What `initialize` answers; the HTTP transport asks for it without options."""
+        self.instructions = self.told()
         return super().create_initialization_options(
             notification_options or NotificationOptions(tools_changed=True),
             experimental_capabilities,
@@ -313,19 +333,45 @@ def _unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, 
     Raises:
         MCPError: the server's own.
     """
-    error = answer.get("error")
-    if isinstance(error, Mapping):
-        code = error.get("code")
-        raise MCPError(
-            code if isinstance(code, int) else _FAILED,
-            str(error.get("message", "the server gave no reason")),
-            error.get("data"),
-        )
+    error = refusal(answer)
+    if error is not None:
+        raise _refused(error)
     result = answer.get("result")
     found = dict(result) if isinstance(result, Mapping) else {}
     own = found.get("_meta")
     found["_meta"] = {**(own if isinstance(own, Mapping) else {}), **meta}
     return found
+
+
+def _of_handshake_era(result: dict[str, Any]) -> dict[str, Any]:
+    """A result as that era permits it: its structured content is an object, or is text alone."""
+    structured = result.get("structuredContent")
+    if structured is None or isinstance(structured, dict):
+        return result
+    made = {key: value for key, value in result.items() if key != "structuredContent"}
+    if not made.get("content"):
+        made["content"] = [{"type": "text", "text": json.dumps(structured, ensure_ascii=False)}]
+    return made
+
+
+def _refused(error: Mapping[str, Any]) -> MCPError:
+    """A server's JSON-RPC error as the client's: its code, message and data."""
+    code = error.get("code")
+    return MCPError(
+        code if isinstance(code, int) else _FAILED,
+        str(error.get("message", "the server gave no reason")),
+        error.get("data"),
+    )
+
+
+def refused_result(result: dict[str, Any]) -> dict[str, Any]:
+    """A result object for those who know no JSON-RPC: a server's error as text, and in ``_meta``."""
+    error = refusal(result)
+    if error is None:
+        return result
+    meta = {**result.get("_meta", {}), ERROR_KEY: dict(error)}
+    line = " ".join(str(error.get("message", "")).split())
+    return _text_error(f"{line} (error {error.get('code')} of the tool's server)", meta)
 
 
 def error_result(error: SanderlingError) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dispatcher.registry.intake import Intake
 from dispatcher.registry.reports import ServerReport
-from dispatcher.registry.tools import Offer
+from dispatcher.registry.tools import SERVER, VALIDATE, Offer, ServerEntry
 
 log = logging.getLogger("sanderling.registry")
 
@@ -38,7 +38,7 @@ class Catalogue:
     pending: bool = False
     error: str = ""
     slots: int = 0
-    validate: str = ""
+    validate: str = SERVER
     state: str = ""
     warnings: Sequence[str] = ()
     words: str = ""
@@ -47,6 +47,11 @@ class Catalogue:
     def offer(self) -> Offer:
         """The way that it runs."""
         return Offer(self.server, self.backend)
+
+    @property
+    def entry(self) -> ServerEntry:
+        """The server with its tools, as the registry keeps it."""
+        return ServerEntry(self.server, self.version, None, self.tools, self.backend, self.validate)
 
 
 def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
@@ -67,7 +72,8 @@ def _taken_in(told: ServerReport) -> Catalogue:
         pending=told.pending,
         error=told.error,
         slots=told.slots,
-        validate=told.validate,
+        # Servers know best what they take: where nobody says otherwise they alone check.
+        validate=told.validate if told.validate in VALIDATE else SERVER,
         state=told.state,
         warnings=(*told.warnings, *lists.warnings),
         words=told.words,
@@ -104,5 +110,5 @@ def _lists(server: str, catalogue: bytes) -> Catalogue:
     return made
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

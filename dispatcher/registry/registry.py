@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -16,6 +15,7 @@ from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
 from dispatcher.policy.constraints import looked_at
 from dispatcher.registry.artifacts import Artifacts
+from dispatcher.registry.names import aliases, published, renamed
 from dispatcher.registry.nodes import (
     NodeObserver,
     NodeState,
@@ -25,7 +25,7 @@ from dispatcher.registry.nodes import (
     load,
 )
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
-from dispatcher.registry.tools import ServerEntry, ToolEntry, merged, qualified, tools_of
+from dispatcher.registry.tools import ServerEntry, ToolEntry, merged, tools_of
 from dispatcher.store.base import NodeRow, Store
 
 log = logging.getLogger("sanderling.registry")
@@ -50,13 +50,16 @@ class Registry:
 
     # ---- tools
 
-    def add_servers(self, servers: Iterable[ServerEntry]) -> None:
-        """Make servers known; one of a known name replaces it."""
+    def add_servers(self, servers: Iterable[ServerEntry]) -> list[str]:
+        """Make servers known; one of a known name replaces it.
+
+        Returns what to know of the names that change by that, one line each.
+        """
         for server in servers:
             self._servers[server.name] = server
             if server.artifact is not None:
                 self._artifacts.add(server.artifact)
-        self._name_tools()
+        return self._name_tools()
 
     def remove_server(self, name: str) -> None:
         """Forget a server and its tools; an unknown name is none."""
@@ -78,7 +81,7 @@ class Registry:
         for node in self._offering:
             for name, one in node.servers.items():
                 if name not in found and one.tools:
-                    found[name] = ServerEntry(one.server, one.version, None, one.tools, one.backend)
+                    found[name] = one.entry
         return [found[name] for name in sorted(found)]
 
     def offering(self) -> list[NodeState]:
@@ -89,18 +92,21 @@ class Registry:
         """All tools, by public name."""
         return list(self._tools.values())
 
-    def tool(self, public_name: str) -> ToolEntry:
-        """A tool by its public name, or by ``server.name``.
+    def tool(self, name: str) -> ToolEntry:
+        """A tool by its public name, by ``server.name``, or by its server's name for it.
 
         Raises:
             UnknownTool: with the nearest name there is.
         """
-        entry = self._tools.get(public_name) or self._aliases.get(public_name)
+        entry = self._tools.get(name) or self._aliases.get(name)
         if entry is None:
-            raise UnknownTool(f"no tool is called {public_name!r}; {self._nearest(public_name)}")
+            raise UnknownTool(f"no tool is called {name!r}; {self._mend(name)}")
         return entry
 
-    def _nearest(self, name: str) -> str:
+    def _mend(self, name: str) -> str:
+        same = [public for public, entry in self._tools.items() if entry.name == name]
+        if same:
+            return f"several servers have one: call {' or '.join(same[:_NAMES_MAX])}"
         mend = nearest(name, [*self._tools, *self._aliases], "")
         if mend.startswith("did"):
             return mend
@@ -108,16 +114,22 @@ class Registry:
             return "list them with `sanderling tools`"
         return f"the tools are {', '.join(self._tools) or 'none'}"
 
-    def _name_tools(self) -> None:
+    def _name_tools(self) -> list[str]:
         by_server: dict[str, list[ToolEntry]] = {}
         for server in [*self.servers(), *self.offered()]:
             by_server.setdefault(server.name, []).extend(tools_of(server))
         found = [entry for name in sorted(by_server) for entry in merged(by_server[name])]
-        count = Counter(entry.name for entry in found)
-        named = [entry if count[entry.name] == 1 else qualified(entry) for entry in found]
+        named = published(found)
+        before = self._tools
         self._tools = {entry.public_name: entry for entry in sorted(named, key=_by_public_name)}
-        self._aliases = {entry.key: entry for entry in named}
+        self._aliases = aliases(named)
         self.version += 1
+        changes = renamed(before, self._tools)
+        for line in changes[:_NAMES_MAX]:
+            log.warning("tool %s", line)
+        if len(changes) > _NAMES_MAX:
+            log.warning("... and %d more; `sanderling tools` lists all", len(changes) - _NAMES_MAX)
+        return changes
 
     # ---- nodes
 

@@ -20,12 +20,19 @@ log = logging.getLogger("sanderling.registry")
 
 WASM: Final = "wasm"
 
+STRICT: Final = "strict"
+COERCE: Final = "coerce"
+SERVER: Final = "server"
+#: Who checks arguments against a tool's schema, from the strictest: the dispatcher; the dispatcher,
+#: after it brought them into form; the server alone.
+VALIDATE: Final = (STRICT, COERCE, SERVER)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
     """A tool server: one module, or (without an artifact) what some nodes run by themselves.
 
-    ``definitions`` are its MCP tool objects.
+    ``definitions`` are its MCP tool objects; ``validate`` is one of :data:`VALIDATE`.
     """
 
     name: str
@@ -33,6 +40,7 @@ class ServerEntry:
     artifact: Artifact | None
     definitions: Sequence[Mapping[str, Any]]
     backend: str = WASM
+    validate: str = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class ToolEntry:
         key: ``server.name``, what profiles and the account know it by.
         stateful: whether it keeps state for each MCP session.
         repeatable: whether running it twice does no more than running it once.
+        validate: who checks its arguments, one of :data:`VALIDATE`.
     """
 
     public_name: str
@@ -85,6 +94,7 @@ class ToolEntry:
     module: ServerEntry
     offers: tuple[Offer, ...] = ()
     method: str = ""  # another MCP method than tools/call
+    validate: str = STRICT
     key: str = field(init=False, compare=False)
     stateful: bool = field(init=False, compare=False)
     repeatable: bool = field(init=False, compare=False)
@@ -126,6 +136,7 @@ def tools_of(server: ServerEntry) -> list[ToolEntry]:
                 idempotent=notes.get("idempotentHint") is True,
                 module=server,
                 offers=(Offer(server.name, server.backend, server),),
+                validate=server.validate,
             )
         )
     return entries
@@ -137,12 +148,6 @@ def _data_arguments(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
     raise ValueError(f"{DATA_KEY}: must be a list of argument names (is {value!r})")
-
-
-def qualified(entry: ToolEntry) -> ToolEntry:
-    """The same under its full name: another server has a tool of that name."""
-    definition = {**entry.definition, "name": entry.key}
-    return replace(entry, public_name=entry.key, definition=definition)
 
 
 def merged(entries: Sequence[ToolEntry]) -> list[ToolEntry]:
@@ -180,6 +185,7 @@ def _both(first: ToolEntry, second: ToolEntry) -> ToolEntry:
         offers=(*first.offers, *second.offers),
         read_only=first.read_only and second.read_only,
         idempotent=first.idempotent and second.idempotent,
+        validate=min(first.validate, second.validate, key=VALIDATE.index),
     )
 
 

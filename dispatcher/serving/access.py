@@ -6,7 +6,7 @@ anything else, every request needs the bearer token of the state directory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ground.addresses import is_loopback
@@ -27,11 +27,12 @@ class Access:
     ``token`` has to be set where ``needs_token``; without it nobody gets in.
     """
 
-    def __init__(self, host: str) -> None:
-        """Judge for an endpoint bound to ``host``."""
+    def __init__(self, host: str, origins: Sequence[str] = ()) -> None:
+        """Judge for an endpoint bound to ``host``, which pages of ``origins`` may use."""
         self.needs_token = not is_loopback(host)
         self.token = ""
         self._guard = HostGuard(host)
+        self._origins = frozenset(origins)
 
     def denied(self, headers: Mapping[bytes, bytes]) -> Denied | None:
         """None if the request may be answered."""
@@ -41,8 +42,12 @@ class Access:
         if not self._guard.knows(host):
             return Denied(421, f"Host {host!r} is not this endpoint; use localhost or 127.0.0.1")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if not self._guard.admits(origin):
-            return Denied(403, f"pages of {origin!r} may not use this endpoint")
+        if origin not in self._origins and not self._guard.admits(origin):
+            return Denied(
+                403,
+                f"pages of {origin!r} may not use this endpoint; dispatcher.cors_origins names those "
+                "that may",
+            )
         return None
 
     def _without_token(self, headers: Mapping[bytes, bytes]) -> Denied | None:

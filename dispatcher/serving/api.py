@@ -6,8 +6,10 @@ send without asking first, and nothing here answers that.
     GET  /api/status    version, process, addresses, counts
     GET  /api/tools     {"tools": [MCP tool object + "server"]}
     GET  /api/agents    {"agents": [...]}
+    GET  /api/servers   {"servers": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
-    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"} -> {"server"}
+    POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"}
+                            -> {"server", "names": what to know of tools' names, a line each}
     POST /api/tools/remove  {"name"} -> {"server"}
     POST /api/explain   {"tool", "arguments", "requirements"} -> a dry run
     POST /api/call      the same -> an MCP result object
@@ -31,9 +33,10 @@ from starlette.types import Receive, Scope, Send
 from dispatcher import __version__
 from dispatcher.call import CallRequest
 from dispatcher.errors import RequestError, SanderlingError
-from dispatcher.gateway.server import error_result, internal_error
+from dispatcher.gateway.server import error_result, internal_error, refused_result
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
+from dispatcher.serving.server_status import node_servers_json, servers_json
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -54,6 +57,7 @@ class Api:
             ("GET", "/api/status"): self._status,
             ("GET", "/api/tools"): self._tools,
             ("GET", "/api/agents"): self._agents,
+            ("GET", "/api/servers"): self._servers,
             ("GET", "/api/calls"): self._calls,
             ("POST", "/api/tools/add"): self._add,
             ("POST", "/api/tools/remove"): self._remove,
@@ -103,14 +107,17 @@ class Api:
     async def _agents(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"agents": [node_json(node) for node in self._app.registry.nodes()]}
 
+    async def _servers(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"servers": servers_json(self._app.registry)}
+
     async def _calls(self, _: Mapping[str, Any]) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._app.store.calls, RECENT_CALLS)
         return {"calls": [asdict(row) for row in rows]}
 
     async def _add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         upload = await asyncio.to_thread(Upload.from_json, body)
-        self._app.add_server(upload)
-        return {"server": upload.name}
+        names = self._app.add_server(upload)
+        return {"server": upload.name, "names": names}
 
     async def _remove(self, body: Mapping[str, Any]) -> dict[str, Any]:
         name = str(body.get("name", ""))
@@ -123,7 +130,7 @@ class Api:
 
     async def _call(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return (await self._app.calls.call(self._request(body))).result
+            return refused_result((await self._app.calls.call(self._request(body))).result)
         except SanderlingError as error:
             return error_result(error)
 
@@ -153,15 +160,7 @@ def node_json(node: NodeState) -> dict[str, Any]:
         "isa": node.isa,
         "features": sorted(node.features),
         "backends": sorted(node.backends),
-        "servers": [
-            {
-                "name": one.server,
-                "backend": one.backend,
-                "tools": len(one.tools),
-                "error": one.error,
-            }
-            for _, one in sorted(node.servers.items())
-        ],
+        "servers": node_servers_json(node),
         "mounts": [
             {"path": path, "readonly": path in node.readonly_mounts} for path in node.mounts
         ],

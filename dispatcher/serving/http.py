@@ -8,18 +8,20 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dispatcher.gateway.server import Gateway
 from dispatcher.serving.access import Access
 from dispatcher.serving.api import Api
+from dispatcher.serving.streamable.plain_json import PlainAnswer, asking_for_both, takes_no_events
+from dispatcher.serving.streamable.sessions import SessionManager
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 #: The largest request body; a file of 48 MiB still fits when it is sent as base64.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 _KEEP_ALIVE_S: Final = 75  # clients that pause between calls keep their connection
+_BLANKS: Final = b" \t"
 _DRAIN_S: Final = 1  # what requests in flight are given when the dispatcher stops
 
 
@@ -38,12 +41,18 @@ class Endpoint:
         self._changes = gateway.changes
         self._health = json.dumps({"ok": True, "pid": os.getpid(), "started": started})
         self._api = RequestBodyLimitMiddleware(Api(app, started), MAX_BODY_BYTES)
-        self._mcp = StreamableHTTPSessionManager(
-            gateway.server, max_request_body_size=MAX_BODY_BYTES
+        settings = app.config.dispatcher
+        self._mcp = SessionManager(
+            gateway.server,
+            idle_s=settings.session_idle_s,
+            most=settings.sessions_max,
+            largest_body=MAX_BODY_BYTES,
+            ended=app.session_ended,
         )
         self._server = _Server(
             uvicorn.Config(
-                self,
+                _with_origins(self._answer, settings.cors_origins),
+                interface="asgi3",
                 access_log=False,
                 log_config=None,
                 lifespan="off",
@@ -86,10 +95,11 @@ class Endpoint:
             self._server.should_exit = True
             await http
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
+        scope = _stripped(scope)
         if self._stopping.is_set():
             await PlainTextResponse("the dispatcher is stopping\n", 503)(scope, receive, send)
             return
@@ -103,12 +113,39 @@ class Endpoint:
             answer = PlainTextResponse(f"{denied.line}\n", denied.status, headers)
             await answer(scope, receive, send)
         elif path in ("/mcp", "/mcp/"):
+            if takes_no_events(scope):
+                scope, send = asking_for_both(scope), PlainAnswer(send)
             await self._mcp.handle_request(scope, receive, send)
         elif path.startswith("/api/"):
             await self._api(scope, receive, send)
         else:
             answer = PlainTextResponse("the MCP endpoint is /mcp\n", 404)
             await answer(scope, receive, send)
+
+
+def _stripped(scope: Scope) -> Scope:
+    """A request without white space around the values of its headers, which is no part of them.
+
+    Source: RFC 9110, section 5.5. The parser (httptools) leaves it there.
+    """
+    headers = scope["headers"]
+    if all(value == value.strip(_BLANKS) for _, value in headers):
+        return scope
+    return {**scope, "headers": [(key, value.strip(_BLANKS)) for key, value in headers]}
+
+
+def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The endpoint, also for pages of these origins (CORS); for none where there are none."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("*",),  # Mcp-Param-* has any name; those that are asked for are allowed
+        expose_headers=("Mcp-Session-Id", "Mcp-Protocol-Version", "WWW-Authenticate"),
+        allow_private_network=True,
+    )
 
 
 class _Server(uvicorn.Server):

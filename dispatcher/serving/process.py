@@ -104,7 +104,7 @@ async def _serve(
     from dispatcher.serving.http import Endpoint
 
     host, started = app.config.dispatcher.host, time.time()
-    access = Access(host)
+    access = Access(host, app.config.dispatcher.cors_origins)
     if access.needs_token:
         access.token = client_token(app.state)
         log.info("clients need the token that `sanderling token --client` prints")

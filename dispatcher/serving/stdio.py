@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,16 +12,25 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
+from mcp_types import (
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    jsonrpc_message_adapter,
+)
 
 from dispatcher.serving.process import serving
 from dispatcher.serving.stdio_transport import (
+    CANCELLED,
     GRACE_S,
     OpenRequests,
     StdioTransport,
     parse_error,
     stdio_transport,
 )
+from dispatcher.serving.streamable.request_ids import inner, is_id, outer, refusal, unread
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -81,22 +91,42 @@ class StdioSession:
     async def _pump_in(self) -> None:
         async with self._send_in:
             async for line in self._transport.lines():
-                try:
-                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-                except ValueError as error:
-                    await self._transport.write(parse_error(error))
-                    continue
-                if isinstance(message, JSONRPCRequest):
-                    self._open.asked(message.id, message.method)
-                elif not isinstance(message, JSONRPCResponse | JSONRPCError):
-                    self._open.noticed(message.method, message.params)
-                await self._send_in.send(SessionMessage(message))
+                message = await self._read(line)
+                if message is not None:
+                    await self._send_in.send(SessionMessage(message))
             await self._open.settled(GRACE_S)
+
+    async def _read(self, line: bytes) -> JSONRPCMessage | None:
+        """The message of a line as the server is to get it; None where it is answered already."""
+        try:
+            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError as error:
+            found = unread(line)
+            if isinstance(found, bytes):
+                return jsonrpc_message_adapter.validate_json(found, by_name=False)
+            answer = parse_error(error) if found is None else json.dumps(found).encode()
+            await self._transport.write(answer)
+            return None
+        if isinstance(message, JSONRPCRequest):
+            if self._open.is_open(message.id):
+                await self._transport.write(json.dumps(refusal(message.id)).encode())
+                return None
+            self._open.asked(message.id, message.method)
+            return message.model_copy(update={"id": inner(message.id)})
+        if isinstance(message, JSONRPCNotification):
+            self._open.noticed(message.method, message.params)
+            number = (message.params or {}).get("requestId")
+            if message.method == CANCELLED and is_id(number):
+                params = {**(message.params or {}), "requestId": inner(number)}
+                return message.model_copy(update={"params": params})
+        return message
 
     async def _pump_out(self) -> None:
         async with self._receive_out:
             async for one in self._receive_out:
                 message = one.message
+                if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id is not None:
+                    message = message.model_copy(update={"id": outer(message.id)})
                 text = message.model_dump_json(by_alias=True, exclude_unset=True)
                 await self._transport.write(text.encode())
                 if isinstance(message, JSONRPCResponse | JSONRPCError):

@@ -22,6 +22,7 @@ log = logging.getLogger("sanderling.stdio")
 
 #: How long requests may still run after stdin was closed; then they are given up.
 GRACE_S: Final = 30.0
+CANCELLED: Final = "notifications/cancelled"
 _ENDLESS: Final = "subscriptions/listen"
 
 
@@ -90,21 +91,26 @@ class OpenRequests:
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
+        self._endless: set[str] = set()
         self._changed = asyncio.Event()
 
+    def is_open(self, request_id: object) -> bool:
+        """Whether a request of that id waits."""
+        return repr(request_id) in self._ids | self._endless
+
     def asked(self, request_id: str | int, method: str) -> None:
-        """A request came. One that only ends with its connection does not count."""
-        if method != _ENDLESS:
-            self._ids.add(repr(request_id))
+        """A request came. For one that only ends with its connection nobody waits at the end."""
+        (self._endless if method == _ENDLESS else self._ids).add(repr(request_id))
 
     def noticed(self, method: str, params: Any) -> None:
         """A notification came: perhaps the cancellation of a request."""
-        if method == "notifications/cancelled" and isinstance(params, dict):
+        if method == CANCELLED and isinstance(params, dict):
             self.answered(params.get("requestId"))
 
     def answered(self, request_id: object) -> None:
         """A request has its answer, or will have none."""
         self._ids.discard(repr(request_id))
+        self._endless.discard(repr(request_id))
         self._changed.set()
 
     async def settled(self, timeout_s: float) -> None:

@@ -212,6 +212,7 @@ def settings(agent: AgentConfig) -> str:
             "servers",
         },
         exclude_none=True,
+        by_alias=True,
     )
     return "".join(f"{key} = {_toml(value)}\n" for key, value in said.items() if value)
 

@@ -13,7 +13,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,6 +35,7 @@ from edge_agent.attachment.messages import (
     Received,
     Registration,
     Sent,
+    SessionsEnded,
 )
 from edge_agent.attachment.prefetch import Prefetcher
 from edge_agent.backends.base import ModuleRef
@@ -43,6 +44,7 @@ from edge_agent.calls.queue import CallQueue
 from edge_agent.calls.ticket import Ticket
 from edge_agent.calls.updates import Send
 from edge_agent.errors import ConnectionLost
+from edge_agent.threads import start_essential
 
 DRAIN_S: Final = 3.0
 DRAIN_ASKED_S: Final = 30.0
@@ -84,8 +86,8 @@ class Attachment:
     """Keeps one agent attached to one dispatcher until it is told to stop.
 
     ``make_queue`` gets the function by which the queue sends; ``make_heartbeats``
-    makes what tells the load, and ``prefetch`` makes one more module ready. ``attached`` is called
-    with each new stream, before its first call.
+    makes what tells the load, ``prefetch`` makes one more module ready, and ``sessions_ended`` ends
+    what is kept for sessions. ``attached`` is called with each new stream, before its first call.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class Attachment:
         make_queue: Callable[[Send], CallQueue],
         make_heartbeats: Callable[[CallQueue], Heartbeats],
         prefetch: Callable[[ModuleRef], None],
-        attached: Callable[[], None] = lambda: None,
+        sessions_ended: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._address = address
         self._token = token
@@ -112,8 +114,9 @@ class Attachment:
         self._wake = threading.Event()
         self._drain_s = DRAIN_S
         self._drain_reason: str | None = None
-        self._attached = attached
+        self.attached: Callable[[], None] = lambda: None
         self._prefetch = prefetch
+        self._sessions_ended = sessions_ended
         self._prefetcher = Prefetcher(self._load_ahead)
         self.fetcher = ArtifactFetcher(self._channel, token)
         self._spares = 0  # workers in the place of those whose calls hold no slot
@@ -186,7 +189,7 @@ class Attachment:
     def _attach(self, connection: Connection) -> None:
         _log.info("attached to %s as %s", self._address, self._node)
         again = self.queue.new_stream()
-        self._attached()
+        self.attached()
         with self._changed:
             self._connection = connection
             self._changed.notify_all()
@@ -230,8 +233,8 @@ class Attachment:
 
     def _start_threads(self) -> None:
         for number in range(self.report.slots + 1):
-            self._start_thread(self._work, f"worker-{number}")
-        self._start_thread(self._beat, "heartbeat")
+            start_essential(self._work, f"worker-{number}")
+        start_essential(self._beat, "heartbeat")
         self._prefetcher.start()
 
     def _end_threads(self) -> None:
@@ -241,15 +244,12 @@ class Attachment:
         self.queue.load_changed.set()
         self._prefetcher.stop()
 
-    def _start_thread(self, target: Callable[[], None], name: str) -> None:
-        threading.Thread(target=target, name=name, daemon=True).start()
-
     def _start_spare(self, ticket: Ticket | None) -> None:
         with self._changed:
             if ticket is None and self._spares >= self.queue.away:
                 return  # one of those that were kept listens
             self._spares += 1
-        self._start_thread(lambda: self._work(ticket), "worker-spare")
+        start_essential(lambda: self._work(ticket), "worker-spare")
 
     def _is_surplus(self) -> bool:
         """Whether there is a worker too many now; whoever asks is to end."""
@@ -283,7 +283,7 @@ class Attachment:
                 self._changed.wait()
         return None
 
-    def _handle(self, message: Received) -> Ticket | None:
+    def _handle(self, message: Received) -> Ticket | None:  # noqa: C901 - one of each kind
         """Take one message; return a ticket when a call should run now."""
         match message:
             case Ticket():
@@ -299,6 +299,8 @@ class Attachment:
             case Prefetch(modules):
                 for module in modules:
                     self._prefetcher.want(module)
+            case SessionsEnded(sessions):
+                self._sessions_ended(sessions)
             case Drain(reason):
                 self.stop(reason or "the dispatcher asked for it", DRAIN_ASKED_S)
             case Ping():

@@ -36,7 +36,7 @@ from edge_agent.errors import (
     MemoryExceeded,
     ModuleError,
     ModuleTrapped,
-    NotSent,
+    NotStarted,
     OutputTooLarge,
     RpcError,
     ServerDied,
@@ -59,11 +59,12 @@ STATUS_OF: Final[dict[type[EdgeAgentError], edge_pb2.Status]] = {
     LimitExceeded: edge_pb2.STATUS_LIMIT,
     ModuleTrapped: edge_pb2.STATUS_TRAP,
     ServerDied: edge_pb2.STATUS_TRAP,
-    NotSent: edge_pb2.STATUS_UNAVAILABLE,
+    NotStarted: edge_pb2.STATUS_UNAVAILABLE,
     RpcError: edge_pb2.STATUS_PROTOCOL,
     CallCancelled: edge_pb2.STATUS_CANCELLED,
     BadAnswer: edge_pb2.STATUS_PROTOCOL,
-    CallFailed: edge_pb2.STATUS_UNAVAILABLE,
+    # Whatever it was, the call had begun: it may have done its work.
+    CallFailed: edge_pb2.STATUS_TRAP,
 }
 
 
@@ -119,6 +120,13 @@ class Prefetch:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """The clients of these sessions have left."""
+
+    sessions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """The agent is to take no more calls, and end."""
 
@@ -145,13 +153,14 @@ Received: TypeAlias = (
     | ClientReply
     | Acknowledged
     | Prefetch
+    | SessionsEnded
     | Drain
     | Ping
     | Unknown
 )
 
 
-def read(message: FromDispatcher) -> Received:  # noqa: PLR0911 - one of each kind
+def read(message: FromDispatcher) -> Received:  # noqa: C901, PLR0911 - one of each kind
     """Return a message in the agent's own types."""
     match message.WhichOneof("message"):
         case "call":
@@ -167,6 +176,8 @@ def read(message: FromDispatcher) -> Received:  # noqa: PLR0911 - one of each ki
             return Acknowledged(message.ack.call_ids)
         case "prefetch":
             return Prefetch([_module_ref(module) for module in message.prefetch.modules])
+        case "sessions_ended":
+            return SessionsEnded(list(message.sessions_ended.sessions))
         case "drain":
             return Drain(message.drain.reason)
         case "ping":

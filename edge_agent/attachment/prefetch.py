@@ -13,6 +13,7 @@ from edge_agent.backends.base import ModuleRef
 from edge_agent.errors import EdgeAgentError
 from edge_agent.logs import log_unexpected
 from edge_agent.memory import give_back
+from edge_agent.threads import start_essential
 
 _NICENESS: Final = 10
 _log = logging.getLogger(__name__)
@@ -24,11 +25,10 @@ class Prefetcher:
     def __init__(self, load: Callable[[ModuleRef], None]) -> None:
         self._load = load
         self._wanted: SimpleQueue[ModuleRef | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
 
     def start(self) -> None:
         """Begin to load what is wanted."""
-        self._thread.start()
+        start_essential(self._work, "prefetch")
 
     def want(self, module: ModuleRef) -> None:
         """Load this module when its turn comes; one that is loaded costs nothing."""

@@ -142,7 +142,8 @@ class ServerTable:
     is what it may ask of the MCP client. ``state`` "session" gives each MCP session a server of its
     own, "shared" never does; without either, those sessions get one that can be asked, once the
     server has asked. ``slots`` are its calls that run at once (:data:`SLOTS`). ``catalogue_kib`` and
-    ``catalogue_pages`` bound what is taken of its lists.
+    ``catalogue_pages`` bound what is taken of its lists. ``validate`` is who
+    checks arguments against its tools' schemas; absent: the server.
     """
 
     name: _Name
@@ -170,6 +171,7 @@ class ServerTable:
     slots: Annotated[int, within(1, 256)] | None = None
     catalogue_kib: Annotated[int, within(1, 16_384)] = 4096
     catalogue_pages: Annotated[int, within(1, 100_000)] = 1000
+    validate: Literal["", "strict", "coerce", "server"] = ""
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     @staticmethod

@@ -41,7 +41,7 @@ def call(
 
     Exits with 1 when the result says isError, or when the call was stopped.
     """
-    from edge_agent.jsonrpc import make_call, parse, read_result
+    from edge_agent.jsonrpc import error_result, make_call, parse, read_result
 
     try:
         parsed = parse(arguments.encode())
@@ -57,5 +57,8 @@ def call(
     finally:
         engine.close()
     result = read_result(answer.data)
+    value = parse(result)
+    if "error" in value and "content" not in value:
+        result, value = error_result(value["error"]["message"]), {"isError": True}
     click.echo(result.decode())
-    return FAILED if parse(result).get("isError") else DONE
+    return FAILED if value.get("isError") else DONE

@@ -12,7 +12,7 @@ from edge_agent.engine.call_state import CallState
 from edge_agent.engine.conversation import Conversation, Output
 from edge_agent.engine.guest.instance import Guest, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
-from edge_agent.errors import BadAnswer, CallFailed
+from edge_agent.errors import BadAnswer, NotStarted
 
 # A server that has answered may tidy up; one that goes on for ever is not waited for.
 FAREWELL_S: Final = 0.5
@@ -44,7 +44,7 @@ def converse(
         streams = Streams(conversation.input, output.feed)
         guest.set_wasi(call.mounts, streams, call.env)
     except OSError as error:
-        raise CallFailed(f"{error}; create it or change the agent's mounts") from None
+        raise NotStarted(f"{error}; create it or change the agent's mounts") from None
     guest.instantiate(pre)
     start = guest.function(b"_start")
     if start is None:

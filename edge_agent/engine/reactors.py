@@ -10,7 +10,13 @@ from edge_agent.engine.call_state import CallState
 from edge_agent.engine.code.loaded import CoreModule
 from edge_agent.engine.endings import stopped_error
 from edge_agent.engine.guest.instance import Guest
-from edge_agent.errors import BadAnswer, CallFailed, MemoryExceeded, OutputTooLarge
+from edge_agent.errors import (
+    BadAnswer,
+    CallFailed,
+    MemoryExceeded,
+    NotStarted,
+    OutputTooLarge,
+)
 
 _U32: Final = 0xFFFF_FFFF
 
@@ -32,7 +38,7 @@ def instantiate(guest: Guest, module: CoreModule, call: CallState) -> None:
     try:
         guest.set_wasi(call.mounts, env=call.env)
     except OSError as error:
-        raise CallFailed(f"{error}; create it or change the agent's mounts") from None
+        raise NotStarted(f"{error}; create it or change the agent's mounts") from None
     if call.stopped is not None:
         raise stopped_error(call)
     guest.instantiate(module.pre)

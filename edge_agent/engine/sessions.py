@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +36,7 @@ Key = tuple[str, str]
 class Session:
     """One instance and its turn. Only who holds the turn touches ``guest``."""
 
-    __slots__ = ("guest", "key", "memory_bytes", "turn", "used_s", "waiting")
+    __slots__ = ("guest", "key", "memory_bytes", "over", "turn", "used_s", "waiting")
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -44,6 +44,7 @@ class Session:
         self.memory_bytes = 0
         self.used_s = time.monotonic()
         self.waiting = 0  # calls that run or wait here
+        self.over = False  # its client has left
         self.turn = threading.Lock()
 
 
@@ -102,6 +103,19 @@ class Sessions:
         if session is not None:
             _close(session)
 
+    def over(self, sessions: Iterable[str]) -> None:
+        """The clients of sessions have left: end their instances, after the calls in them."""
+        gone = set(sessions)
+        with self._lock:
+            ended = [one for one in self._sessions.values() if one.key[1] in gone]
+            for session in ended:
+                session.over = True
+            idle = [one for one in ended if not one.waiting]
+            for session in idle:
+                del self._sessions[session.key]
+        for session in idle:
+            _close(session)
+
     def held_bytes(self) -> int:
         """Return the memory that kept instances hold."""
         with self._lock:
@@ -152,7 +166,8 @@ class Sessions:
         with self._lock:
             session.waiting -= 1
             session.used_s = time.monotonic()
-            unneeded = not session.waiting and (session.guest is None or self._closed)
+            needless = session.guest is None or session.over or self._closed
+            unneeded = not session.waiting and needless
             if unneeded and self._sessions.get(session.key) is session:
                 del self._sessions[session.key]
             self._arm()

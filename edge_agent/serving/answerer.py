@@ -16,7 +16,7 @@ from edge_agent.engine.code.loaded import LoadedModule
 from edge_agent.engine.limits import Limits
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import BadAnswer, CallCancelled, CallFailed
-from edge_agent.jsonrpc import INTERNAL_ERROR, parse, parse_foreign
+from edge_agent.jsonrpc import INTERNAL_ERROR, parse, sound
 from edge_agent.mounts import Mount
 from protos.contract import SESSION_KEY, STATE_KEY
 
@@ -67,9 +67,7 @@ class Answerer:
         try:
             kept = session if session and self.stateful else ""
             answer = self._engine.send(self._module, message, call, kept)
-            data = answer.data
-            if data:
-                _check_answer(data)
+            data = _sound(answer.data) if answer.data else b""
         except CallCancelled:
             return b""  # MCP wants no answer to a cancelled request
         except CallFailed as error:
@@ -160,8 +158,8 @@ def _with_loss(data: bytes, why: str) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _check_answer(data: bytes) -> None:
+def _sound(data: bytes) -> bytes:
     try:
-        parse_foreign(data)
+        return sound(data)
     except ValueError as error:
         raise BadAnswer(f"the module's answer is not JSON: {error}") from None

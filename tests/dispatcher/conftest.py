@@ -87,6 +87,7 @@ class FakeAgent:
         self.calls = []  # (Call, arguments), in order of arrival
         self.cancels = []
         self.acks = []
+        self.ended = []  # sessions
         self.welcome = None
         self.ran = {}
         mounts = [edge_pb2.Mount(path=path) for path in capabilities.pop("mounts", ())]
@@ -161,6 +162,8 @@ class FakeAgent:
                 self.cancels.append(message.cancel.call_id)
             elif kind == "ack":
                 self.acks += message.ack.call_ids
+            elif kind == "sessions_ended":
+                self.ended += message.sessions_ended.sessions
             elif kind == "ping":
                 await self.send(pong=message.ping)
 

@@ -29,8 +29,8 @@ RECORD = PlacementRecord("device", "device", "x86_64", "wasm", "exact", True, 0,
 class FakeApp:
     """What the face uses of an app. ``answer`` is a coroutine function of a CallRequest."""
 
-    def __init__(self, state):
-        self.config = configuration.load(None, {"dispatcher": {"state": state}})
+    def __init__(self, state, **settings):
+        self.config = configuration.load(None, {"dispatcher": {"state": state, **settings}})
         self.state = state
         self.grpc_port = 7
         self.registry = self
@@ -42,6 +42,8 @@ class FakeApp:
         self.requests = []
         self.answer = self.say_ok
         self.store = SimpleNamespace(calls=lambda limit: [])
+        self.ended = []
+        self.session_ended = self.ended.append
         self.known_nodes = [NodeState("device", tier="device", connected=True, placeable=True)]
 
     def tools(self):
@@ -157,7 +159,7 @@ def app(tmp_path):
 
 @asynccontextmanager
 async def served(app, host="127.0.0.1", token=""):
-    access = Access(host)
+    access = Access(host, app.config.dispatcher.cors_origins)
     access.token = token
     endpoint = Endpoint(app, Gateway(app), access, started=time.time())
     # A host that needs a token is still served on loopback here.

@@ -321,6 +321,40 @@ def test_run_says_when_it_is_ready_and_drains_on_sigterm(started, dispatcher):
     assert b"Traceback" not in process.stderr.read()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_stops_after_it_was_stopped_and_continued(started, dispatcher, number):
+    process = started("--name", "pi4")
+    process.stdout.readline()
+    for pause_s in (0.1, 1.3):  # shorter and longer than it looks at its parent
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(pause_s)
+        process.send_signal(signal.SIGCONT)
+    attached = dispatcher.next_agent()
+    attached.receive("heartbeat")  # it goes on
+    process.send_signal(number)
+    assert process.wait(60) == 0
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_thread_that_dies_ends_the_program_with_a_line():
+    program = """
+import logging, time
+from edge_agent.threads import start_essential
+logging.basicConfig(format="%(message)s")
+def die():
+    raise LookupError("where")
+start_essential(die, "signals")
+time.sleep(60)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=50, check=False
+    )
+    assert done.returncode == 1
+    first, second = done.stderr.decode().splitlines()
+    assert first == "thread signals failed unexpectedly: LookupError('where')"
+    assert "the agent ends" in second
+
+
 def run_idle(started, dispatcher, tmp_path, wrapper=()):
     """An agent that has every built-in server compiled and waits; the largest itself."""
     servers = manifest.servers()

@@ -23,8 +23,9 @@ from edge_agent.engine.limits import (
     parse_limits,
 )
 from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
-from edge_agent.jsonrpc import make_call, read_result
+from edge_agent.jsonrpc import make_call, parse, parse_foreign, read_result, sound
 from edge_agent.mounts import Mount, normalise, parse_mount, uncovered
+from edge_agent.tool_results import sound_result
 from protos.edge.v1 import edge_pb2
 
 # ---- mounts -------------------------------------------------------------------------
@@ -274,12 +275,88 @@ def test_result_is_found_in_other_forms(answer):
     assert json.loads(read_result(answer.encode())) == {"content": []}
 
 
-def test_rpc_error_becomes_an_error_result():
-    answer = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"unknown tool"}}'
-    assert json.loads(read_result(answer)) == {
-        "content": [{"type": "text", "text": "unknown tool"}],
-        "isError": True,
+@pytest.mark.parametrize(
+    ("error", "read"),
+    [
+        (
+            {"code": -32042, "message": "open a page", "data": {"elicitations": [{"url": "u"}]}},
+            {"code": -32042, "message": "open a page", "data": {"elicitations": [{"url": "u"}]}},
+        ),
+        (
+            {"code": "E1", "message": ""},
+            {"code": -32603, "message": "the tool server gave no reason"},
+        ),
+        ("out of paper", {"code": -32603, "message": "out of paper"}),
+    ],
+)
+def test_an_rpc_error_keeps_what_it_says(error, read):
+    answer = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode()
+    assert json.loads(read_result(answer)) == {"error": read}
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        (b'["\\ud83d", "\\ude00\\ud83d"]', ["\ufffd", "\ufffd\ufffd"]),
+        (b'{"\\uD83D": "\\ud83d\\ude00 \\\\ud83d"}', {"\ufffd": "\U0001f600 \\ud83d"}),
+        (b"[NaN, -Infinity, Infinity, 1e999, -1e999, 1.5]", [None] * 5 + [1.5]),
+        (b'\xef\xbb\xbf["caf\xe9", "a\tb"]', ["caf\ufffd", "a\tb"]),
+    ],
+)
+def test_what_a_server_writes_is_read_as_widely_as_it_has_a_meaning(answer, value):
+    assert parse_foreign(answer) == value
+    assert parse(sound(answer)) == value
+    with pytest.raises(ValueError):
+        parse(answer)
+
+
+def test_what_is_strict_json_already_stays_as_it_is():
+    text = '{"a": 1e3,  "b":"\\ud83d\\ude00 ü"}'.encode()
+    assert sound(text) is text
+
+
+def test_half_a_pair_in_a_result_is_mended_in_the_usual_form_too():
+    answer = b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"\\ud800"}]}}'
+    assert json.loads(read_result(answer))["content"][0]["text"] == "\ufffd"
+
+
+def text(value):
+    return {"type": "text", "text": value}
+
+
+@pytest.mark.parametrize(
+    ("result", "content"),
+    [
+        ({"structuredContent": {"n": 1}}, [text('{"n": 1}')]),
+        ({"structuredContent": [1], "content": None}, [text("[1]")]),
+        ({"content": None}, []),
+        ({"resultType": "complete"}, []),
+        ({"toolResult": "old"}, [text("old")]),
+        ({"content": "plain"}, [text("plain")]),
+        ({"content": text("one")}, [text("one")]),
+        ({"content": ["a", None, {"text": "b"}]}, [text("a"), text("b")]),
+        ({"content": [{**text("c"), "annotations": None}]}, [text("c")]),
+        ({"content": [text(None), text(3)]}, [text(""), text("3")]),
+        ({"content": [{"type": "image", "data": "x"}]}, [text('{"type": "image", "data": "x"}')]),
+        ({"content": [{"type": "hologram", "beams": None}]}, [{"type": "hologram", "beams": None}]),
+    ],
+)
+def test_a_result_has_a_content_list_that_clients_read(result, content):
+    made = sound_result({**result, "isError": None, "_meta": None})
+    assert made == {
+        "content": content,
+        **{key: value for key, value in result.items() if key != "content"},
     }
+
+
+def test_a_sound_result_is_not_touched():
+    for result in (
+        {"content": [text("a")], "structuredContent": {"n": None}, "isError": True, "_meta": {}},
+        {"resultType": "input_required", "inputRequests": {}},
+    ):
+        assert sound_result(result) is result
+    assert sound_result({"something": "else"}) is None
+    assert sound_result(["content"]) is None
 
 
 def test_answer_of_too_many_values_is_not_parsed():

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from edge_agent.backends.launch import keeper as program
 from edge_agent.errors import ModuleUnavailable
+from edge_agent.threads import start_essential
 
 _REPLY_S: Final = 10.0
 _CLOSE_S: Final = 3.0
@@ -138,9 +139,8 @@ class KeeperClient:
                 cwd="/",
             )
         self._socket = ours
-        threading.Thread(
-            target=self._listen, args=(ours, self._process), name="keeper", daemon=True
-        ).start()
+        process = self._process
+        start_essential(lambda: self._listen(ours, process), "keeper")
 
     def _listen(self, sock: socket.socket, process: subprocess.Popen[bytes]) -> None:
         """Take in what the keeper tells, until it ends."""

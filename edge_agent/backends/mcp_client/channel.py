@@ -32,7 +32,7 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import METHOD_NOT_FOUND
+from edge_agent.jsonrpc import METHOD_NOT_FOUND, read_error
 from protos.contract import CAPABILITY_OF
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -44,6 +44,7 @@ PROBE_S: Final = 3.0
 _META: Final = "io.modelcontextprotocol/"
 #: Of a request's ``_meta``: the least level of the log lines that its client wants.
 LOG_LEVEL_KEY: Final = f"{_META}logLevel"
+_DIGITS_MAX: Final = 18
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
 
@@ -299,17 +300,29 @@ class Client:
         """The requests that something could be about."""
         return [one for one in self._pending.values() if not isinstance(one, StandingRequest)]
 
+    def waits_for(self, number: Any) -> int | None:
+        """The number of the request that an answer's id means, while it waits; else None.
+
+        Some servers give it back as a text.
+        """
+        if isinstance(number, str) and number.isdecimal() and len(number) <= _DIGITS_MAX:
+            number = int(number)
+        if not isinstance(number, int) or isinstance(number, bool):
+            return None
+        return number if number in self._pending else None
+
     def _answered(self, message: Mapping[str, Any], asked: PendingRequest | None) -> None:
-        error, result = message.get("error"), message.get("result")
-        number = message.get("id")
-        if isinstance(number, str) and number.isdecimal():
-            number = int(number)  # of servers that write every id as a string
-        pending = self._pending.get(number) if isinstance(number, int) else None
-        if pending is None and number is None and isinstance(error, dict):
-            pending = asked  # what cannot be read has no id; this is what was sent
+        error, result = read_error(dict(message)), message.get("result")
+        number = self.waits_for(message.get("id"))
+        if number is None and message.get("id") is None and error is not None:
+            waiting = self._running()
+            if asked is None and len(waiting) == 1:
+                asked = waiting[0]
+            number = None if asked is None else asked.number  # it could not read the request
+        pending = None if number is None else self._pending.get(number)
         if pending is None:
             return  # to a request that was given up
-        if isinstance(error, dict):
+        if error is not None:
             pending.settle(error=RpcError(error))
         elif isinstance(result, dict):
             pending.settle(result)

@@ -20,6 +20,7 @@ from edge_agent.jsonrpc import INTERNAL_ERROR
 from protos.contract import OPEN_CLIENT_REQUESTS
 
 _REPLY_S: Final = 5.0
+_LOOK_S: Final = 0.25
 _log = logging.getLogger(__name__)
 
 Send = Callable[[bytes, float], None]
@@ -31,7 +32,8 @@ class ServerRequests:
 
     ``timed_out`` ends a request whose time is over; it is called on a thread that may wait. With
     ``hold`` a request that comes between calls waits for the next: servers ask for roots as soon as
-    they are initialized, which a server of one client is for that client's call.
+    they are initialized, which a server of one client is for that client's call. ``early`` tells
+    that such a request came; where one is expected, the first call waits for it for ``expect_s``.
     """
 
     def __init__(self, name: str, send: Send, timed_out: Callable[[PendingRequest], None]) -> None:
@@ -39,8 +41,12 @@ class ServerRequests:
         self._send = send
         self._timed_out = timed_out
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._open: dict[str, tuple[PendingRequest, ClientRequest]] = {}
+        self._replying: list[PendingRequest] = []  # of whose requests a reply is being sent
         self.hold = False
+        self.expect_s = 0.0
+        self.early: Callable[[], None] = lambda: None
         self._held: list[tuple[str, Any, Mapping[str, Any]]] = []
 
     def asked(
@@ -54,8 +60,12 @@ class ServerRequests:
         """One came, on the stream of ``pending`` or on one that ``running`` requests share."""
         pending = pending or (running[0] if len(running) == 1 else None)
         if pending is None or pending.listener is None:
+            if not any(one.listener for one in running):
+                self.early()
             if self.hold and len(self._held) < OPEN_CLIENT_REQUESTS:
-                self._held.append((method, number, params))
+                with self._changed:
+                    self._held.append((method, number, params))
+                    self._changed.notify_all()
             else:
                 no = [one.listener.refusal(method, params) for one in running if one.listener]
                 # Where none of the clients can be asked it is no matter whose call it is.
@@ -81,10 +91,27 @@ class ServerRequests:
             self.over(pending)  # it ended meanwhile
 
     def begun(self, pending: PendingRequest) -> None:
-        """A call is about to be sent: what was held until then is asked of its client."""
-        while self._held:
-            method, number, params = self._held.pop(0)
+        """A call is about to be sent: what was held until then is asked of its client first.
+
+        Returns when the server has the replies, or the call's time is over.
+        """
+        if not self.hold:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._held or pending.settled, self.expect_s)
+            self.expect_s = 0.0
+            held, self._held = self._held, []
+        for method, number, params in held:
             self.asked(method, number, params, [pending], pending)
+        with self._changed:
+            while held and not pending.settled and self._asks_of(pending):
+                if pending.left_s(pending.until_s) <= 0:
+                    return
+                self._changed.wait(_LOOK_S)
+
+    def _asks_of(self, pending: PendingRequest) -> bool:
+        open_ones = [one for one, _ in self._open.values()]
+        return any(one is pending for one in (*open_ones, *self._replying))
 
     def withdrawn(self, number: Any) -> None:
         """The server cancels a request of its own."""
@@ -103,15 +130,21 @@ class ServerRequests:
             request.withdraw(error_reply(INTERNAL_ERROR, "the call that asked has ended"))
 
     def _take(self, key: str) -> tuple[PendingRequest, ClientRequest] | None:
-        with self._lock:
+        with self._changed:
+            self._changed.notify_all()
             return self._open.pop(key, None)
 
     def _answered(self, key: str, number: Any, answer: ClientReply) -> None:
-        found = self._take(key)
-        if found is None:
-            return
-        pending = found[0]
+        with self._lock:
+            found = self._open.pop(key, None)
+            if found is None:
+                return
+            pending = found[0]
+            self._replying.append(pending)
         self._reply(number, answer)
+        with self._changed:
+            self._replying.remove(pending)
+            self._changed.notify_all()
         pending.resume()
         if pending.watch():
             # Over HTTP the request's own thread reads its stream and looks at no clock meanwhile.

@@ -11,13 +11,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from edge_agent.backends.launch.keeper_client import Child, Command, KeeperClient
 from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, Client
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.engine.limits import MIB
-from edge_agent.errors import CallTimeout, NotSent, OutputTooLarge
+from edge_agent.errors import BadAnswer, CallFailed, CallTimeout, NotSent, OutputTooLarge
 from edge_agent.jsonrpc import parse_foreign
 
 LINE_BYTES: Final = LARGEST_MESSAGE_BYTES
@@ -27,7 +27,21 @@ END_S: Final = 1.0  # from the end of its input to SIGTERM
 _READ_BYTES: Final = 256 * 1024
 _POLL_MS: Final = 200
 _WORDS: Final = 300
-_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
+_NUMBER: Final = rb'"id"\s*:\s*"?(\d{1,18})"?\s*'
+_VERSION: Final = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+#: Where an answer that cannot be read has its id: at its head or its end, beside the version, or
+#: (of one that is spread over lines) alone in a line. An id further inside is another thing's.
+_IDS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rb"\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _NUMBER + rb"[,}]",
+        rb".*,\s*" + _VERSION + rb",\s*" + _NUMBER + rb"\}\s*$",
+        rb".*,\s*" + _NUMBER + rb",\s*" + _VERSION + rb"\}\s*$",
+        rb"\s*" + _NUMBER + rb",?\s*$",
+    )
+)
+_METHOD: Final = re.compile(rb'(?<!\\)"method"\s*:')
+_ENDS: Final = 256  # bytes at either end of a line that are looked at
 _log = logging.getLogger(__name__)
 
 
@@ -196,15 +210,17 @@ class LineChannel:
         try:
             message = parse_foreign(line)
         except OutputTooLarge as error:
-            found = _ID.search(line[:256]) or _ID.search(line[-256:])
-            if found:
-                self._client.failed(int(found[1]), error)
+            self._unread(line, error)
             return
-        except ValueError:
+        except ValueError as error:
+            reason = f"{self._client.name}: its answer is no JSON in one line: {error}"
+            self._unread(line, BadAnswer(reason))
             message = None
-        if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+        known = [one for one in _batch(message) if self._is_message(one)]
+        if known:
             self._junk = 0
-            self._client.received(message)
+            for one in known:
+                self._client.received(one)
             return
         # Programs that print to their output by mistake are many; most do it once.
         self._junk += len(line)
@@ -216,11 +232,37 @@ class LineChannel:
         """The last of what it wrote to standard error, on one line."""
         return " ".join(self._words.decode(errors="replace").split())[-_WORDS:]
 
+    def _is_message(self, message: Any) -> bool:
+        """Whether it is JSON-RPC: by its word, or since it answers what waits for an answer."""
+        if not isinstance(message, dict):
+            return False
+        answers = ("result" in message or "error" in message) and "method" not in message
+        return message.get("jsonrpc") == "2.0" or (
+            answers and self._client.waits_for(message.get("id")) is not None
+        )
+
+    def _unread(self, line: bytes, error: CallFailed) -> None:
+        """End the request that a line answers, where that can be told."""
+        head, end = line[:_ENDS], line[-_ENDS:]
+        if _METHOD.search(head):
+            return  # its own request, or the echo of one of ours
+        for pattern, part in zip(_IDS, (head, end, end, line[:_ENDS]), strict=True):
+            found = pattern.match(part)
+            number = self._client.waits_for(int(found[1])) if found else None
+            if number is not None:
+                self._client.failed(number, error)
+                return
+
     def _reason(self) -> str:
         """Why it ended, with its last words."""
         reason = self._broken or _how_it_ended(self.child)
         words = self.words()
         return f"{reason} (its last words: {words})" if words else reason
+
+
+def _batch(message: Any) -> list[Any]:
+    """The messages of a line: several as a list, which protocol 2025-03-26 had."""
+    return message if isinstance(message, list) else [message]
 
 
 def _how_it_ended(child: Child) -> str:

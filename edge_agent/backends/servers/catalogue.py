@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 class Catalogue:
     """A server's lists, as it gave them. ``version`` is its own.
 
-    ``asks``: it has asked something of clients. ``warnings`` say what of its lists was left;
+    ``asks``: it has asked something of clients, ``asks_early`` outside of calls. ``warnings`` say what of its lists was left;
     ``partial``: some of that may come if it is asked again.
     """
 
@@ -49,6 +49,7 @@ class Catalogue:
     instructions: str = ""
     protocol: str = ""
     asks: bool = False
+    asks_early: bool = False
     warnings: tuple[str, ...] = ()
     partial: bool = False
 
@@ -218,6 +219,7 @@ class Catalogues:
         own = {
             "version": catalogue.version,
             "asks": catalogue.asks,
+            "asks_early": catalogue.asks_early,
             "warnings": catalogue.warnings,
         }
         text = json.dumps(own).encode()[:-1] + b"," + catalogue.to_json()[1:]
@@ -247,5 +249,6 @@ def _catalogue(values: Mapping[str, Any]) -> Catalogue | None:
         instructions=str(values.get("instructions", "")),
         protocol=str(values.get("protocol", "")),
         asks=values.get("asks") is True,
+        asks_early=values.get("asks_early") is True,
         warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
     )

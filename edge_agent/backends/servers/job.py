@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -37,7 +36,8 @@ from edge_agent.errors import (
     RpcError,
     ServerDied,
 )
-from edge_agent.jsonrpc import INTERNAL_ERROR, error_result, parse
+from edge_agent.jsonrpc import INTERNAL_ERROR, dump, parse, read_error
+from edge_agent.tool_results import sound_result
 from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS, ROUNDS_KEY
 
 TOOLS_CALL: Final = "tools/call"
@@ -45,7 +45,7 @@ NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
 NEWS_AT_ONCE: Final = 100.0
 _TRIES: Final = 3
 #: What servers of the `mcp` package answer that ask as they did before there were rounds.
-_MIDWAY: Final = "no back-channel"
+_MIDWAY: Final = b"no back-channel"
 _MIDWAY_BYTES: Final = 1000
 
 
@@ -171,9 +171,9 @@ class ServerJob:
             return self._ask(live, reporter, begun_s + wall_s)
         if self._rounds is not None:
             # Its client is of that era too, and goes on by itself.
-            added = {key: _dump(value) for key, value in self._rounds.items()}
+            added = {key: dump(value) for key, value in self._rounds.items()}
             answer = self._ask(live, reporter, begun_s + wall_s, added)
-            self._server.asks_midway |= _MIDWAY in json.dumps(answer)[:_MIDWAY_BYTES]
+            self._server.asks_midway |= _MIDWAY in dump(answer)[:_MIDWAY_BYTES]
             return answer
         round_trips = RoundTrips(self._server.name, reporter)
         with self._lock:
@@ -187,17 +187,18 @@ class ServerJob:
 
     def _subscribe(self, live: LiveServer, reporter: _Filtered, until_s: float) -> dict[str, Any]:
         """Begin or end to hear of a resource. The stateless era has no request for that."""
-        call, answer = self._call, {}
+        call: ToolCall = self._call
+        answer: dict[str, Any] = {}
         if not live.client.stateless:
             answer = self._ask(live, reporter, until_s)
-        if "error" in answer:
+        if isinstance(answer, _Refused):
             return answer
         heard = self._server.heard
         act = heard.subscribe if call.method == SUBSCRIBE else heard.unsubscribe
         try:
             act(live, str(parse(call.arguments).get("uri")))
         except RpcError as error:
-            return {"error": error.error}
+            return _Refused(error=read_error({"error": error.error}))
         return answer
 
     def _ask(
@@ -209,7 +210,7 @@ class ServerJob:
         *,
         again: bool = True,
     ) -> dict[str, Any]:
-        """The result object, or ``{"error": ...}`` where the server said no."""
+        """The result object; a :class:`_Refused` where the server said no."""
         call = self._call
         params, meta = _params(call)
         pending = live.client.prepare(
@@ -230,7 +231,7 @@ class ServerJob:
             return live.client.run(pending, until_s)
         except RpcError as error:
             if not again or not live.client.stateless or error.error.get("code") != HEADER_MISMATCH:
-                return {"error": error.error}
+                return _Refused(error=read_error({"error": error.error}))
         except CallTimeout:
             self._server.doubt(live)
             raise CallTimeout(self._too_long()) from None
@@ -258,16 +259,15 @@ class ServerJob:
 
     def _checked(self, answer: dict[str, Any]) -> bytes:
         """The result as the dispatcher takes it, within its limit."""
-        error = answer.get("error")
-        if self._call.method not in {"", TOOLS_CALL}:
-            refused = isinstance(error, dict) and len(answer) == 1
-            made = _dump(answer if refused else {"result": answer})
-        elif isinstance(error, dict) and "content" not in answer:
-            made = error_result(str(error.get("message") or "the server gave no reason"))
-        elif isinstance(answer.get("content"), list) or isinstance(answer.get("resultType"), str):
-            made = _dump(answer)
+        if isinstance(answer, _Refused):
+            made = dump({"error": answer["error"]})
+        elif self._call.method not in {"", TOOLS_CALL}:
+            made = dump({"result": answer})
         else:
-            raise BadAnswer(f"{self._server.name}: its answer has no content list")
+            result = sound_result(answer)
+            if result is None:
+                raise BadAnswer(f"{self._server.name}: its answer has no content list")
+            made = dump(result)
         most = self._call.limits.output_bytes
         if len(made) > most:
             raise OutputTooLarge(
@@ -275,6 +275,10 @@ class ServerJob:
                 "ask for less, or raise limits.output_mib in the policy"
             )
         return made
+
+
+class _Refused(dict[str, Any]):
+    """What the server answered in place of a result: a JSON-RPC error, under ``error``."""
 
 
 class _Filtered:
@@ -353,10 +357,6 @@ def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:
     """The request's params by key, each as JSON, and its ``_meta``."""
     meta = {key: value for key, value in _meta(call).items() if key != ROUNDS_KEY}
     if call.method in {"", TOOLS_CALL}:
-        return {"name": _dump(call.tool), "arguments": call.arguments or b"{}"}, meta
+        return {"name": dump(call.tool), "arguments": call.arguments or b"{}"}, meta
     params = parse(call.arguments)
-    return {key: _dump(value) for key, value in params.items() if key != "_meta"}, meta
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return {key: dump(value) for key, value in params.items() if key != "_meta"}, meta

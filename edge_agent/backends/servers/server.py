@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from edge_agent.backends.mcp_client.channel import Client
@@ -35,6 +35,8 @@ STEADY_S: Final = 10.0  # a server that lived for so long did not die of its sta
 PAUSES_S: Final = (0.2, 30.0)
 PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
 SIGN_OF_LIFE_S: Final = 3.0
+#: How long a session's first call waits for what its server asks when it is initialized.
+EARLY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -48,8 +50,9 @@ class Server:
     """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
     ``told`` hears which resources have changed, of those that are subscribed to.
-    ``asks``: it has asked something of clients. ``news``: what is told of it has changed. One
-    ``of_session`` has one client, whom it may ask before that client's first call has begun.
+    ``asks``: it has asked something of clients, ``asks_early`` before any call had begun. ``news``:
+    what is told of it has changed. One with a ``patron`` is another of that server for one session:
+    it may ask that session's client before the first call has begun.
     """
 
     def __init__(
@@ -60,10 +63,10 @@ class Server:
         told: Callable[[str], None] = lambda _: None,
         *,
         newest_first: bool = True,
-        of_session: bool = False,
+        patron: Server | None = None,
     ) -> None:
         self.table = table
-        self._of_session = of_session
+        self._patron = patron
         self.name = table.name
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
@@ -71,13 +74,14 @@ class Server:
         self.heard = ServerNews(self.name, told, self._ask_again, wake)
         # Lines and what sessions keep are bound to a handshake: it is what a server can ask its
         # client in, and some end on a first message that they do not know.
-        alone = of_session or table.state == "session"
+        alone = patron is not None or table.state == "session"
         self.newest_first = newest_first and table.backend == "remote" and not alone
         self._told = told
         self.asks_midway = False  # of its client, which it can by handshake only
         self._by_handshake: Server | None = None
         self._main: Server | None = None  # of which this is the same by handshake
         self.asks = False
+        self.asks_early = False
         self.news = False
         self._opener = opener
         self._wake = wake
@@ -108,7 +112,8 @@ class Server:
     @property
     def trouble(self) -> str:
         """Why it cannot be used now, as far as is known."""
-        return self.fault or (self._last_fault if self._failures and self._live is None else "")
+        dead = self._last_fault if self._failures and self._live is None else ""
+        return self.fault.removeprefix(f"{self.name}: ") or dead
 
     @property
     def live(self) -> LiveServer | None:
@@ -202,6 +207,12 @@ class Server:
             self.asks = self.news = True
             self._wake()
 
+    def _note_early(self) -> None:
+        one = self._patron or self._main or self
+        if not one.asks_early:
+            one.asks_early = one.news = True
+            self._wake()
+
     def lost(self, live: LiveServer) -> None:
         """It took no message: the next call opens it anew, whenever its end is noticed."""
         with self._changed:
@@ -256,7 +267,10 @@ class Server:
         until_s = time.monotonic() + self.table.start_s
         client = Client(self.name, self.heard, self._schema_of)
         client.asks = self._note_asks
-        client.server_requests.hold = self._of_session
+        client.server_requests.early = self._note_early
+        if self._patron is not None:
+            client.server_requests.hold = True
+            client.server_requests.expect_s = EARLY_S if self._patron.asks_early else 0.0
         channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
@@ -396,6 +410,11 @@ class Server:
                 self.newest_first = False
                 self.lost(live)
             raise
+
+    def known(self) -> Catalogue:
+        """Its catalogue, with what it was found to ask."""
+        known = self.catalogue or Catalogue()
+        return replace(known, asks=self.asks, asks_early=self.asks_early)
 
     def wants_survey(self) -> bool:
         """Whether it runs, and may offer what is not known yet."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from edge_agent.engine.limits import MIB
 from edge_agent.errors import ModuleUnavailable
 from edge_agent.logs import log_unexpected
 from edge_agent.mounts import Mount
+from edge_agent.threads import start_essential
 
 SURVEY_AGAIN_S: Final = (5.0, 300.0)
 #: After the start, and a little later for each: calls come first.
@@ -147,7 +148,7 @@ class Servers:
             for one in tables
         ]
         self._session_servers = {
-            one.table.digest: SessionServers(one.name, self._maker(one.table))
+            one.table.digest: SessionServers(one.name, self._maker(one))
             for one in self._servers
             if one.table.state != "shared"
         }
@@ -157,7 +158,8 @@ class Servers:
         for number, plan in enumerate(self._plans):
             kept = self._catalogues.find(plan.server.table.digest)
             plan.server.catalogue = kept
-            plan.server.asks = kept is not None and kept.asks
+            if kept is not None:
+                plan.server.asks, plan.server.asks_early = kept.asks, kept.asks_early
             # What is known is offered at once, and asked anew: it may be another version by now.
             plan.at_s = 0.0 if kept is None else now + ASK_ANEW_S * (1 + number / 4)
         self.backends: dict[str, ServerBackend] = {
@@ -173,8 +175,9 @@ class Servers:
         }
         return ServerBackend(name, server, session_servers)
 
-    def _maker(self, table: ServerTable) -> Callable[[], Server]:
-        return lambda: Server(table, self._opener(table), self._wake.set, of_session=True)
+    def _maker(self, server: Server) -> Callable[[], Server]:
+        table = server.table
+        return lambda: Server(table, self._opener(table), self._wake.set, patron=server)
 
     def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
@@ -190,7 +193,7 @@ class Servers:
     def start(self) -> None:
         """Ask the servers that are not known yet, and tend all of them from now on."""
         if self._servers:
-            threading.Thread(target=self._tend, name="servers", daemon=True).start()
+            start_essential(self._tend, "servers")
 
     def reports(self) -> tuple[ServerReport, ...]:
         """What is known of each server now."""
@@ -212,6 +215,7 @@ class Servers:
                     pending=one.catalogue is None and not one.fault,
                     error=one.trouble,
                     slots=one.table.calls_at_once,
+                    validate=one.table.validate,
                     state=one.state,
                     warnings=warnings,
                     words=one.words,
@@ -232,6 +236,12 @@ class Servers:
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
         return [token for backend in self.backends.values() for token in backend.warm()]
+
+    def sessions_ended(self, sessions: Sequence[str]) -> None:
+        """Their clients have left: end the servers that are theirs alone."""
+        for session_servers in self._session_servers.values():
+            for session in sessions:
+                session_servers.ended(session)
 
     def held_mib(self) -> int:
         """The memory of what is kept for sessions."""
@@ -288,9 +298,8 @@ class Servers:
         news = [one for one in self._servers if one.news]
         for server in news:
             server.news = False
-            if server.asks and server.catalogue is not None and not server.catalogue.asks:
-                server.catalogue = replace(server.catalogue, asks=True)
-                self._catalogues.keep(server.table.digest, server.catalogue)
+            if server.catalogue is not None:
+                self._catalogues.keep(server.table.digest, server.known())
         if news:
             self._told()
 
@@ -306,7 +315,7 @@ class Servers:
         plan.under_way = False
         if changed:
             if server.catalogue is not None and not server.fault:
-                self._catalogues.keep(server.table.digest, server.catalogue)
+                self._catalogues.keep(server.table.digest, server.known())
             self._told()
         self._wake.set()
 

@@ -37,6 +37,7 @@ class SessionServers:
         self._servers: OrderedDict[str, Server] = OrderedDict()
         self._lost: OrderedDict[str, str] = OrderedDict()
         self._busy: dict[str, int] = {}
+        self._over: set[str] = set()  # busy ones whose clients have left
         self._alone: dict[Server, str] = {}
         self._numbers = itertools.count(1)
 
@@ -59,10 +60,26 @@ class SessionServers:
 
     def give_back(self, session: str) -> None:
         """The call is over."""
+        ended: Server | None = None
         with self._lock:
             left = self._busy.pop(session, 1) - 1
             if left:
                 self._busy[session] = left
+            elif session in self._over:
+                self._over.discard(session)
+                ended = self._servers.pop(session, None)
+        _end([ended] if ended is not None else [])
+
+    def ended(self, session: str) -> None:
+        """Its client has left: end its server, after the call that it runs."""
+        ended: Server | None = None
+        with self._lock:
+            if session in self._busy:
+                self._over.add(session)
+            else:
+                ended = self._servers.pop(session, None)
+            self._lost.pop(session, None)
+        _end([ended] if ended is not None else [])
 
     def single(self) -> Server:
         """A server for one call of no session; see :meth:`end`.

@@ -44,7 +44,7 @@ from edge_agent.engine.component.wasi import (
 from edge_agent.engine.conversation import Conversation, Output
 from edge_agent.engine.guest.instance import Guest, StoreBounds, Streams
 from edge_agent.engine.watch.watchdog import Watchdog
-from edge_agent.errors import BadAnswer, CallFailed, ModuleRejected
+from edge_agent.errors import BadAnswer, ModuleRejected, NotStarted
 
 _OWN: Final = "-own-component"
 
@@ -195,7 +195,7 @@ class Components:
             guest.set_wasi(mounts, streams, call.env)
             pipes.begin()
         except OSError as error:
-            raise CallFailed(f"{error}; create it or change the agent's mounts") from None
+            raise NotStarted(f"{error}; create it or change the agent's mounts") from None
         store: Any = guest.storelike()
         helper = self._plain.instantiate(store, self._helper)
         context = HostContext(call, helper, bodies=bodies, pipes=pipes)

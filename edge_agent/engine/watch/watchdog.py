@@ -15,6 +15,7 @@ from typing import Final
 
 from edge_agent.engine.call_state import CANCELLED, TIMED_OUT, CallState
 from edge_agent.engine.watch.fifo import wake_openers
+from edge_agent.threads import start_essential
 
 # How long the watchdog sleeps when it watches nothing. A new call with a later
 # deadline than the planned waking need not wake it, which keeps the thread out
@@ -45,8 +46,7 @@ class Watchdog:
             self._watched.add(call)
             if self._thread is None and not self._closed:
                 self._wakes_at = call.deadline
-                self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
-                self._thread.start()
+                self._thread = start_essential(self._loop, "watchdog")
             elif call.stopped is not None or call.deadline < self._wakes_at:
                 self._changed.notify()
 

@@ -152,6 +152,20 @@ async def test_a_call_of_no_session_is_told_how_to_name_one(app, attach, call):
     assert [sent.session for sent, _ in agent.calls] == ["", ""]
 
 
+async def test_the_end_of_a_session_is_told_to_the_node_that_has_it(app, attach, call, until):
+    agents = {name: await attach(app, name, handler=Counting()) for name in ("a", "b")}
+    homes = {
+        session: (await call(app, "think", session=f"http:{session}")).placement.node
+        for session in ("one", "two")
+    }
+    app.session_ended("one")
+    app.session_ended("one")
+    app.session_ended("never seen")
+    await until(lambda: agents[homes["one"]].ended)
+    assert agents[homes["one"]].ended == ["http:one"]
+    assert met(await call(app, "think", session="http:two")) == {"state": "kept"}
+
+
 def test_what_a_session_is():
     name, headers = "c1", {"mcp-session-id": "abc"}
     assert session_of({}, None, name, modern=True) == "connection:c1"

@@ -70,7 +70,10 @@ def test_a_module_is_callable_at_once_and_after_a_restart(run, state, module):
         assert code == 0, said
         assert "wasip1 stdio" in shown
         assert "nothing but to compute" in shown
-        assert names(run) == {"clock.get_current_time", "clock.convert_time"}
+        assert names(run) == {"clock__get_current_time", "clock__convert_time"}
+        renamed = "time.convert_time is published as time__convert_time now, no longer as convert_"
+        assert renamed in shown
+        assert "clock.convert_time is published as clock__convert_time" in shown
         arguments = ("call", "clock.get_current_time", "--args", '{"timezone": "UTC"}')
         code, answered, said = run(*arguments)
         assert (code, json.loads(answered)["timezone"]) == (0, "UTC"), said

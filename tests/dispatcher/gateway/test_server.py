@@ -75,6 +75,37 @@ async def test_results_pass_untouched(app, client):
     assert (result.get("resultType") == "complete") is client.modern
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": -32042, "message": "open it", "data": {"elicitations": [{"url": "https://a.b"}]}},
+        {"code": -32021, "message": "needs more", "data": {"requiredCapabilities": {"roots": {}}}},
+        {"code": 4711, "message": "out of paper"},
+    ],
+)
+async def test_a_servers_own_error_is_the_clients_as_it_stands(app, client, error):
+    async def answer(_):
+        return {"error": error}
+
+    app.answer = answer
+    answered = await client.ask("tools/call", {"name": "echo", "arguments": {}})
+    assert answered["error"] == error
+    assert "result" not in answered
+
+
+async def test_structured_content_that_is_no_object_is_for_the_stateless_era(app, client):
+    async def answer(_):
+        return {"content": [], "structuredContent": ["ü", 2]}
+
+    app.answer = answer
+    result = await client.call("echo")
+    if client.modern:
+        assert result["structuredContent"] == ["ü", 2]
+    else:
+        assert "structuredContent" not in result
+        assert result["content"] == [{"type": "text", "text": '["ü", 2]'}]
+
+
 async def test_arguments_and_requirements_reach_the_call(app, either):
     arguments = {"deep": {"n": 2**70, "none": None}, "text": "ß"}
     wanted = {"privacy": "site", "allow": ["node:device"], "origin": "device"}

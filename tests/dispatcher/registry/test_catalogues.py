@@ -8,9 +8,11 @@ from dispatcher.errors import CallRefused, InvalidArguments, UnknownTool
 from protos.edge.v1 import edge_pb2
 
 
-def offer(name, *tools, backend="process", **more):
+def offer(name, *tools, backend="process", validate="", **more):
     catalogue = json.dumps({"tools": tools, **more}).encode()
-    return edge_pb2.Server(name=name, backend=backend, version="3", catalogue=catalogue)
+    return edge_pb2.Server(
+        name=name, backend=backend, version="3", catalogue=catalogue, validate=validate
+    )
 
 
 @pytest.fixture
@@ -44,7 +46,8 @@ class TestListing:
                 "required": ["page"],
             }
             book = {"name": "turn", "inputSchema": schema}
-            node = await attach(app, backends=["wasm", "process"], servers=[offer("book", book)])
+            server = offer("book", book, validate="strict")
+            node = await attach(app, backends=["wasm", "process"], servers=[server])
             assert app.registry.version > version
             reply = await call(app, "turn", {"page": 3})
             sent, arguments = node.calls[0]
@@ -55,11 +58,42 @@ class TestListing:
             with pytest.raises(InvalidArguments, match="page"):
                 await call(app, "turn", {"page": "three"})
 
+    @pytest.mark.parametrize("validate", ["", "server", "a newer word"])
+    async def test_a_server_checks_for_itself_where_nobody_says_otherwise(
+        self, run_app, attach, call, validate
+    ):
+        book = {
+            "name": "turn",
+            "inputSchema": {"type": "object", "properties": {"page": {"type": "integer"}}},
+        }
+        async with run_app() as app:
+            node = await attach(app, servers=[offer("book", book, validate=validate)])
+            for arguments in ({"page": "42"}, {"page": None}, {"more": 1}):
+                await call(app, "turn", arguments)
+                assert node.calls[-1][1] == arguments
+
+    async def test_arguments_are_brought_into_form_for_a_server_of_coerce(
+        self, run_app, attach, call
+    ):
+        book = {
+            "name": "turn",
+            "inputSchema": {
+                "type": "object",
+                "properties": {"page": {"type": "integer"}, "mark": {"type": "string"}},
+            },
+        }
+        async with run_app() as app:
+            node = await attach(app, servers=[offer("book", book, validate="coerce")])
+            await call(app, "turn", {"page": "42", "mark": None})
+            assert node.calls[-1][1] == {"page": 42}
+            with pytest.raises(InvalidArguments, match="page"):
+                await call(app, "turn", {"page": "first"})
+
     async def test_a_shared_name_is_qualified(self, run_app, attach, make_tool):
         async with run_app() as app:
             await attach(app, servers=[offer("shout", make_tool("echo"))])
             names = [entry.public_name for entry in app.registry.tools()]
-            assert {"shout.echo", "text.echo"} <= set(names)
+            assert {"shout__echo", "text__echo"} <= set(names)
             assert "echo" not in names
 
     async def test_a_catalogue_may_come_and_go_later(self, run_app, attach, make_tool, until):

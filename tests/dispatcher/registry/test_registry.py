@@ -20,27 +20,30 @@ def named(board, make_server, make_tool):
 
 def test_a_shared_name_is_qualified_and_a_unique_one_stays(named):
     registry = named(alpha=["read", "sum"], beta=["read", "put"])
-    assert [t.public_name for t in registry.tools()] == ["alpha.read", "beta.read", "put", "sum"]
-    assert [t.definition["name"] for t in registry.tools()] == [
-        "alpha.read",
-        "beta.read",
-        "put",
-        "sum",
-    ]
+    names = ["alpha__read", "beta__read", "put", "sum"]
+    assert [t.public_name for t in registry.tools()] == names
+    assert [t.definition["name"] for t in registry.tools()] == names
     assert registry.tool("alpha.read").name == "read"
-    assert registry.tool("beta.put") is registry.tool("put")
-    with pytest.raises(UnknownTool, match=r"did you mean '(alpha|beta)\.read'\?"):
+    assert registry.tool("beta.put") is registry.tool("put") is registry.tool("beta__put")
+    with pytest.raises(UnknownTool, match="call alpha__read or beta__read"):
         registry.tool("read")
+    with pytest.raises(UnknownTool, match="did you mean 'alpha__read'"):
+        registry.tool("alpha_read")
 
 
-def test_the_version_tells_that_the_list_has_changed(named, make_server, make_tool):
+def test_the_version_tells_that_the_list_has_changed(named, make_server, make_tool, caplog):
     registry = named(alpha=["read"])
     before = registry.version
     registry.tools()
     assert registry.version == before
-    registry.add_servers([make_server("beta", make_tool("read"))])
+    told = registry.add_servers([make_server("beta", make_tool("read"))])
     assert registry.version > before
     assert registry.tool("alpha.read").server == "alpha"
+    assert told == [
+        "alpha.read is published as alpha__read now, no longer as read",
+        "beta.read is published as beta__read",
+    ]
+    assert caplog.text.count("is published as") == 2
 
 
 def test_a_server_of_a_known_name_replaces_it(named, make_server, make_tool):

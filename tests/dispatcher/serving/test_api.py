@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from dispatcher.errors import CallRefused
+from protos.contract import PLACEMENT_KEY
 from tests.dispatcher.fake_app import until
 
 HEADERS = {"sanderling-api": "1"}
@@ -53,6 +54,19 @@ async def test_a_failed_call_is_a_result_object_too(app, api):
         assert response.status_code == 200
         assert response.json()["isError"] is True
         assert response.json()["content"][0]["text"]
+
+
+async def test_a_servers_own_error_is_an_error_result_of_one_line(app, api):
+    error = {"code": -32042, "message": "open\nthe page", "data": {"url": "https://a.b"}}
+
+    async def answer(_):
+        return {"error": error, "_meta": {PLACEMENT_KEY: {"node": "d"}}}
+
+    app.answer = answer
+    result = (await api.post("/api/call", json={"tool": "echo"})).json()
+    assert result["isError"] is True
+    assert result["content"][0]["text"] == "open the page (error -32042 of the tool's server)"
+    assert result["_meta"] == {PLACEMENT_KEY: {"node": "d"}, "dev.sanderling/error": error}
 
 
 async def test_what_cannot_be_explained_is_an_error_with_its_kind(api):

@@ -59,7 +59,7 @@ def test_tools_of_the_agents_servers_are_listed(up):
             return [tool.name for tool in (await client.list_tools()).tools]
 
     names = asyncio.run(listed())
-    assert {"workshop.echo", "whoami", "count"} & set(names)
+    assert {"workshop__echo", "whoami", "count"} & set(names)
     assert "get_current_time" in names
 
 
@@ -184,6 +184,10 @@ def test_unknown_keys_are_named(tmp_path):
             "did you mean 'pi4'?",
         ),
         ('[[agents]]\nname = "pi4"\n[[agents.servers]]\nname = "a"', "needs command"),
+        (
+            '[[servers]]\nname = "a"\ncommand = ["x"]\nvalidate = "lax"',
+            "servers[0].validate: ",
+        ),
     ):
         file = tmp_path / "home.toml"
         file.write_text(text)

@@ -78,7 +78,7 @@ def test_time_is_told(call):
 
 def test_error_of_a_tool_is_a_result(call):
     assert call("time", "get_current_time", {"timezone": "Mars/Olympus"})["isError"] is True
-    assert call("time", "no_such_tool", {})["isError"] is True
+    assert call("time", "no_such_tool", {})["error"]["code"] == -32602
 
 
 def test_file_is_read_and_written_beneath_the_mount(call, data):

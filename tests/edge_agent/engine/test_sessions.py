@@ -124,6 +124,20 @@ def test_an_idle_instance_ends_and_the_next_call_is_told(engine, counter):
     assert "idle" in told.lost
 
 
+def test_an_instance_ends_with_its_session(engine, counter):
+    assert [counter.count("a"), counter.count("b"), counter.count("b")] == [1, 1, 2]
+    engine.sessions.over(["a", "nobody"])
+    assert engine.sessions.held_bytes() > 0
+    assert counter.note("a") == NEW
+    assert counter.count("b") == 3
+    key = (counter.module.digest, "b")
+    with engine.sessions.turn(key, CallState(Limits())) as (session, note):
+        engine.sessions.over(["b"])  # while a call is in it
+        assert note == KEPT
+        assert session.guest is not None
+    assert counter.note("b") == NEW
+
+
 def test_more_sessions_than_fit_end_the_least_recently_used(counter):
     for number in range(MOST_SESSIONS):
         assert counter.count(f"s{number}") == 1

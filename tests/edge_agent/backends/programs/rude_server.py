@@ -21,6 +21,12 @@ def text(value):
     return {"content": [{"type": "text", "text": value}]}
 
 
+def write_line(text, number):
+    """A line of the caller's own making, with the request's id for each NUMBER."""
+    sys.stdout.buffer.write(text.replace("NUMBER", str(number)).encode("latin-1") + b"\n")
+    sys.stdout.flush()
+
+
 def act(arguments):
     """What the caller wants it to do."""
     what = arguments.get("what")
@@ -100,6 +106,9 @@ def serve():
             answer["result"] = {"tools": TOOLS}
         elif method == "ping":
             answer["result"] = {}
+        elif method == "tools/call" and "line" in params["arguments"]:
+            write_line(params["arguments"]["line"], message["id"])
+            continue
         elif method == "tools/call" and params["name"] == "act":
             answer["result"] = act(params["arguments"])
         elif method == "tools/call" and params["name"] == "echo":

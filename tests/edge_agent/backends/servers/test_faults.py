@@ -115,6 +115,71 @@ def test_what_is_no_tool_result_is_an_error(agent):
         agent(rude()).call("rude", arguments={"what": "no result"})
 
 
+HALF = r'{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[{"type":"text","text":"a\ud83d"}]}}'
+ODD_NUMBERS = '{"id":"NUMBER","result":{"structuredContent":{"n":[NaN,-Infinity,1e999]}}}'
+NO_TEXT = '{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[{"type":"text","text":"\xe9"}]}}'
+BATCH = '[{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[]}}]'
+
+
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        (HALF, {"content": [{"type": "text", "text": "a\ufffd"}]}),
+        (NO_TEXT, {"content": [{"type": "text", "text": "\ufffd"}]}),
+        (BATCH, {"content": []}),
+        (
+            ODD_NUMBERS,
+            {
+                "content": [{"type": "text", "text": '{"n": [null, null, null]}'}],
+                "structuredContent": {"n": [None, None, None]},
+            },
+        ),
+        (
+            '{"jsonrpc":"2.0","id":NUMBER,"error":{"code":7,"message":"no","data":[1]}}',
+            {"error": {"code": 7, "message": "no", "data": [1]}},
+        ),
+        (
+            '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}',
+            {"error": {"code": -32700, "message": "what?"}},
+        ),
+    ],
+)
+def test_an_odd_answer_is_an_answer(agent, line, result):
+    assert agent(rude()).call("rude", arguments={"line": line})[1] == result
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[{"type":"text","te',
+        '{"jsonrpc": "2.0", "id": "NUMBER", "result": {"content": [], }}',
+        '{"result":{"content":[{"id":1}],},"jsonrpc":"2.0","id":NUMBER}',
+        '{"result":{"content":[{"id":1}],},"id":NUMBER,"jsonrpc":"2.0"}',
+        '{\n  "jsonrpc": "2.0",\n  "id": NUMBER,\n  "result": {}\n}',
+        '{"jsonrpc":"2.0","id":NUMBER,"result":' + "[" * 5000,
+        '{"jsonrpc":"2.0","id":NUMBER,"result":' + "9" * 5000 + "}",
+        '{"jsonrpc":"2.0","id":NUMBER,"result":null}',
+    ],
+)
+def test_an_answer_that_cannot_be_read_ends_its_call_at_once(agent, line):
+    one = agent(rude())
+    with pytest.raises(BadAnswer, match=r"rude: its answer"):
+        one.call("rude", arguments={"line": line}, wall_ms=600_000)
+    assert one.text("rude", "echo", {"text": "still"}) == "still"
+
+
+def test_lines_that_are_no_answer_end_no_call(agent):
+    one = agent(rude())
+    lines = [
+        'got {"jsonrpc":"2.0","id":NUMBER,"result":',
+        '{"jsonrpc":"2.0","id":NUMBER,"method":"tools/call","params":{',
+        '{"level":"info","item":{"id":NUMBER,',
+        '{"level":"info","id":NUMBER}',
+        '{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[]}}',
+    ]
+    assert one.call("rude", arguments={"line": "\n".join(lines)})[1] == {"content": []}
+
+
 def test_a_server_of_an_unknown_protocol_is_refused(agent):
     with pytest.raises(ModuleUnavailable, match="speaks protocol '1999-01-01'"):
         agent(rude("other version")).call("rude")

@@ -110,6 +110,30 @@ def test_their_memory_is_counted(agent):
     assert one.servers.held_mib() > 10
 
 
+def test_a_server_ends_with_its_session(agent):
+    one = agent(rude(state="session"))
+    pids = {name: ask(one, name)[0] for name in "ab"}
+    one.servers.sessions_ended(["a", "nobody"])
+    assert wait_for(lambda: not is_alive(pids["a"]))
+    assert ask(one, "b")[0] == pids["b"]
+    again, note = ask(one, "a")
+    assert again != pids["a"]
+    assert (note.fresh, note.lost) == (True, "")
+
+
+def test_a_call_that_runs_when_its_session_ends_is_answered(agent):
+    one = agent(asking(state="session"))
+    call = delete(one, session="a")
+    question = call.question()
+    [server] = one.servers._session_servers[one.servers._servers[0].table.digest].all()
+    pid = server.live.channel.child.pid
+    one.servers.sessions_ended(["a"])
+    assert is_alive(pid)
+    question.settle(YES)
+    assert call.text() == "deleted it"
+    assert wait_for(lambda: not is_alive(pid))
+
+
 def test_sessions_can_be_asked_at_the_same_time(agent):
     one = agent(asking(state="session"))
     calls = [delete(one, session=name) for name in "ab"]
@@ -136,5 +160,5 @@ def test_through_a_dispatcher(tmp_path):
         assert pids[0] != pids[1]
         states = [answer.meta["dev.sanderling/session"]["state"] for answer in one]
         assert states == ["new", "kept", "kept"]
-        assert all(is_alive(pid) for found in pids for pid in found)
-    assert wait_for(lambda: not any(is_alive(pid) for found in pids for pid in found))
+        # Each ended with the client's DELETE, while the dispatcher and its agent go on.
+        assert wait_for(lambda: not any(is_alive(pid) for found in pids for pid in found))

@@ -150,7 +150,7 @@ def test_module_without_room_is_out_of_memory(send):
         b'{"jsonrpc":"2.0","id":1,"result":5}',
         b'{"jsonrpc":"2.0","id":1,"result":{}}',
         b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}',
-        b'{"jsonrpc":"2.0","id":1,"result":{"content":[NaN]}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"n":NaN}}',
         b'{"jsonrpc":"2.0","id":2,"result":{"content":[]}}',
         b"[" * 20_000,
     ],

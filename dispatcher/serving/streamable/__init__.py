@@ -1,0 +1,1 @@
+"""Streamable HTTP: sessions and their ends, ids of requests, clients that take no events."""
