@@ -22,6 +22,7 @@ from edge_agent.board.capabilities import cores, describe
 from edge_agent.board.sensors import Board
 from edge_agent.board.speed import measure
 from edge_agent.calls.queue import CallQueue, Rules
+from edge_agent.calls.updates import ResourceUpdated
 from edge_agent.config.agent_config import AgentConfig
 from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
@@ -79,6 +80,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
         config.state,
         told=lambda: attachment.describe(replace(attachment.report, servers=servers.reports())),
         mounts=config.mounts,
+        updated=lambda server, backend, uri: attachment.send(ResourceUpdated(server, backend, uri)),
     )
     closing.callback(servers.close)
     board = Board()
@@ -135,6 +137,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
         prefetch=backend.prefetch,
         sessions_ended=sessions_ended,
     )
+    attachment.attached = servers.attached
     servers.start()
     return attachment, closing
 

@@ -42,6 +42,8 @@ REQUIREMENTS_KEY: Final = PREFIX + "requirements"  # of a request: what narrows 
 PLACEMENT_KEY: Final = PREFIX + "placement"  # of a result: where it ran, and why
 REFUSAL_KEY: Final = PREFIX + "refusal"  # of a result: why it ran nowhere
 SESSION_KEY: Final = PREFIX + "session"  # of a request: its session; of a result: what it met
+#: Of a request of the stateless era: its client goes on by itself, with a server of that era.
+ROUNDS_KEY: Final = PREFIX + "rounds"
 DATA_KEY: Final = PREFIX + "data"  # of a tool: the arguments that are paths
 HINT_KEY: Final = PREFIX + "hint"  # of a tool: what narrows its placement
 STATE_KEY: Final = PREFIX + "state"  # of a tool: what its server keeps, and for how long

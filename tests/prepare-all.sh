@@ -45,6 +45,12 @@ npm_packages="@bufbuild/buf@1.75.0 @modelcontextprotocol/inspector@2.12.0 @model
 make_npm() { npm install --silent --no-audit --no-fund --prefix "$cache" $npm_packages; }
 once npm "$npm_packages" make_npm
 
+# The official conformance suite, of both its releases that say different things.
+for version in 0.1.16 0.2.0-alpha.12; do
+    make_conformance() { npm install --silent --no-audit --no-fund --prefix "$cache/conformance-$version" "@modelcontextprotocol/conformance@$version"; }
+    once "conformance-$version" "@modelcontextprotocol/conformance@$version" make_conformance
+done
+
 # The git oracle calls the git binary. Its own environment, since it pins GitPython.
 git_packages="mcp-server-git==2026.10.19 GitPython==3.2.1"
 # shellcheck disable=SC2086  # a list of words

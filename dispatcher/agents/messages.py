@@ -182,6 +182,15 @@ class ClientRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceUpdated:
+    """A resource that was subscribed to has changed."""
+
+    server: str
+    backend: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """A sign of life, to the ping of that number."""
 
@@ -195,7 +204,17 @@ class Draining:
     reason: str
 
 
-Told = Outcome | Chunk | Progress | LogLine | ClientRequest | Heartbeat | Pong | Draining
+Told = (
+    Outcome
+    | Chunk
+    | Progress
+    | LogLine
+    | ClientRequest
+    | ResourceUpdated
+    | Heartbeat
+    | Pong
+    | Draining
+)
 
 
 def read(message: Received) -> Told | None:
@@ -326,5 +345,6 @@ _READERS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "log": _log_line,
     "pong": lambda told: Pong(told.number),
     "question": _client_request,
+    "resource_updated": lambda told: ResourceUpdated(told.server, told.backend, told.uri),
     "draining": lambda told: Draining(told.reason),
 }

@@ -17,6 +17,7 @@ from dispatcher.agents.messages import (
     Pong,
     Progress,
     Received,
+    ResourceUpdated,
 )
 from dispatcher.agents.outcome import Outcome
 from dispatcher.agents.stream import AgentStream, Flight, Sink
@@ -44,12 +45,15 @@ class AgentPool:
     """All live agents, and the calls in flight to them. Owned by the event loop.
 
     ``prefetch`` names the modules that a new agent should fetch ahead; ``measured`` is told how
-    long the way to a node and back took, and gives what is believed of it.
+    long the way to a node and back took, and gives what is believed of it. ``updated`` is told which
+    resources of a node have changed, ``attached`` which node has a new stream.
     """
 
     def __init__(self, registry: Registry, *, heartbeat_ms: int = HEARTBEAT_MS) -> None:
         self.prefetch: Callable[[], Mapping[str, Artifact]] = dict
         self.measured: Callable[[str, float], float] = lambda _, took_ms: took_ms
+        self.updated: Callable[[str, ResourceUpdated], None] = lambda *_: None
+        self.attached: Callable[[str], None] = lambda _: None
         self._registry = registry
         self._heartbeat_ms = heartbeat_ms
         self._streams: dict[str, AgentStream] = {}
@@ -171,6 +175,7 @@ class AgentPool:
         stream.send(messages.welcome(self._heartbeat_ms, self.prefetch()))
         self._resend(stream)
         self._tell_changed()
+        self.attached(node.name)
         log.info("node %s attached (instance %s)", node.name, register.instance[:8])
         return stream
 
@@ -193,6 +198,8 @@ class AgentPool:
                 self._on_pong(stream, number)
             case ClientRequest() as request:
                 self._on_client_request(stream, request)
+            case ResourceUpdated() as update:
+                self.updated(stream.node.name, update)
             case Draining(reason):
                 self._on_draining(stream, reason)
 

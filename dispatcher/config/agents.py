@@ -75,6 +75,19 @@ class ServerLimitsConfig(Table):
     cpu_s: Annotated[int, Field(gt=0)] | None = None
 
 
+class OAuthConfig(Table):
+    """How a remote server's tokens are had; what is absent the server tells."""
+
+    client_id: Word | None = None
+    client_secret_env: Word | None = None
+    client_secret_file: DirectoryPath | None = None
+    scope: Word | None = None
+    token_url: Word | None = None
+    device_url: Word | None = None
+    issuer: Word | None = None
+    resource: Word | None = None
+
+
 class ServerConfig(Table):
     """A tool server that an agent runs by itself: a command, a URL, an image or a rootfs.
 
@@ -90,6 +103,10 @@ class ServerConfig(Table):
     url: Word | None = None
     bearer_env: Word | None = None
     bearer_file: DirectoryPath | None = None
+    headers: dict[str, str] = Field(default={}, repr=False)
+    headers_env: dict[str, Word] = {}
+    headers_file: DirectoryPath | None = None
+    oauth: OAuthConfig | None = None
     image: Word | None = None
     rootfs: DirectoryPath | None = None
     network: bool | None = None

@@ -37,6 +37,11 @@ class LogLevels:
         if connection is not None:
             self._least[connection] = LEVELS.index(level)
 
+    def wanted(self, ctx: ServerRequestContext[Any, Any]) -> dict[str, str]:
+        """What a server is told in ``_meta`` of the lines that a request's client wants."""
+        least = self._wanted(ctx)
+        return {} if least is None else {LOG_LEVEL_META_KEY: LEVELS[least]}
+
     def sink(self, ctx: ServerRequestContext[Any, Any]) -> LogSink | None:
         """Where a request's log lines go; None where its client wants none."""
         least = self._wanted(ctx)

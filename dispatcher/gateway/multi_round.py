@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -26,7 +26,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dispatcher.calls.client_requests import KINDS
 from dispatcher.errors import ClientRefused
-from protos.contract import CLIENT_ANSWER_S
+from dispatcher.registry.tools import Offer
+from protos.contract import CLIENT_ANSWER_S, ROUNDS_KEY
 
 Context = ServerRequestContext[Any, Any]
 
@@ -34,6 +35,7 @@ HELD_MAX: Final = 1024  # calls that wait for another round
 _TOGETHER_S: Final = 0.02  # client requests that come so soon after another go with it
 _STATE: Final = "requestState"
 _RESPONSES: Final = "inputResponses"
+_HELD: Final = "sanderling:"  # a state that begins so is of a call that is held here
 
 
 class _Raw(BaseModel):
@@ -143,7 +145,8 @@ class RoundTrips:
         """
         params = ctx.params if isinstance(ctx.params, Mapping) else {}
         state = params.get(_STATE)
-        if state is None or ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        ours = isinstance(state, str) and state.startswith(_HELD)
+        if not ours or ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             caller = Caller(ctx)
             if not caller.takes_rounds:
                 return await run(caller)
@@ -183,7 +186,7 @@ class RoundTrips:
     def _hold(self, what: str, caller: Caller, task: asyncio.Task[dict[str, Any]]) -> str:
         while len(self._held) >= HELD_MAX:
             self._taken(next(iter(self._held))).task.cancel()  # the one that waits the longest
-        name = secrets.token_urlsafe(18)
+        name = _HELD + secrets.token_urlsafe(18)
         self._held[name] = _HeldCall(what, caller, task)
         task.add_done_callback(lambda _: self._drop(name))
         return name
@@ -206,6 +209,18 @@ class RoundTrips:
         held.alarm.cancel()
         del self._held[str(name)]
         return held
+
+
+def rounds_of(ctx: Context, offers: Iterable[Offer]) -> dict[str, Any]:
+    """What lets a client go on by itself with a server of its own era, as of ``_meta``.
+
+    Such a server keeps nothing between rounds, and its client sends what it asked for.
+    """
+    modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+    if not modern or all(offer.backend != "remote" for offer in offers):
+        return {}
+    params = ctx.params if isinstance(ctx.params, Mapping) else {}
+    return {ROUNDS_KEY: {key: params[key] for key in (_STATE, _RESPONSES) if key in params}}
 
 
 def _what(ctx: Context) -> str:

@@ -25,9 +25,11 @@ PROMPTS: Final = "prompts/list"
 READ: Final = "resources/read"
 GET: Final = "prompts/get"
 COMPLETE: Final = "completion/complete"
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
 #: The lists that clients ask for, and the key of each in its result.
 LISTS: Final = {RESOURCES: "resources", TEMPLATES: "resourceTemplates", PROMPTS: "prompts"}
-ASKED: Final = (READ, GET, COMPLETE)
+ASKED: Final = (READ, GET, COMPLETE, SUBSCRIBE, UNSUBSCRIBE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,19 @@ class Proxied:
         self._templates: dict[str, Item] = {}
         self._prompts: dict[str, Item] = {}
         self._completes: set[str] = set()
+        self._tells = False
         self._servers: set[str] = set()
         self._entries: dict[tuple[str, str, tuple[Offer, ...]], ToolEntry] = {}
 
     def offers(self, kind: str) -> bool:
-        """Whether any node has ``resources``, ``prompts``, ``completions``, or servers that log."""
+        """Whether any node has ``resources``, ``prompts``, ``completions``, or servers that log.
+
+        ``subscribe``: servers that tell of their resources.
+        """
         self._follow()
         found: Mapping[str, Any] = {
             "logging": self._servers,
+            "subscribe": self._tells,
             "resources": self._resources or self._templates,
             "prompts": self._prompts,
             "completions": self._completes,
@@ -70,6 +77,14 @@ class Proxied:
         self._follow()
         items = {RESOURCES: self._resources, TEMPLATES: self._templates, PROMPTS: self._prompts}
         return {LISTS[method]: [item.definition for item in items[method].values()]}
+
+    def lists(self) -> dict[str, object]:
+        """The lists as clients are told them, to see whether they have changed."""
+        templates = self.listed(TEMPLATES)
+        return {
+            "resources": [self.listed(RESOURCES), templates],
+            "prompts": self.listed(PROMPTS),
+        }
 
     def request(
         self, method: str, params: Mapping[str, Any], request: CallRequest
@@ -102,7 +117,7 @@ class Proxied:
         ref = params.get("ref") if method == COMPLETE else params
         ref = ref if isinstance(ref, Mapping) else {}
         uri, name = ref.get("uri"), ref.get("name")
-        if method != READ and isinstance(name, str):
+        if method in (GET, COMPLETE) and isinstance(name, str):
             item = self._prompts.get(name)
             if item is None:
                 raise UnknownTool(f"no prompt is called {name!r}")
@@ -148,6 +163,7 @@ class Proxied:
         self._prompts = _by_name(told, "prompts", "name", qualify=True)
         self._completes = {one.server for _, one in told if one.completions}
         self._servers = {one.server for _, one in told}
+        self._tells = any(one.subscribe for _, one in told)
         self._entries.clear()
 
 

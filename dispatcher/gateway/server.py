@@ -13,6 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -29,12 +30,14 @@ from mcp_types import (
     ReadResourceRequestParams,
     ServerCapabilities,
     SetLevelRequestParams,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
 )
 from mcp_types import PaginatedRequestParams as ListParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dispatcher import __version__
-from dispatcher.call import NOTHING_ASKED, CallRequest, ProgressSink, Requirements
+from dispatcher.call import NOTHING_ASKED, CallReply, CallRequest, ProgressSink, Requirements
 from dispatcher.calls.accounting import record_json
 from dispatcher.calls.payloads import refusal
 from dispatcher.calls.session_affinity import session_of
@@ -49,9 +52,20 @@ from dispatcher.errors import (
 from dispatcher.gateway.instructions import instructions
 from dispatcher.gateway.list_changes import ChangeFeed
 from dispatcher.gateway.log_levels import LogLevels
-from dispatcher.gateway.multi_round import Caller, RoundTrips
-from dispatcher.gateway.resources import COMPLETE, GET, LISTS, READ, Proxied
+from dispatcher.gateway.multi_round import Caller, RoundTrips, rounds_of
+from dispatcher.gateway.resources import (
+    COMPLETE,
+    GET,
+    LISTS,
+    READ,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    Proxied,
+)
+from dispatcher.gateway.subscribing import Subscribing
+from dispatcher.gateway.subscriptions import ResourceSubscriptions
 from dispatcher.registry.intake import for_handshake_era
+from dispatcher.registry.tools import ToolEntry
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
 
 if TYPE_CHECKING:
@@ -94,8 +108,12 @@ class Gateway:
         self._connection = secrets.token_hex(8)
         # At which version: all definitions, and the same as the handshake era has them.
         self._listed: tuple[int, list[Mapping[str, Any]], list[Mapping[str, Any]]] = (-1, [], [])
-        self.changes = ChangeFeed(lambda: app.registry.version)
         self.proxied = Proxied(app.registry)
+        self.subscriptions = ResourceSubscriptions(self.proxied, self._relay)
+        self.changes = ChangeFeed(
+            lambda: app.registry.version, self.proxied.lists, self.subscriptions.look
+        )
+        subscribing = Subscribing(self.subscriptions, self.changes, self._asked)
         self.round_trips = RoundTrips()
         self._logs = LogLevels()
         self.server = _DispatcherServer(
@@ -104,13 +122,15 @@ class Gateway:
             title="Sanderling",
             instructions=INSTRUCTIONS,
             get_tool_input_schema=self._input_schema,
-            on_subscriptions_listen=self.changes.on_listen,
+            on_subscriptions_listen=subscribing.listen,
         )
         # The SDK derives the capabilities from what is registered; the middleware answers first.
         self.server.add_request_handler("tools/list", ListParams, self._list_handler)
         self.server.add_request_handler("tools/call", CallToolRequestParams, self._call_handler)
         for method, params in _PROXIED.items():
             self.server.add_request_handler(method, params, self._proxied_handler)
+        self.server.add_request_handler(SUBSCRIBE, SubscribeRequestParams, subscribing.begin)
+        self.server.add_request_handler(UNSUBSCRIBE, UnsubscribeRequestParams, subscribing.end)
         self.server.add_request_handler("logging/setLevel", SetLevelRequestParams, self._set_level)
         self.server.offers = self.proxied.offers
         self.server.told = lambda: instructions(INSTRUCTIONS, app.registry.offering())
@@ -142,6 +162,13 @@ class Gateway:
     async def _set_level(self, ctx: Context, params: SetLevelRequestParams) -> HandlerResult:
         self._logs.set(ctx, params.level)
         return EmptyResult()
+
+    async def _relay(self, entry: ToolEntry, request: CallRequest) -> CallReply:
+        return await self._app.calls.relay(entry, request)
+
+    def _asked(self, meta: Mapping[str, Any]) -> CallRequest:
+        """What counts of a request that is no call: what narrows it, and what its server gets."""
+        return CallRequest("", {}, self._requirements(meta), meta=_tool_meta(meta))
 
     async def _proxied_handler(self, ctx: Context, _: Any) -> HandlerResult:
         return await self.round_trips.run(ctx, self.ask_proxied)
@@ -176,7 +203,7 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta=_tool_meta(meta),
+                meta=self._server_meta(ctx, meta, entry),
                 client=caller if caller.capabilities else None,
             )
             result = (await self._app.calls.call(request, entry)).result
@@ -216,10 +243,11 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=self._logs.sink(ctx),
-                meta=_tool_meta(meta),
                 client=caller if caller.capabilities else None,
             )
-            reply = await self._app.calls.relay(*self.proxied.request(ctx.method, params, request))
+            entry, request = self.proxied.request(ctx.method, params, request)
+            request = replace(request, meta=self._server_meta(ctx, meta, entry))
+            reply = await self._app.calls.relay(entry, request)
         except UnknownTool as error:
             code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
             raise MCPError(code, str(error)) from None
@@ -229,6 +257,13 @@ class Gateway:
         if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
             return {**_CACHE, **result}
         return result
+
+    def _server_meta(
+        self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
+    ) -> dict[str, Any]:
+        """What a server gets of a request's ``_meta``, and how its client is to be served."""
+        offers = getattr(entry, "offers", ())
+        return {**_tool_meta(meta), **self._logs.wanted(ctx), **rounds_of(ctx, offers)}
 
     def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
         asked = meta.get(REQUIREMENTS_KEY)
@@ -270,10 +305,10 @@ class _DispatcherServer(Server[Any]):
         found = super().get_capabilities(*args, **more)
         kept: dict[str, Any] = {"completions": found.completions, "logging": found.logging}
         if found.resources is not None:
-            silent = {"subscribe": False, "list_changed": False}
-            kept["resources"] = found.resources.model_copy(update=silent)
+            told = {"subscribe": self.offers("subscribe"), "list_changed": True}
+            kept["resources"] = found.resources.model_copy(update=told)
         if found.prompts is not None:
-            kept["prompts"] = found.prompts.model_copy(update={"list_changed": False})
+            kept["prompts"] = found.prompts.model_copy(update={"list_changed": True})
         absent = {kind: None for kind in kept if not self.offers(kind)}
         return found.model_copy(update={**kept, **absent})
 

@@ -80,6 +80,7 @@ async def serving(
         from dispatcher.gateway.server import Gateway
 
         gateway = Gateway(app)
+        gateway.subscriptions.follow(app.agents)
         url = "" if listening is None else await _serve(app, gateway, listening, stack)
         await _registered(app, supervisor, [agent.name for agent in agents])
         yield Serving(app, gateway, url, len(agents))

@@ -87,7 +87,7 @@ class Attachment:
 
     ``make_queue`` gets the function by which the queue sends; ``make_heartbeats``
     makes what tells the load, ``prefetch`` makes one more module ready, and ``sessions_ended`` ends
-    what is kept for sessions.
+    what is kept for sessions. ``attached`` is called with each new stream, before its first call.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Attachment:
         self._wake = threading.Event()
         self._drain_s = DRAIN_S
         self._drain_reason: str | None = None
+        self.attached: Callable[[], None] = lambda: None
         self._prefetch = prefetch
         self._sessions_ended = sessions_ended
         self._prefetcher = Prefetcher(self._load_ahead)
@@ -188,6 +189,7 @@ class Attachment:
     def _attach(self, connection: Connection) -> None:
         _log.info("attached to %s as %s", self._address, self._node)
         again = self.queue.new_stream()
+        self.attached()
         with self._changed:
             self._connection = connection
             self._changed.notify_all()

@@ -16,7 +16,14 @@ from edge_agent.board.sensors import BoardState
 from edge_agent.calls.outcome import Outcome
 from edge_agent.calls.policy import Label, askable
 from edge_agent.calls.ticket import WASM, Ticket
-from edge_agent.calls.updates import LogLine, Progress, RequestToClient, RequestWithdrawn, Update
+from edge_agent.calls.updates import (
+    LogLine,
+    Progress,
+    RequestToClient,
+    RequestWithdrawn,
+    ResourceUpdated,
+    Update,
+)
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import (
     BadAnswer,
@@ -260,11 +267,13 @@ def write(message: Sent) -> Iterator[ToDispatcher]:
                 message=message.message,
             )
             yield edge_pb2.AttachRequest(log=line)
-        case RequestToClient():
+        case RequestToClient() | RequestWithdrawn():
             yield from _request_to_client(message)
-        case RequestWithdrawn():
-            question = edge_pb2.Question(call_id=message.call_id, id=message.number, withdrawn=True)
-            yield edge_pb2.AttachRequest(question=question)
+        case ResourceUpdated():
+            changed = edge_pb2.ResourceUpdated(
+                server=message.server, backend=message.backend, uri=message.uri
+            )
+            yield edge_pb2.AttachRequest(resource_updated=changed)
         case Heartbeat():
             yield edge_pb2.AttachRequest(heartbeat=_heartbeat(message))
         case Registration():
@@ -318,7 +327,11 @@ def _result(outcome: Outcome) -> edge_pb2.Result:
     )
 
 
-def _request_to_client(request: RequestToClient) -> Iterator[ToDispatcher]:
+def _request_to_client(request: RequestToClient | RequestWithdrawn) -> Iterator[ToDispatcher]:
+    if isinstance(request, RequestWithdrawn):
+        question = edge_pb2.Question(call_id=request.call_id, id=request.number, withdrawn=True)
+        yield edge_pb2.AttachRequest(question=question)
+        return
     rest = memoryview(request.params)
     while True:
         part, rest = rest[:CHUNK_BYTES], rest[CHUNK_BYTES:]

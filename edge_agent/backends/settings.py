@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from edge_agent.backends.headers import check_headers, check_names, read_headers
 from edge_agent.errors import ConfigError, ModuleUnavailable
 from edge_agent.tables import matching, not_empty, within
+from ground.addresses import is_loopback
 
 #: What a server gets of the agent's environment unasked: where programs and the user's files are,
 #: and how to write. The agent's token, and whatever else is there, is not among it.
@@ -29,6 +32,8 @@ PASSED: Final = (
     "TZ",
     "USER",
 )
+_PATHS: Final = ("cwd", "bearer_file", "headers_file", "client_secret_file", "rootfs")
+_AUTHORIZED: Final = "authorization"
 _OWN_SECRETS: Final = "SANDERLING_"
 _Word = Annotated[str, not_empty]
 _Name = Annotated[
@@ -61,13 +66,79 @@ class ServerLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthTable:
+    """``oauth``: how a remote server's tokens are had (RFC 6749, 8414, 8628, 8707, 9728).
+
+    With ``client_secret_env`` or ``client_secret_file`` the agent asks for them by itself ("client
+    credentials"); else it uses what ``edge-agent login`` left. What is not named here the server
+    tells.
+    """
+
+    client_id: str = ""
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+    scope: str = ""
+    token_url: Annotated[str, _check_url] = ""
+    device_url: Annotated[str, _check_url] = ""
+    issuer: Annotated[str, _check_url] = ""
+    resource: Annotated[str, _check_url] = ""
+
+    def __post_init__(self) -> None:
+        """Check the keys together.
+
+        Raises:
+            ValueError: they do not fit.
+        """
+        if self.client_secret_env and self.client_secret_file:
+            raise ValueError("give client_secret_env or client_secret_file, not both")
+        if self.by_itself and not self.client_id:
+            raise ValueError("a client secret needs a client_id")
+        for url in (self.token_url, self.device_url, self.issuer):
+            check_safe(url)
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether tokens are had without a person."""
+        return bool(self.client_secret_env or self.client_secret_file)
+
+    def secret(self, agents: Mapping[str, str] = os.environ) -> str:
+        """The client's secret, read anew each time; "" where there is none to be found."""
+        return secret_at(self.client_secret_env, self.client_secret_file, agents)
+
+
+def check_safe(url: str) -> None:
+    """Refuse a URL by which secrets would travel in the open.
+
+    Raises:
+        ValueError: it is http, and leaves this machine.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"{url!r} must be https, since secrets are sent there")
+
+
+def secret_at(variable: str, file: str, agents: Mapping[str, str] = os.environ) -> str:
+    """A secret of the environment or a file; "" where it is not, or is no plain text."""
+    secret = agents.get(variable, "") if variable else ""
+    if file:
+        try:
+            secret = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            secret = ""
+    secret = secret.strip()
+    return secret if secret.isprintable() and secret.isascii() else ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerTable:
     """One tool server.
 
     ``command`` makes it a process, ``url`` a remote one, ``image`` or ``rootfs`` a container (where
     ``command`` is what runs in it). Directories are absolute once the file was read. ``idle_s`` is
     how long it is kept without a call, ``start_s`` how long it may take to answer its first
-    message. ``pass_env`` names variables of the agent that it gets beside :data:`PASSED`. ``asks``
+    message. ``headers`` are sent to a remote one with every request, as are those of ``headers_env``
+    (their values are in the agent's variables) and of ``headers_file``. ``pass_env`` names variables
+    of the agent that it gets beside :data:`PASSED`. ``asks``
     is what it may ask of the MCP client. ``state`` "session" gives each MCP session a server of its
     own, "shared" never does; without either, those sessions get one that can be asked, once the
     server has asked. ``slots`` are its calls that run at once (:data:`SLOTS`). ``catalogue_kib`` and
@@ -84,6 +155,10 @@ class ServerTable:
     url: Annotated[str, _check_url] = ""
     bearer_env: str = ""
     bearer_file: str = ""
+    headers: Annotated[dict[str, str], check_headers] = field(default_factory=dict, repr=False)
+    headers_env: Annotated[dict[str, _Word], check_names] = field(default_factory=dict)
+    headers_file: str = ""
+    oauth: OAuthTable | None = None
     image: str = ""
     rootfs: str = ""
     network: bool = False
@@ -128,6 +203,16 @@ class ServerTable:
             raise ValueError("a rootfs needs a command")
         if self.bearer_env and self.bearer_file:
             raise ValueError("give bearer_env or bearer_file, not both")
+        if self.backend != "remote" and (self.headers or self.headers_env or self.headers_file):
+            raise ValueError("headers are for remote servers; give others env")
+        ways = [self.bearer_env, self.bearer_file, self.oauth]
+        named = [name for name in (*self.headers, *self.headers_env) if name.lower() == _AUTHORIZED]
+        if sum(1 for way in (*ways, *named) if way) > 1:
+            raise ValueError(
+                "give one of bearer_env, bearer_file, oauth and a header Authorization"
+            )
+        if self.oauth is not None:
+            check_safe(self.url)
         own = [name for name in self.pass_env if name.startswith(_OWN_SECRETS)]
         if own:
             raise ValueError(f"pass_env: {own[0]} is the agent's own and not passed on")
@@ -153,20 +238,33 @@ class ServerTable:
         Raises:
             ModuleUnavailable: it is not where it should be.
         """
-        if self.bearer_env:
-            secret = agents.get(self.bearer_env, "").strip()
-            place = f"the variable {self.bearer_env}"
-        elif self.bearer_file:
-            place = self.bearer_file
-            try:
-                secret = Path(place).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                secret = ""
-        else:
+        if not self.bearer_env and not self.bearer_file:
             return ""
-        if not secret or not secret.isprintable() or not secret.isascii():
+        secret = secret_at(self.bearer_env, self.bearer_file, agents)
+        if not secret:
+            place = f"the variable {self.bearer_env}" if self.bearer_env else self.bearer_file
             raise ModuleUnavailable(f"{self.name}: {place} holds no token; write it there")
         return secret
+
+    def secret_headers(self, agents: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The headers that a remote server wants beside its token. Read anew each time.
+
+        Raises:
+            ModuleUnavailable: they are not where they should be.
+        """
+        found = dict(self.headers)
+        for name, variable in self.headers_env.items():
+            found[name] = secret_at(variable, "", agents)
+            if not found[name]:
+                raise ModuleUnavailable(
+                    f"{self.name}: the variable {variable} holds no value of {name}; set it"
+                )
+        if self.headers_file:
+            try:
+                found |= read_headers(self.headers_file)
+            except ValueError as error:
+                raise ModuleUnavailable(f"{self.name}: {self.headers_file}: {error}") from None
+        return found
 
 
 def check_servers(servers: Sequence[ServerTable]) -> tuple[ServerTable, ...]:
@@ -194,6 +292,8 @@ def anchor(values: dict[str, Any], base: Path) -> None:
             continue
         if isinstance(server.get("command"), list):
             server.setdefault("cwd", str(base))
-        for key in ("cwd", "bearer_file", "rootfs"):
-            if isinstance(server.get(key), str) and server[key]:
-                server[key] = str(base / Path(server[key]).expanduser())
+        oauth = server.get("oauth")
+        tables = [server, *([oauth] if isinstance(oauth, dict) else [])]
+        for table, key in itertools.product(tables, _PATHS):
+            if isinstance(table.get(key), str) and table[key]:
+                table[key] = str(base / Path(table[key]).expanduser())

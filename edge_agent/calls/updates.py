@@ -50,5 +50,16 @@ class RequestWithdrawn:
     number: str
 
 
-Update: TypeAlias = Progress | LogLine | RequestToClient | RequestWithdrawn | Outcome
+@dataclass(frozen=True, slots=True)
+class ResourceUpdated:
+    """A resource of a server has changed that a dispatcher has subscribed to."""
+
+    server: str
+    backend: str
+    uri: str
+
+
+Update: TypeAlias = (
+    Progress | LogLine | RequestToClient | RequestWithdrawn | ResourceUpdated | Outcome
+)
 Send: TypeAlias = Callable[[Update], None]

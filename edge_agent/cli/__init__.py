@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from edge_agent import __version__
-from edge_agent.cli import call, capabilities, inspect, serve
+from edge_agent.cli import call, capabilities, inspect, login, serve
 from edge_agent.cli import run as run_command
 from edge_agent.errors import ConfigError, EdgeAgentError, TokenRefused
 from ground.commands import FAILED, USAGE, ExamplesGroup, run
@@ -36,6 +36,7 @@ for command in (
     inspect.inspect_module,
     capabilities.capabilities,
     run_command.run,
+    login.login,
 ):
     cli.add_command(command)
 

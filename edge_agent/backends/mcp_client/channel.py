@@ -1,9 +1,9 @@
 """The client's side of MCP, as far as a proxy needs it: requests out, answers and news back.
 
 A :class:`Client` knows the protocol and nothing of how messages travel; its channel does
-(:mod:`edge_agent.backends.mcp_client.stdio`, :mod:`edge_agent.backends.mcp_client.http`). It speaks the handshake
-era (``initialize``, 2024-11-05 to 2025-11-25) and, to servers that know no handshake, the
-stateless one (``server/discover``, 2026-07-28).
+(:mod:`edge_agent.backends.mcp_client.stdio`, :mod:`edge_agent.backends.mcp_client.http`). It speaks the stateless
+era (``server/discover``, 2026-07-28), which a server of both is asked for first, and the one with
+a handshake (``initialize``, 2024-11-05 to 2025-11-25).
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from edge_agent import __version__
 from edge_agent.backends.client_request import OFFERED
-from edge_agent.backends.mcp_client.request import Listener, PendingRequest
+from edge_agent.backends.mcp_client.faces import Channel, News, ServerInfo
+from edge_agent.backends.mcp_client.request import Listener, PendingRequest, StandingRequest
 from edge_agent.backends.mcp_client.server_requests import ServerRequests
+from edge_agent.backends.mcp_client.web.routing import routing_headers
 from edge_agent.engine.limits import MIB, MOST_LIMITS
 from edge_agent.errors import (
     BadAnswer,
@@ -37,73 +39,60 @@ HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_ERA: Final = "2026-07-28"
 #: The largest answer that an agent takes, and a little for what is around it.
 LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB
+#: How long a server is given to say that it is of the stateless era.
+PROBE_S: Final = 3.0
 _META: Final = "io.modelcontextprotocol/"
+#: Of a request's ``_meta``: the least level of the log lines that its client wants.
+LOG_LEVEL_KEY: Final = f"{_META}logLevel"
 _DIGITS_MAX: Final = 18
 _OURSELVES: Final = {"name": "sanderling-agent", "version": __version__}
 _log = logging.getLogger(__name__)
 
 
-class Channel(Protocol):
-    """How messages get to one server. What comes back goes to :meth:`Client.received`."""
-
-    def send(self, message: bytes, until_s: float, pending: PendingRequest | None = None) -> None:
-        """Send one message, that of ``pending`` if it wants an answer.
-
-        Raises:
-            NotSent: the server is gone, and has not seen it.
-            CallFailed: it was sent, and nothing will come of it.
-        """
-
-    def abandon(self, pending: PendingRequest) -> None:
-        """Nobody waits for a request any more."""
-
-    def agreed(self, version: str) -> None:
-        """The protocol version that both sides speak from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """What a server said of itself when it was met."""
-
-    name: str = ""
-    version: str = ""
-    capabilities: Mapping[str, Any] | None = None
-    instructions: str = ""
-    protocol: str = ""
-
-    def offers(self, capability: str) -> bool:
-        """Whether it has tools, resources, prompts, completions or logging."""
-        return isinstance((self.capabilities or {}).get(capability), dict)
-
-
 class Client:
     """Speaks MCP with one server. Thread-safe.
 
-    ``changed`` is told the method of ``list_changed`` notifications; ``asks`` is called whenever
-    the server asks something of clients.
+    ``schema_of`` gives the input schema of a tool, for servers that want arguments in headers;
+    ``asks`` is called whenever the server asks something of clients.
     """
 
-    def __init__(self, name: str, changed: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        news: News | None = None,
+        schema_of: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
+    ) -> None:
         self.name = name
         self.info = ServerInfo()
         self.stateless = False
         self._channel: Channel | None = None
-        self._changed = changed
+        self._news = news
+        self._schema_of = schema_of
         self.asks: Callable[[], None] = lambda: None
         self.server_requests = ServerRequests(name, self._send, self._timed_out)
         self._numbers = itertools.count(1)
         self._pending: dict[int, PendingRequest] = {}
         self.gone: str | None = None  # why, once the server is
+        self.ended = threading.Event()  # set with it
 
     # ---- meeting
 
-    def meet(self, channel: Channel, until_s: float) -> ServerInfo:
-        """Shake hands with the server behind a channel.
+    def meet(self, channel: Channel, until_s: float, *, newest_first: bool = False) -> ServerInfo:
+        """Find out which era the server behind a channel speaks, and shake hands where it wants to.
+
+        With ``newest_first`` it is asked by ``server/discover`` whether it is of the stateless era,
+        which others refuse; else only where it refuses the handshake.
 
         Raises:
             CallFailed: it does not answer, or not as an MCP server does.
         """
         self._channel = channel
+        if newest_first:
+            now_s = time.monotonic()
+            info = self._probe(channel, now_s + min(PROBE_S, (until_s - now_s) / 3))
+            if info is not None:
+                self.info = info
+                return info
         try:
             self.info = self._initialize(channel, until_s)
         except RpcError as refused:
@@ -112,6 +101,18 @@ class Client:
             except RpcError:
                 raise BadAnswer(f"{self.name}: refused the handshake: {refused}") from None
         return self.info
+
+    def _probe(self, channel: Channel, until_s: float) -> ServerInfo | None:
+        """What a server of the stateless era says; None where it does not seem to be one."""
+        try:
+            return self._discover(channel, until_s, quiet=True)
+        except CallFailed as error:
+            if self.gone is not None or isinstance(error, NotSent):
+                raise
+            _log.debug("%s: speaks with a handshake: %s", self.name, error)
+        self.stateless = False
+        channel.agreed("")
+        return None
 
     def _initialize(self, channel: Channel, until_s: float) -> ServerInfo:
         params = {
@@ -124,18 +125,23 @@ class Client:
         if version not in HANDSHAKE_ERAS:
             raise BadAnswer(f"{self.name}: speaks protocol {version!r}, which is not known here")
         channel.agreed(str(version))
-        self.notify("notifications/initialized", {}, until_s)
+        try:
+            self.notify("notifications/initialized", {}, until_s)
+        except NotSent:
+            raise
+        except CallFailed as error:
+            _log.debug("%s: did not take that it is initialized: %s", self.name, error)
         return _info(result, result.get("serverInfo"), str(version))
 
-    def _discover(self, channel: Channel, until_s: float) -> ServerInfo:
+    def _discover(self, channel: Channel, until_s: float, *, quiet: bool = False) -> ServerInfo:
         self.stateless = True
         channel.agreed(STATELESS_ERA)
-        result = self.request("server/discover", {}, until_s)
+        result = self.run(self.prepare("server/discover", {}), until_s, quiet=quiet)
         if STATELESS_ERA not in (result.get("supportedVersions") or ()):
             raise BadAnswer(f"{self.name}: speaks no protocol that is known here")
         meta = result.get("_meta")
-        server = (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo")
-        return _info(result, server, STATELESS_ERA)
+        said = (meta if isinstance(meta, dict) else {}).get(f"{_META}serverInfo")
+        return _info(result, said or result.get("serverInfo"), STATELESS_ERA)
 
     # ---- asking
 
@@ -151,21 +157,48 @@ class Client:
     ) -> PendingRequest:
         """Make a request ready. ``params`` maps each key to its value as JSON.
 
-        ``client`` is what the MCP client can be asked, for servers that are told per request.
+        ``client`` is what the MCP client can be asked, for servers that are told per request. A
+        log level in ``meta`` goes to those servers alone.
         """
-        number = next(self._numbers)
+        number, headers = next(self._numbers), self._headers(method, params)
         extra = dict(meta or {})
         if wants_progress:
             extra["progressToken"] = number
-        if self.stateless:
-            extra[f"{_META}protocolVersion"] = STATELESS_ERA
-            extra[f"{_META}clientInfo"] = _OURSELVES
-            extra[f"{_META}clientCapabilities"] = dict(client or {})
-        members = {**params, **({"_meta": _json(extra)} if extra else {})}
-        return PendingRequest(number, _message(method, members, number), listener)
+        message = _message(method, {**params, **self._envelope(extra, client)}, number)
+        return PendingRequest(number, message, listener, method=method, headers=headers)
 
-    def run(self, pending: PendingRequest, until_s: float) -> dict[str, Any]:
+    def standing(self, notifications: Mapping[str, Any]) -> StandingRequest:
+        """Make a request for news ready, for servers of the stateless era."""
+        method, params = "subscriptions/listen", _raw({"notifications": notifications})
+        number = next(self._numbers)
+        message = _message(method, {**params, **self._envelope({}, None)}, number)
+        return StandingRequest(number, message, self._headers(method, params))
+
+    def _envelope(
+        self, meta: dict[str, Any], client: Mapping[str, Any] | None
+    ) -> Mapping[str, bytes]:
+        if self.stateless:
+            meta[f"{_META}protocolVersion"] = STATELESS_ERA
+            meta[f"{_META}clientInfo"] = _OURSELVES
+            meta[f"{_META}clientCapabilities"] = dict(client or {})
+        else:
+            meta.pop(LOG_LEVEL_KEY, None)
+        return {"_meta": _json(meta)} if meta else {}
+
+    def _headers(self, method: str, params: Mapping[str, bytes]) -> Mapping[str, str]:
+        if not self.stateless:
+            return {}
+        schema = None
+        if method == "tools/call" and "name" in params:
+            schema = self._schema_of(json.loads(params["name"]))
+        return routing_headers(method, params, schema)
+
+    def run(
+        self, pending: PendingRequest, until_s: float, *, quiet: bool = False
+    ) -> dict[str, Any]:
         """Send a request and wait for its result.
+
+        With ``quiet`` the server is not told when nobody waits any more.
 
         Raises:
             RpcError: the server says no.
@@ -181,7 +214,7 @@ class Client:
             if not pending.settled:
                 self._send(pending.message, until_s, pending)
             if not pending.wait(until_s):
-                self._timed_out(pending)
+                self._timed_out(pending, quiet=quiet)
         finally:
             self._pending.pop(pending.number, None)
             self.server_requests.over(pending)
@@ -202,8 +235,8 @@ class Client:
         """Send a notification."""
         self._send(_message(method, _raw(params)), until_s)
 
-    def _timed_out(self, pending: PendingRequest) -> None:
-        if pending.settle(error=CallTimeout("no answer in time")):
+    def _timed_out(self, pending: PendingRequest, *, quiet: bool = False) -> None:
+        if pending.settle(error=CallTimeout("no answer in time")) and not quiet:
             self._give_up(pending, "timed out")
 
     def _give_up(self, pending: PendingRequest, reason: str) -> None:
@@ -211,11 +244,12 @@ class Client:
         if self._channel is None:
             return
         try:
-            self.notify(
-                "notifications/cancelled",
-                {"requestId": pending.number, "reason": reason},
-                time.monotonic() + 1.0,
-            )
+            if not (self.stateless and self._channel.closing_cancels):
+                self.notify(
+                    "notifications/cancelled",
+                    {"requestId": pending.number, "reason": reason},
+                    time.monotonic() + 1.0,
+                )
         except CallFailed as error:
             _log.debug("%s: could not be told of a cancelled request: %s", self.name, error)
         self._channel.abandon(pending)
@@ -233,7 +267,7 @@ class Client:
             return
         method = message.get("method")
         if not isinstance(method, str):
-            self._answered(message)
+            self._answered(message, pending)
             return
         found = message.get("params")
         params = found if isinstance(found, dict) else {}
@@ -241,15 +275,14 @@ class Client:
             self._told(method, params, pending)
         elif method in CAPABILITY_OF:
             self.asks()
-            self.server_requests.asked(
-                method, message["id"], params, list(self._pending.values()), pending
-            )
+            self.server_requests.asked(method, message["id"], params, self._running(), pending)
         else:
             self._asked(method, message["id"])
 
     def lost(self, reason: str) -> None:
         """The server is gone: nothing more will be answered."""
         self.gone = self.gone or reason
+        self.ended.set()
         for pending in list(self._pending.values()):
             pending.settle(error=ServerDied(f"{self.name}: {reason}"))
 
@@ -261,7 +294,11 @@ class Client:
 
     def busy(self) -> bool:
         """Whether requests wait for answers."""
-        return bool(self._pending)
+        return bool(self._running())
+
+    def _running(self) -> list[PendingRequest]:
+        """The requests that something could be about."""
+        return [one for one in self._pending.values() if not isinstance(one, StandingRequest)]
 
     def waits_for(self, number: Any) -> int | None:
         """The number of the request that an answer's id means, while it waits; else None.
@@ -274,12 +311,14 @@ class Client:
             return None
         return number if number in self._pending else None
 
-    def _answered(self, message: Mapping[str, Any]) -> None:
+    def _answered(self, message: Mapping[str, Any], asked: PendingRequest | None) -> None:
         error, result = read_error(dict(message)), message.get("result")
         number = self.waits_for(message.get("id"))
         if number is None and message.get("id") is None and error is not None:
-            waiting = list(self._pending)
-            number = waiting[0] if len(waiting) == 1 else None  # it could not read the request
+            waiting = self._running()
+            if asked is None and len(waiting) == 1:
+                asked = waiting[0]
+            number = None if asked is None else asked.number  # it could not read the request
         pending = None if number is None else self._pending.get(number)
         if pending is None:
             return  # to a request that was given up
@@ -314,8 +353,22 @@ class Client:
             self._log_line(params, pending)
         elif method == "notifications/cancelled":
             self.server_requests.withdrawn(params.get("requestId"))
-        elif method.endswith("/list_changed") and self._changed is not None:
-            self._changed(method)
+        elif method == "notifications/subscriptions/acknowledged":
+            self._acknowledged(params, pending)
+        elif self._news is not None and method == "notifications/resources/updated":
+            self._news.updated(str(params.get("uri", "")))
+        elif self._news is not None and method.endswith("/list_changed"):
+            self._news.changed(method)
+
+    def _acknowledged(self, params: Mapping[str, Any], pending: PendingRequest | None) -> None:
+        meta = params.get("_meta")
+        number = (meta if isinstance(meta, dict) else {}).get(f"{_META}subscriptionId")
+        known = isinstance(number, int | str) and str(number).isdecimal()
+        found = self._pending.get(int(str(number))) if known else pending
+        if isinstance(found, StandingRequest):
+            honoured = params.get("notifications")
+            found.honoured = honoured if isinstance(honoured, dict) else {}
+            found.acknowledged.set()
 
     def _log_line(self, params: Mapping[str, Any], pending: PendingRequest | None) -> None:
         """Give a log line to the call that it belongs to.
@@ -323,7 +376,7 @@ class Client:
         Over lines nothing says which that is, so it is given to a call only when no other runs:
         a line may hold what another caller must not read.
         """
-        running = list(self._pending.values())
+        running = self._running()
         if pending is None and len(running) == 1:
             pending = running[0]
         level, data = str(params.get("level", "info")), params.get("data")

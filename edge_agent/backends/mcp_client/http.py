@@ -1,8 +1,8 @@
 """A remote MCP server over streamable HTTP: each request a POST, its answer JSON or events.
 
 The operator's configuration names the server, so it is trusted with what calls send it; it is not
-trusted with this agent's memory or time. Redirects are not followed: they would carry the bearer
-token to a place that nobody named.
+trusted with this agent's memory or time. A server that knows only HTTP+SSE of 2024-11-05 is spoken
+to in that way (:mod:`edge_agent.backends.mcp_client.http_sse`).
 
 Source: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 """
@@ -11,63 +11,94 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import logging
-import select
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, STATELESS_ERA, Client
-from edge_agent.backends.mcp_client.request import PendingRequest
-from edge_agent.backends.settings import ServerTable
-from edge_agent.errors import (
-    BadAnswer,
-    CallFailed,
-    CallTimeout,
-    NotSent,
-    OutputTooLarge,
-    RpcError,
-    ServerDied,
+from edge_agent.backends.mcp_client.channel import (
+    LARGEST_MESSAGE_BYTES,
+    STATELESS_ERA,
+    Client,
 )
+from edge_agent.backends.mcp_client.faces import Heard
+from edge_agent.backends.mcp_client.http_sse import OldStream
+from edge_agent.backends.mcp_client.request import PendingRequest
+from edge_agent.backends.mcp_client.web.connections import Connections
+from edge_agent.backends.mcp_client.web.credentials import Credentials
+from edge_agent.backends.mcp_client.web.events import EventReader
+from edge_agent.backends.mcp_client.web.exchange import Exchanges
+from edge_agent.backends.mcp_client.web.reading import (
+    EVENTS,
+    Answer,
+    body_of,
+    chunks_of,
+    kind_of,
+    left_s,
+    rest,
+)
+from edge_agent.backends.mcp_client.web.refusals import (
+    BUSY,
+    REFUSED,
+    is_answer,
+    json_error,
+    refusal,
+    same_but_for_id,
+)
+from edge_agent.backends.settings import ServerTable
+from edge_agent.errors import BadAnswer, CallFailed, CallTimeout, NotSent, RpcError, ServerDied
 from edge_agent.jsonrpc import parse_foreign
 
 BODY_BYTES: Final = LARGEST_MESSAGE_BYTES
-CONNECT_S: Final = 10.0
-_READ_BYTES: Final = 64 * 1024
-_IDLE_CONNECTIONS: Final = 8
+STANDING_S: Final = 86_400.0  # a stream that is silent for so long is asked for again
 _GOODBYE_S: Final = 1.0
-_REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_PROBE_S: Final = 3.0
+_RESUME_S: Final = 1.0  # the pause before a stream is asked for again, where it names none
+_LEAST_PAUSE_S: Final = 0.05
+_MOST_LOST: Final = 5  # tries to resume that reach nobody, one after the other
+_FORGOTTEN: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+_FAILED: Final = HTTPStatus.INTERNAL_SERVER_ERROR
+_AWAY: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+#: What a server answers to `initialize` that speaks HTTP+SSE at that URL.
+_OLD: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+_LOST: Final = "has forgotten the session"
 _log = logging.getLogger(__name__)
-
-Connection = http.client.HTTPConnection
 
 
 class StreamChannel:
     """Carries the messages of a :class:`Client` to one URL and back; see its ``Channel``.
 
     ``over`` is called once, when the session has ended: the server forgot it, or is away.
+
+    Raises:
+        ModuleUnavailable: its secrets are not where the configuration says.
     """
 
-    def __init__(self, table: ServerTable, client: Client, over: Callable[[], None]) -> None:
+    closing_cancels = True
+
+    def __init__(
+        self,
+        table: ServerTable,
+        client: Client,
+        over: Callable[[], None],
+        state: Path | None = None,
+    ) -> None:
         self._client = client
         self._over = over
-        parts = urlsplit(table.url)
-        self._host = parts.hostname or ""
-        self._port = parts.port
-        self._context = ssl.create_default_context() if parts.scheme == "https" else None
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._bearer = table.bearer()
+        self._exchanges = Exchanges(
+            client.name, Connections(client.name, table.url), Credentials(table, state), self._end
+        )
         self._session = ""
         self._version = ""
+        self._proven = False  # a request of the session was answered
+        self._standing = EventReader(client.name, BODY_BYTES)
+        self._held_open = False  # a stream of no request
+        self._old: OldStream | None = None
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []
-        self._busy: dict[PendingRequest, socket.socket] = {}
         self._ended = False
 
     # ---- towards the server
@@ -76,150 +107,222 @@ class StreamChannel:
         """Post one message and take in all that comes back."""
         if self._ended:
             raise NotSent(f"{self._client.name}: {self._client.gone or 'has ended'}")
-        connection = self._connect(until_s)
-        sock = connection.sock
-        with self._lock:
-            if pending is not None:
-                self._busy[pending] = sock
         try:
-            self._exchange(connection, sock, message, until_s, pending)
+            if self._old is not None:
+                self._old.post(message, until_s)
+            else:
+                self._post(message, until_s, pending)
         except TimeoutError:
-            connection.close()
             if pending is None or not pending.settled:
                 raise CallTimeout(f"{self._client.name}: no answer in time") from None
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
             if pending is None or not pending.settled:
                 raise ServerDied(f"{self._client.name}: the connection broke: {error}") from None
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            with self._lock:
-                if pending is not None:
-                    self._busy.pop(pending, None)
 
     def abandon(self, pending: PendingRequest) -> None:
         """Nobody waits for a request any more: end its connection."""
-        with self._lock:
-            sock = self._busy.get(pending)
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._exchanges.abandon(pending)
 
     def agreed(self, version: str) -> None:
         """Tell the protocol version with every message from now on."""
         self._version = version
+        if version in {"", STATELESS_ERA}:
+            self._session = ""
 
-    def _connect(self, until_s: float) -> Connection:
-        """A connection that stands: one that was used before, or a new one."""
-        with self._lock:
-            while self._idle:
-                connection = self._idle.pop()
-                # Nothing is awaited on it, so what can be read there is its end.
-                if (
-                    connection.sock is not None
-                    and not select.select([connection.sock], [], [], 0)[0]
-                ):
-                    return connection
-                connection.close()
-        left_s = max(0.01, min(CONNECT_S, until_s - time.monotonic()))
-        if self._context is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=left_s)
-        else:
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=left_s, context=self._context
-            )
-        try:
-            connection.connect()
-        except OSError as error:
-            reason = f"cannot be reached: {error.strerror or error}".lower()
-            self._end(reason)
-            raise NotSent(f"{self._client.name}: {reason}") from None
-        return connection
+    def _post(self, message: bytes, until_s: float, pending: PendingRequest | None) -> None:
+        reader: EventReader | None = None
+        name = self._client.name
+        with self.exchange("POST", message, until_s, pending) as (response, sock):
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                self._not_ok(response, sock, until_s, pending)
+                return
+            if self._version != STATELESS_ERA:
+                self._session = response.getheader("mcp-session-id") or self._session
+            if kind_of(response) == EVENTS:
+                reader = EventReader(name, BODY_BYTES)
+                self._read_events(response, sock, reader, until_s, pending)
+            else:
+                body = body_of(name, response, sock, until_s, BODY_BYTES)
+                self._heard_body(response, body, pending)
+        if pending is None:
+            return
+        if reader is not None and reader.last_id and self._version != STATELESS_ERA:
+            self._resume(reader, until_s, pending)
+        elif self._held_open and response.status == HTTPStatus.ACCEPTED and not pending.settled:
+            pending.wait(until_s)  # what it owes may come on the stream that is held open
+            left_s(until_s, pending)
+        if pending.method != "initialize":
+            self._proven = True
+        why = "sent what is no JSON" if reader is not None and reader.junk else "ended its stream"
+        pending.settle(error=ServerDied(f"{name}: {why} without an answer"))
 
-    def _exchange(
+    @contextlib.contextmanager
+    def exchange(
         self,
-        connection: Connection,
-        sock: socket.socket,
-        message: bytes,
+        method: str,
+        body: bytes | None,
         until_s: float,
-        pending: PendingRequest | None,
-    ) -> None:
-        sock.settimeout(_left(until_s))
-        connection.request("POST", self._path, message, self._headers(message))
-        sock.settimeout(_left(until_s))
-        response = connection.getresponse()
-        kind = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
-        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-            self._refused(response, self._body(response, sock, until_s), pending)
-        elif kind == "text/event-stream":
-            self._session = response.getheader("mcp-session-id") or self._session
-            for data in _events(self._chunks(response, sock, until_s, pending)):
-                self._heard(data, pending)
-                if pending is not None and pending.settled:
-                    break  # what is left of the stream is not ours to wait for
-        else:
-            self._session = response.getheader("mcp-session-id") or self._session
-            body = self._body(response, sock, until_s)
-            if body.strip():
-                self._heard(body, pending)
-        if pending is not None:
-            pending.settle(
-                error=ServerDied(f"{self._client.name}: ended its stream without an answer")
-            )
-        self._keep(connection, response)
+        pending: PendingRequest | None = None,
+        more: Mapping[str, str] | None = None,
+        *,
+        url: str = "",
+    ) -> Iterator[Answer]:
+        """Send a request of the session; see :class:`OldStream`, which is given this too."""
+        headers = {**self._headers(body, pending), **(more or {})}
+        with self._exchanges.exchange(
+            method, body, headers, until_s, key=pending, url=url
+        ) as answer:
+            yield answer
 
-    def _headers(self, message: bytes) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-        }
-        if self._bearer:
-            headers["Authorization"] = f"Bearer {self._bearer}"
+    def _headers(self, body: bytes | None, pending: PendingRequest | None) -> dict[str, str]:
+        headers = {"Accept": f"application/json, {EVENTS}"}
+        if body is None:
+            headers["Accept"] = EVENTS
+        else:
+            headers["Content-Type"] = "application/json"
         if self._session:
             headers["Mcp-Session-Id"] = self._session
         if self._version:
             headers["Mcp-Protocol-Version"] = self._version
-        if self._version == STATELESS_ERA:
-            headers |= _routing(message)
+        if pending is not None:
+            headers |= pending.headers
         return headers
 
     # ---- from the server
 
-    def _chunks(
+    def _read_events(
+        self,
+        response: http.client.HTTPResponse,
+        sock: socket.socket,
+        reader: EventReader,
+        until_s: float,
+        pending: PendingRequest | None,
+    ) -> None:
+        """Take in events until their stream ends, or breaks where it can be resumed."""
+        try:
+            for chunk in chunks_of(response, sock, until_s, pending):
+                for event in reader.feed(chunk):
+                    self._heard_event(event.data, reader, pending)
+                    if pending is not None and pending.settled:
+                        return  # what is left of the stream is not ours to wait for
+            last = reader.finish()
+            if last is not None:
+                self._heard_event(last.data, reader, pending)
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            if not reader.last_id:
+                raise
+            _log.debug("%s: its stream broke: %s", self._client.name, error)
+
+    def _heard_event(
+        self, data: bytes, reader: EventReader, pending: PendingRequest | None
+    ) -> None:
+        try:
+            message = parse_foreign(data)
+        except ValueError:
+            # Keep-alives and other news of a server's own; what it owes may still come.
+            reader.junk = reader.junk or bool(data.strip())
+            return
+        self._heard(message, pending)
+
+    def _heard_body(
+        self, response: http.client.HTTPResponse, body: bytes, pending: PendingRequest | None
+    ) -> None:
+        if not body.strip():
+            return
+        try:
+            message = parse_foreign(body)
+        except ValueError:
+            if pending is None:
+                return  # a word of its own that it took a notification
+            kind = kind_of(response) or "no content type"
+            raise BadAnswer(
+                f"{self._client.name}: answered with what is no JSON ({kind}); "
+                "is its url that of an MCP endpoint?"
+            ) from None
+        self._heard(message, pending)
+
+    def _heard(self, message: Any, pending: PendingRequest | None) -> None:
+        for one in message if isinstance(message, list) else [message]:
+            self._client.received(one, pending)
+
+    def _resume(self, reader: EventReader, until_s: float, pending: PendingRequest) -> None:
+        """Ask for the rest of a stream that ended before the answer came, until it has come.
+
+        A server ends a stream on purpose too, to be asked again (SEP-1699).
+
+        Raises:
+            ServerDied: it will not go on with it.
+        """
+        lost = 0
+        while not pending.settled:
+            pause_s = _RESUME_S if reader.retry_s is None else reader.retry_s
+            rest(max(pause_s, _LEAST_PAUSE_S) * (lost + 1), until_s, pending)
+            try:
+                if not self.follow(reader, until_s, pending):
+                    break
+                lost = 0
+            except TimeoutError:
+                raise
+            except (OSError, http.client.HTTPException) as error:
+                lost += 1
+                if lost == _MOST_LOST:
+                    raise ServerDied(
+                        f"{self._client.name}: the connection broke: {error}"
+                    ) from None
+
+    def follow(
+        self, reader: EventReader, until_s: float, pending: PendingRequest | None = None
+    ) -> bool:
+        """Read a stream that belongs to no request of its own; False where there is none to be had.
+
+        With ``pending`` it is the rest of that request's. ``reader.last_id`` says where to go on.
+
+        Raises:
+            CallFailed: the session is over.
+            OSError, HTTPException: it broke, or the server cannot be reached.
+        """
+        reader.restart()
+        more = {"Last-Event-ID": reader.last_id} if reader.last_id else {}
+        with self.exchange("GET", None, until_s, pending, more) as (response, sock):
+            status = response.status
+            if status == HTTPStatus.OK and kind_of(response) == EVENTS:
+                self._held_open = self._held_open or pending is None
+                self._read_events(response, sock, reader, until_s, pending)
+                return True
+        if status in BUSY or status in _AWAY:
+            raise ConnectionError(f"answered {status}")
+        # A server may have no such stream, and say so by any of these; or not know the session.
+        doubtful = status in {HTTPStatus.BAD_REQUEST, _FAILED} or status in _FORGOTTEN
+        if doubtful and self._session and self._sign_of_life() is not None:
+            if pending is None and self._client.busy():
+                raise ConnectionError(_LOST)  # what is under way has to hear it by itself
+            self._end(_LOST)
+            raise ServerDied(f"{self._client.name}: {_LOST}")
+        return False
+
+    def hear(self) -> Heard | None:
+        """Read the stream that belongs to no request, where the server has one."""
+        if self._old is not None or self._ended:
+            return None
+        reader = self._standing
+        try:
+            if not self.follow(reader, time.monotonic() + STANDING_S):
+                return None
+        except (OSError, http.client.HTTPException, CallFailed) as error:
+            _log.debug("%s: its stream broke: %s", self._client.name, error)
+            return Heard(resumable=bool(reader.last_id))
+        return Heard(reader.retry_s, resumable=bool(reader.last_id))
+
+    # ---- what is not well
+
+    def _not_ok(
         self,
         response: http.client.HTTPResponse,
         sock: socket.socket,
         until_s: float,
-        pending: PendingRequest | None = None,
-    ) -> Iterator[bytes]:
-        total = 0
-        while True:
-            sock.settimeout(_left(until_s, pending))
-            data = response.read1(_READ_BYTES)
-            if not data:
-                return
-            total += len(data)
-            if total > BODY_BYTES:
-                raise OutputTooLarge(f"{self._client.name}: answered over {BODY_BYTES} bytes")
-            yield data
-
-    def _body(
-        self, response: http.client.HTTPResponse, sock: socket.socket, until_s: float
-    ) -> bytes:
-        return b"".join(self._chunks(response, sock, until_s))
-
-    def _heard(self, data: bytes, pending: PendingRequest | None) -> None:
-        try:
-            message = parse_foreign(data)
-        except ValueError:
-            raise BadAnswer(f"{self._client.name}: answered with what is no JSON") from None
-        for one in message if isinstance(message, list) else [message]:
-            self._client.received(one, pending)
-
-    def _refused(
-        self, response: http.client.HTTPResponse, body: bytes, pending: PendingRequest | None
+        pending: PendingRequest | None,
     ) -> None:
         """An HTTP error: the server's own word where it gave one.
 
@@ -227,29 +330,67 @@ class StreamChannel:
             CallFailed: always, unless the error was the answer to ``pending``.
         """
         name, status = self._client.name, response.status
-        if status == HTTPStatus.NOT_FOUND and self._session:
-            self._end("has forgotten the session")
-            raise NotSent(f"{name}: has forgotten the session")
-        if status in _REFUSED:
-            raise CallFailed(
-                f"{name}: refused the token ({status}); give another by bearer_env or bearer_file"
-            )
-        try:
-            error = parse_foreign(body).get("error")
-        except (ValueError, AttributeError, CallFailed):
-            error = None
-        if pending is not None and isinstance(error, dict):
-            pending.settle(error=RpcError(error))
-            return
-        raise ServerDied(f"{name}: answered {status} {response.reason}")
-
-    def _keep(self, connection: Connection, response: http.client.HTTPResponse) -> None:
-        with self._lock:
-            whole = response.isclosed() and connection.sock is not None
-            if whole and not self._ended and len(self._idle) < _IDLE_CONNECTIONS:
-                self._idle.append(connection)
+        body = body_of(name, response, sock, until_s, BODY_BYTES)
+        if pending is not None and pending.method == "initialize" and status in _OLD:
+            self._old = self._found_old(until_s)
+            if self._old is not None:
+                self._old.post(pending.message, until_s)
                 return
-        connection.close()
+        if self._session:
+            self._look_whether_forgotten(status, body, pending)
+        error = None if status in REFUSED else json_error(body)
+        if pending is None or error is None:
+            raise refusal(name, response)
+        pending.settle(error=RpcError(error[0]))
+
+    def _look_whether_forgotten(
+        self, status: int, body: bytes, pending: PendingRequest | None
+    ) -> None:
+        """End a session that the server does not know any more, so that the next begins anew.
+
+        404 and 410 say so. A 400 may, if the session has had answers; were it the request's own
+        fault, the new session would get it again, and that is then the answer. A 500 may be the
+        tool's own, so the session is asked for a sign of life: where that gets the very same answer,
+        the server refuses whatever comes, and has not run the call.
+
+        Raises:
+            NotSent: it was forgotten, and the request not run.
+            ServerDied: it is broken, and the request may have run.
+        """
+        name = self._client.name
+        refused = status == HTTPStatus.BAD_REQUEST and not is_answer(body, pending)
+        if status in _FORGOTTEN or (refused and self._proven):
+            self._end(_LOST)
+            raise NotSent(f"{name}: {_LOST} ({status})")
+        if status != _FAILED or not self._proven:
+            return
+        sign = self._sign_of_life()
+        if sign is None:
+            return
+        self._end(_LOST)
+        harmless = pending is not None and pending.method != "tools/call"
+        if harmless or (sign[0] == status and same_but_for_id(sign[1], body)):
+            raise NotSent(f"{name}: {_LOST} ({status})")
+        raise ServerDied(f"{name}: answered {status}, and has lost the session")
+
+    def _sign_of_life(self) -> tuple[int, bytes] | None:
+        """What the session answers to a ping where it is dead; None where it lives."""
+        until_s = time.monotonic() + _PROBE_S
+        ping = b'{"jsonrpc":"2.0","id":"alive","method":"ping"}'
+        try:
+            with self.exchange("POST", ping, until_s) as (response, sock):
+                if response.status < HTTPStatus.BAD_REQUEST:
+                    return None
+                return response.status, body_of(
+                    self._client.name, response, sock, until_s, BODY_BYTES
+                )
+        except (OSError, http.client.HTTPException, CallFailed) as error:
+            return 0, str(error).encode()
+
+    def _found_old(self, until_s: float) -> OldStream | None:
+        """The stream of a server that speaks HTTP+SSE, where there is one."""
+        stream = OldStream(self._client, self, self._exchanges.url, self._end)
+        return stream if stream.open(until_s) else None
 
     # ---- its end
 
@@ -258,25 +399,16 @@ class StreamChannel:
             if self._ended:
                 return
             self._ended = True
-            idle, self._idle = self._idle, []
-            busy = list(self._busy.values())
-        for connection in idle:
-            connection.close()
         self._client.lost(reason)
-        for sock in busy:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._exchanges.close()
         self._over()
 
     def end(self) -> None:
         """Tell the server that the session is over, and end it."""
         if self._session and not self._ended:
             try:
-                connection = self._connect(time.monotonic() + _GOODBYE_S)
-                connection.sock.settimeout(_GOODBYE_S)
-                connection.request("DELETE", self._path, headers=self._headers(b"{}"))
-                connection.getresponse()
-                connection.close()
+                with self.exchange("DELETE", None, time.monotonic() + _GOODBYE_S):
+                    pass
             except (OSError, http.client.HTTPException, CallFailed) as error:
                 _log.debug("%s: did not hear the end of its session: %s", self._client.name, error)
         self._end("the session is over")
@@ -291,48 +423,3 @@ class StreamChannel:
     def words(self) -> str:
         """Nothing: a remote server writes nothing beside the protocol."""
         return ""
-
-
-def _left(until_s: float, pending: PendingRequest | None = None) -> float:
-    left_s = until_s - time.monotonic() if pending is None else pending.left_s(until_s)
-    if left_s <= 0:
-        raise TimeoutError
-    return left_s
-
-
-def _routing(message: bytes) -> dict[str, str]:
-    """What intermediaries of the stateless era route by: the method, and the name it is for."""
-    try:
-        parsed: Any = json.loads(message)
-    except ValueError:
-        return {}
-    params = parsed.get("params") or {}
-    name = params.get("name") or params.get("uri")
-    found = {"Mcp-Method": parsed.get("method"), "Mcp-Name": name}
-    return {
-        key: value
-        for key, value in found.items()
-        if isinstance(value, str) and value.isascii() and value.isprintable()
-    }
-
-
-def _events(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The data of each server-sent event; lines end with LF or CR LF.
-
-    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
-    """
-    buffer = bytearray()
-    data: list[bytes] = []
-    for chunk in chunks:
-        buffer += chunk
-        if b"\n" not in chunk:
-            continue
-        *lines, rest = bytes(buffer).split(b"\n")
-        buffer = bytearray(rest)
-        for ended in lines:
-            line = ended.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from edge_agent.backends.client_request import CLIENT_REPLY_S, ClientReply, ClientRequest
@@ -45,8 +46,10 @@ class PendingRequest:
         "_pauses",
         "_watched",
         "error",
+        "headers",
         "listener",
         "message",
+        "method",
         "most_s",
         "number",
         "patience_s",
@@ -55,9 +58,19 @@ class PendingRequest:
         "until_s",
     )
 
-    def __init__(self, number: int, message: bytes, listener: Listener | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        message: bytes,
+        listener: Listener | None,
+        *,
+        method: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.number = number
         self.message = message
+        self.method = method
+        self.headers = headers  # that its message travels with, over HTTP
         self.listener = listener
         self.result: dict[str, Any] | None = None
         self.error: CallFailed | None = None
@@ -131,3 +144,14 @@ class PendingRequest:
         now_s = time.monotonic()
         open_s = min(now_s - self._paused_at_s, CLIENT_REPLY_S) if self._pauses else 0.0
         return until_s + self._paused_s + open_s + self._gained_s - now_s
+
+
+class StandingRequest(PendingRequest):
+    """A request that is answered by news for as long as it stands (``subscriptions/listen``)."""
+
+    __slots__ = ("acknowledged", "honoured")
+
+    def __init__(self, number: int, message: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(number, message, None, method="subscriptions/listen", headers=headers)
+        self.acknowledged = threading.Event()
+        self.honoured: Mapping[str, Any] = {}

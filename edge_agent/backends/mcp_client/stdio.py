@@ -54,6 +54,8 @@ class LineChannel:
         ModuleUnavailable: it cannot be started.
     """
 
+    closing_cancels = False
+
     def __init__(
         self, keeper: KeeperClient, command: Command, client: Client, over: Callable[[], None]
     ) -> None:
@@ -120,6 +122,9 @@ class LineChannel:
 
     def agreed(self, version: str) -> None:
         """Do nothing: lines are the same in every version."""
+
+    def hear(self) -> None:
+        """Do nothing: all comes on the one pipe."""
 
     # ---- its end
 

@@ -20,8 +20,11 @@ from edge_agent.backends.client_request import (
 )
 from edge_agent.backends.mcp_client.multi_round import RoundTrips
 from edge_agent.backends.mcp_client.request import PendingRequest
-from edge_agent.backends.servers.server import LiveServer, Server
+from edge_agent.backends.mcp_client.web.routing import HEADER_MISMATCH
+from edge_agent.backends.servers.live import LiveServer
+from edge_agent.backends.servers.server import Server
 from edge_agent.backends.servers.session_servers import SessionServers
+from edge_agent.backends.servers.subscriptions import SUBSCRIBE, UNSUBSCRIBE
 from edge_agent.backends.settings import ServerTable
 from edge_agent.errors import (
     BadAnswer,
@@ -35,18 +38,27 @@ from edge_agent.errors import (
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, dump, parse, read_error
 from edge_agent.tool_results import sound_result
-from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS
+from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS, ROUNDS_KEY
 
 TOOLS_CALL: Final = "tools/call"
 NEWS_PER_S: Final = 50.0  # progress and log lines of a call that are passed on
 NEWS_AT_ONCE: Final = 100.0
 _TRIES: Final = 3
+#: What servers of the `mcp` package answer that ask as they did before there were rounds.
+_MIDWAY: Final = b"no back-channel"
+_MIDWAY_BYTES: Final = 1000
 
 
 def askable(table: ServerTable, client: bytes) -> dict[str, Any]:
     """What of a client's capabilities a server may use."""
     may = capabilities(client)
     return {kind: may[kind] for kind in table.asks if kind in may}
+
+
+def rounds_of(call: ToolCall) -> dict[str, Any] | None:
+    """What the client of the stateless era sends with its request, who goes on by itself."""
+    found = _meta(call).get(ROUNDS_KEY)
+    return found if isinstance(found, dict) else None
 
 
 class ServerJob:
@@ -64,6 +76,7 @@ class ServerJob:
         self._round_trips: RoundTrips | None = None
         self._most_s = 0.0  # when it ends, however much progress there is; 0: at its wall time
         self._client = askable(server.table, call.client)
+        self._rounds = rounds_of(call)
 
     def run(self, reporter: Reporter) -> ToolResult:
         """Run the call; see :class:`edge_agent.backends.base.Job`.
@@ -99,6 +112,11 @@ class ServerJob:
         for _ in range(_TRIES):
             live, started = self._server.take(lambda: self._cancelled)
             cold = cold or started
+            if self._wants_handshake(live):
+                self._server.give_back(live, used=False)
+                self._server = self._server.by_handshake()
+                live, started = self._server.take(lambda: self._cancelled)
+                cold = cold or started
             ready = time.perf_counter()
             try:
                 shared = self._session_servers is None and not live.client.stateless
@@ -116,7 +134,14 @@ class ServerJob:
                 exec_ms=(time.perf_counter() - ready) * 1000,
                 cold=cold,
             )
-        raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started")
+        why = self._server.ended or "it ended"
+        raise ModuleUnavailable(f"{self._server.name}: ends as soon as it is started: {why}")
+
+    def _wants_handshake(self, live: LiveServer) -> bool:
+        """Whether a server of both eras is to ask this call's client in the middle of it."""
+        if not self._client or not live.client.stateless or not self._server.newest_first:
+            return False
+        return self._rounds is None or self._server.asks_midway
 
     def cancel(self) -> None:
         """End the call, whether it already runs or not."""
@@ -134,12 +159,22 @@ class ServerJob:
 
     def _converse(self, live: LiveServer, reporter: _Filtered) -> dict[str, Any]:
         """The server's last word, after whatever it asks of the client."""
+        if self._call.method in {SUBSCRIBE, UNSUBSCRIBE}:
+            return self._subscribe(
+                live, reporter, time.monotonic() + self._call.limits.wall_ms / 1000
+            )
         call = self._call
         wall_s, begun_s = call.limits.wall_ms / 1000, time.monotonic()
         renewed = call.most_wall_ms > call.limits.wall_ms
         self._most_s = begun_s + call.most_wall_ms / 1000 if renewed else 0.0
         if not live.client.stateless:
             return self._ask(live, reporter, begun_s + wall_s)
+        if self._rounds is not None:
+            # Its client is of that era too, and goes on by itself.
+            added = {key: dump(value) for key, value in self._rounds.items()}
+            answer = self._ask(live, reporter, begun_s + wall_s, added)
+            self._server.asks_midway |= _MIDWAY in dump(answer)[:_MIDWAY_BYTES]
+            return answer
         round_trips = RoundTrips(self._server.name, reporter)
         with self._lock:
             self._round_trips = round_trips
@@ -150,12 +185,30 @@ class ServerJob:
 
         return round_trips.run(ask)
 
+    def _subscribe(self, live: LiveServer, reporter: _Filtered, until_s: float) -> dict[str, Any]:
+        """Begin or end to hear of a resource. The stateless era has no request for that."""
+        call: ToolCall = self._call
+        answer: dict[str, Any] = {}
+        if not live.client.stateless:
+            answer = self._ask(live, reporter, until_s)
+        if isinstance(answer, _Refused):
+            return answer
+        heard = self._server.heard
+        act = heard.subscribe if call.method == SUBSCRIBE else heard.unsubscribe
+        try:
+            act(live, str(parse(call.arguments).get("uri")))
+        except RpcError as error:
+            return _Refused(error=read_error({"error": error.error}))
+        return answer
+
     def _ask(
         self,
         live: LiveServer,
         reporter: _Filtered,
         until_s: float,
         added: Mapping[str, bytes] = MappingProxyType({}),
+        *,
+        again: bool = True,
     ) -> dict[str, Any]:
         """The result object; a :class:`_Refused` where the server said no."""
         call = self._call
@@ -177,7 +230,8 @@ class ServerJob:
         try:
             return live.client.run(pending, until_s)
         except RpcError as error:
-            return _Refused(error=read_error({"error": error.error}))
+            if not again or not live.client.stateless or error.error.get("code") != HEADER_MISMATCH:
+                return _Refused(error=read_error({"error": error.error}))
         except CallTimeout:
             self._server.doubt(live)
             raise CallTimeout(self._too_long()) from None
@@ -186,6 +240,10 @@ class ServerJob:
         finally:
             with self._lock:
                 self._asked = None
+        # It was refused unseen: the tool's schema wants other headers than it did.
+        live.surveyed = False
+        self._server.survey()
+        return self._ask(live, reporter, until_s, added, again=False)
 
     def _too_long(self) -> str:
         wall_ms = self._call.limits.wall_ms
@@ -290,9 +348,14 @@ def _too_much(request: ClientRequest, why: str) -> ClientReply:
     return error_reply(INTERNAL_ERROR, f"{request.method}: {why}")
 
 
+def _meta(call: ToolCall) -> dict[str, Any]:
+    found = parse(call.meta) if call.meta else {}
+    return found if isinstance(found, dict) else {}
+
+
 def _params(call: ToolCall) -> tuple[dict[str, bytes], Mapping[str, Any]]:
     """The request's params by key, each as JSON, and its ``_meta``."""
-    meta = parse(call.meta) if call.meta else {}
+    meta = {key: value for key, value in _meta(call).items() if key != ROUNDS_KEY}
     if call.method in {"", TOOLS_CALL}:
         return {"name": dump(call.tool), "arguments": call.arguments or b"{}"}, meta
     params = parse(call.arguments)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final
 
-from edge_agent.backends.mcp_client.channel import Channel, Client
+from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.servers.catalogue import Bounds, Catalogue, survey
+from edge_agent.backends.servers.listening import Listening
+from edge_agent.backends.servers.live import LiveServer, Open, ServerChannel
+from edge_agent.backends.servers.news import ServerNews
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import KIB
 from edge_agent.errors import (
@@ -37,40 +40,6 @@ EARLY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class ServerChannel(Channel, Protocol):
-    """A channel whose server can be ended."""
-
-    def end(self) -> None:
-        """End it in order, within a few seconds."""
-
-    def close_input(self) -> None:
-        """Begin to end it, without waiting."""
-
-    def break_off(self, reason: str) -> None:
-        """End it now."""
-
-    def words(self) -> str:
-        """The last of what it wrote beside the protocol, on one line."""
-
-
-Open = Callable[[Client, Callable[[], None]], ServerChannel]
-
-
-@dataclass(slots=True, eq=False)
-class LiveServer:
-    """A server that runs."""
-
-    client: Client
-    channel: ServerChannel
-    opened_s: float
-    used_s: float
-    users: int = 0
-    surveyed: bool = False
-    proven: bool = False  # it has answered a call
-    doubted: bool = False
-    retired: bool = False  # no further call is to use it
-
-
 @dataclass(slots=True, eq=False)
 class _Opening:
     over: bool = False
@@ -80,6 +49,7 @@ class _Opening:
 class Server:
     """One server. Thread-safe; ``wake`` tells the janitor that there is something to tend.
 
+    ``told`` hears which resources have changed, of those that are subscribed to.
     ``asks``: it has asked something of clients, ``asks_early`` before any call had begun. ``news``:
     what is told of it has changed. One with a ``patron`` is another of that server for one session:
     it may ask that session's client before the first call has begun.
@@ -90,6 +60,9 @@ class Server:
         table: ServerTable,
         opener: Open,
         wake: Callable[[], None],
+        told: Callable[[str], None] = lambda _: None,
+        *,
+        newest_first: bool = True,
         patron: Server | None = None,
     ) -> None:
         self.table = table
@@ -98,6 +71,15 @@ class Server:
         self.catalogue: Catalogue | None = None
         self.fault = ""  # why it could not be asked for its catalogue
         self.ended = ""  # why it last ended
+        self.heard = ServerNews(self.name, told, self._ask_again, wake)
+        # Lines and what sessions keep are bound to a handshake: it is what a server can ask its
+        # client in, and some end on a first message that they do not know.
+        alone = patron is not None or table.state == "session"
+        self.newest_first = newest_first and table.backend == "remote" and not alone
+        self._told = told
+        self.asks_midway = False  # of its client, which it can by handshake only
+        self._by_handshake: Server | None = None
+        self._main: Server | None = None  # of which this is the same by handshake
         self.asks = False
         self.asks_early = False
         self.news = False
@@ -145,6 +127,23 @@ class Server:
 
     # ---- for calls
 
+    def by_handshake(self) -> Server:
+        """The same server as it speaks with a handshake, for calls whose client it may ask.
+
+        One of both eras need not ask in the newer. One of the newer alone stays in it.
+        """
+        with self._changed:
+            if self._by_handshake is None:
+                self._by_handshake = Server(
+                    self.table, self._opener, self._wake, self._told, newest_first=False
+                )
+                self._by_handshake._main = self  # noqa: SLF001 - of its own kind
+            return self._by_handshake
+
+    def both(self) -> list[Server]:
+        """This one, and the same by handshake where that was wanted."""
+        return [self] if self._by_handshake is None else [self, self._by_handshake]
+
     def take(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[LiveServer, bool]:
         """Return the server that is up, and whether it had to be started for this.
 
@@ -175,11 +174,12 @@ class Server:
                 if opening.error is not None:
                     raise opening.error
 
-    def give_back(self, live: LiveServer) -> None:
-        """The call is over."""
+    def give_back(self, live: LiveServer, *, used: bool = True) -> None:
+        """The call is over; with ``used`` False it does not count as one."""
         with self._changed:
             live.users -= 1
-            live.used_s = time.monotonic()
+            if used:
+                live.used_s = time.monotonic()
             over = live.retired and not live.users
         if over:
             threading.Thread(target=live.channel.end, name=f"end {self.name}", daemon=True).start()
@@ -201,12 +201,14 @@ class Server:
 
     def _note_asks(self) -> None:
         """It is one that asks; told of once. The lock is held, or need not be."""
-        if not self.asks:
+        if self._main is not None:
+            self._main._note_asks()  # noqa: SLF001 - of its own kind
+        elif not self.asks:
             self.asks = self.news = True
             self._wake()
 
     def _note_early(self) -> None:
-        one = self._patron or self
+        one = self._patron or self._main or self
         if not one.asks_early:
             one.asks_early = one.news = True
             self._wake()
@@ -262,7 +264,8 @@ class Server:
         return opening
 
     def _open(self, opening: _Opening) -> None:
-        client = Client(self.name, self._list_changed)
+        until_s = time.monotonic() + self.table.start_s
+        client = Client(self.name, self.heard, self._schema_of)
         client.asks = self._note_asks
         client.server_requests.early = self._note_early
         if self._patron is not None:
@@ -271,16 +274,19 @@ class Server:
         channel: ServerChannel | None = None
         try:
             channel = self._opener(client, lambda: self._ended(client))
-            client.meet(channel, time.monotonic() + self.table.start_s)
+            client.meet(channel, until_s, newest_first=self.newest_first)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             self._open_failed(opening, error, channel)
             return
         now = time.monotonic()
+        listening = Listening(client, channel, self.heard.subscriptions, self.heard)
         with self._changed:
             if client.gone is None and not self._closed:
-                self._live = LiveServer(client, channel, now, now)
+                self._live = LiveServer(client, channel, listening, now, now)
                 self._opening, opening.over = None, True
                 self._changed.notify_all()
+        if opening.over:
+            listening.start()
         if not opening.over:
             reason = client.gone or "the agent stops"
             self._open_failed(opening, ModuleUnavailable(reason), channel)
@@ -304,6 +310,8 @@ class Server:
         if channel is not None:
             channel.break_off(reason)
             self._last_words = channel.words() or self._last_words
+        if self.heard.subscriptions:
+            self._wake()
 
     def _failed(self, reason: str) -> None:
         """It died of its start, or soon after; the lock is held."""
@@ -320,6 +328,8 @@ class Server:
         with self._changed:
             if self._live is not None and self._live.client is client:
                 self._drop(self._live)  # else it was told to, or never came up
+        if self.heard.subscriptions:
+            self._wake()
 
     def _drop(self, live: LiveServer) -> None:
         """Know that it has died; the lock is held."""
@@ -340,6 +350,8 @@ class Server:
         """End it when it was idle for long enough; the seconds until there is something to do."""
         with self._changed:
             live = self._live
+            if self.heard.subscriptions:
+                return self._keep_up(now_s)
             if live is None or live.users:
                 return None
             left_s = live.used_s + self.table.idle_s - now_s
@@ -350,6 +362,23 @@ class Server:
             self._failures = 0
         live.channel.end()
         return None
+
+    def _keep_up(self, now_s: float) -> float | None:
+        """Somebody wants to hear of it, so it stays up, or is started again; the lock is held."""
+        expires_s = self.heard.expire(now_s)
+        waits = [] if expires_s is None else [expires_s]
+        if (
+            self._live is None
+            and self._opening is None
+            and not self._closed
+            and self.heard.subscriptions
+        ):
+            early_s = self._retry_at - now_s
+            if early_s > 0:
+                waits.append(early_s)
+            else:
+                self._begin()
+        return min(waits, default=None)
 
     def survey(self) -> bool:
         """Ask for its catalogue, unless that is known; whether something has changed.
@@ -362,16 +391,25 @@ class Server:
             try:
                 if not live.surveyed or self.catalogue is None:
                     live.surveyed = True
-                    bounds = Bounds(self.table.catalogue_kib * KIB, self.table.catalogue_pages)
-                    self.catalogue = survey(
-                        live.client, bounds, lambda: time.monotonic() + self.table.start_s
-                    )
+                    self._ask_for_lists(live)
                 self.fault = ""
             finally:
-                self.give_back(live)
+                self.give_back(live, used=False)
         except EdgeAgentError as error:
             self.fault = str(error)
         return before != (self.catalogue, self.fault)
+
+    def _ask_for_lists(self, live: LiveServer) -> None:
+        table = self.table
+        bounds = Bounds(table.catalogue_kib * KIB, table.catalogue_pages)
+        try:
+            self.catalogue = survey(live.client, bounds, lambda: time.monotonic() + table.start_s)
+        except CallFailed:
+            if live.client.stateless and self.newest_first:
+                # It says that it speaks the newer era, and does not: the next start is by handshake.
+                self.newest_first = False
+                self.lost(live)
+            raise
 
     def known(self) -> Catalogue:
         """Its catalogue, with what it was found to ask."""
@@ -394,8 +432,13 @@ class Server:
             return live.channel
         return None
 
-    def _list_changed(self, _: str) -> None:
+    def _ask_again(self) -> None:
         live = self._live
         if live is not None:
             live.surveyed = False
             self._wake()
+
+    def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
+        catalogue = self.catalogue
+        tools = catalogue.tools if catalogue is not None else []
+        return next((one.get("inputSchema") for one in tools if one.get("name") == tool), None)

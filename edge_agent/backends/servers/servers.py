@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ from edge_agent.backends.launch.process import command_of
 from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.mcp_client.stdio import LineChannel
 from edge_agent.backends.servers.catalogue import Catalogues
-from edge_agent.backends.servers.job import ServerJob, askable
-from edge_agent.backends.servers.server import Open, Server, ServerChannel
+from edge_agent.backends.servers.job import ServerJob, askable, rounds_of
+from edge_agent.backends.servers.live import Open, ServerChannel
+from edge_agent.backends.servers.server import Server
 from edge_agent.backends.servers.session_servers import SessionServers
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import MIB
@@ -105,6 +107,8 @@ class ServerBackend:
         """Whether a call gets a server of its session: one that keeps state, or that asks its client."""
         if server.table.state:
             return server.table.state == "session"
+        if server.newest_first and not server.asks_midway and rounds_of(call) is not None:
+            return False
         return server.asks and bool(askable(server.table, call.client))
 
     def warm(self) -> list[str]:
@@ -116,7 +120,11 @@ class ServerBackend:
 
 
 class Servers:
-    """Opens, tends and closes servers. ``told`` is called when a catalogue has changed."""
+    """Opens, tends and closes servers.
+
+    ``told`` is called when a catalogue has changed, ``updated`` when a resource has that is
+    subscribed to: with the server's name, its backend, and the URI.
+    """
 
     def __init__(
         self,
@@ -124,16 +132,21 @@ class Servers:
         state: Path,
         told: Callable[[], None],
         mounts: Sequence[Mount] = (),
+        updated: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         tables = [table for table in tables if _can_run(table)]
         self._keeper = KeeperClient()
         self._bundles = Bundles()
         self._mounts = tuple(mounts)
         self._told = told
+        self._state = state
         self._catalogues = Catalogues(state / "servers")
         self._wake = threading.Event()
         self._over = threading.Event()
-        self._servers = [Server(one, self._opener(one), self._wake.set) for one in tables]
+        self._servers = [
+            Server(one, self._opener(one), self._wake.set, partial(updated, one.name, one.backend))
+            for one in tables
+        ]
         self._session_servers = {
             one.table.digest: SessionServers(one.name, self._maker(one))
             for one in self._servers
@@ -164,12 +177,12 @@ class Servers:
 
     def _maker(self, server: Server) -> Callable[[], Server]:
         table = server.table
-        return lambda: Server(table, self._opener(table), self._wake.set, server)
+        return lambda: Server(table, self._opener(table), self._wake.set, patron=server)
 
     def _all(self) -> list[Server]:
         """Every server, those of sessions with them."""
         return [
-            *self._servers,
+            *(both for one in self._servers for both in one.both()),
             *(
                 one
                 for session_servers in self._session_servers.values()
@@ -214,6 +227,12 @@ class Servers:
         """How many calls of each server run at once, by backend and name."""
         return {(one.table.backend, one.name): one.table.calls_at_once for one in self._servers}
 
+    def attached(self) -> None:
+        """There is a new stream to a dispatcher: it renews what it still wants to hear of."""
+        for one in self._servers:
+            one.heard.subscriptions.doubt()
+        self._wake.set()
+
     def warm(self) -> list[str]:
         """Return ``BACKEND/SERVER`` of each that runs."""
         return [token for backend in self.backends.values() for token in backend.warm()]
@@ -253,7 +272,7 @@ class Servers:
         def remote(client: Client, over: Callable[[], None]) -> ServerChannel:
             from edge_agent.backends.mcp_client.http import StreamChannel
 
-            return StreamChannel(table, client, over)
+            return StreamChannel(table, client, over, self._state)
 
         return {"process": process, "container": container, "remote": remote}[table.backend]
 

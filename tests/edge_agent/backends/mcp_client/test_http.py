@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -18,6 +17,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from tests.edge_agent.backends.conftest import PROGRAMS, Told, wait_for
+from tests.edge_agent.backends.mcp_client.scripted import DONE
 
 
 def free_port():
@@ -139,69 +139,6 @@ def test_a_server_that_dies_in_the_middle(agent):
         threading.Timer(0.3, process.kill).start()
         with pytest.raises(ServerDied, match="may have done its work"):
             one.call("far", "count", {"to": 1000, "pause_s": 0.05}, backend="remote")
-
-
-class Scripted(BaseHTTPRequestHandler):
-    """Answers by ``self.server.script``: method -> (status, headers, body) or a function."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.seen.append((body.get("method"), dict(self.headers)))
-        step = self.server.script.get(body.get("method"))
-        if step is None and "id" not in body:
-            self.reply(202, {}, b"")
-        elif callable(step):
-            step(self, body)
-        else:
-            status, headers, answer = step or (200, {}, {"result": {}})
-            if isinstance(answer, dict):
-                answer = json.dumps({"jsonrpc": "2.0", "id": body["id"], **answer}).encode()
-            self.reply(status, headers, answer)
-
-    def do_DELETE(self):
-        self.server.seen.append(("DELETE", dict(self.headers)))
-        self.reply(200, {}, b"")
-
-    def reply(self, status, headers, body):
-        self.send_response(status)
-        for key, value in {"Content-Type": "application/json", **headers}.items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-WELCOME = {
-    "result": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {"tools": {}},
-        "serverInfo": {"name": "scripted", "version": "1"},
-    }
-}
-DONE = {"result": {"content": [{"type": "text", "text": "done"}]}}
-
-
-@pytest.fixture
-def scripted():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    server.daemon_threads = True
-    server.seen = []
-    server.script = {
-        "initialize": (200, {"Mcp-Session-Id": "s-1"}, WELCOME),
-        "tools/call": (200, {}, DONE),
-    }
-    server.url = f"http://127.0.0.1:{server.server_port}/mcp?key=1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_session_version_and_secret_go_with_every_message(agent, scripted, tmp_path):

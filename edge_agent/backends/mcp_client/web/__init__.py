@@ -1,0 +1,1 @@
+"""HTTP as a remote server is spoken to: connections, secrets, events, headers."""

@@ -1,0 +1,1 @@
+"""OAuth for remote servers: where tokens are had, how, and where a login is kept."""
