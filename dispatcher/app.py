@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dispatcher.agents.messages import kept_capabilities
 from dispatcher.agents.pool import AgentPool
@@ -24,6 +24,7 @@ from dispatcher.placement.batching import Batches
 from dispatcher.placement.profiles import Profiles
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.policy.constraints import parse_requirements
+from dispatcher.policy.flow.flow import Flow
 from dispatcher.registry.added_servers import AddedServers, Upload
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
@@ -65,7 +66,12 @@ class App:
         self.service = Service(self.agents, self.artifacts)
         self.account = Account(self.scheduler, self.profiles, self.store)
         batches = Batches(self.scheduler, config.dispatcher.batch_ms)
-        self.calls = Calls(self.registry, self.scheduler, batches, self.agents, self.account)
+        policy = config.policy
+        self.flow = Flow(policy.flow, policy.declassifies, self.store)
+        self.flow.public = self._published
+        self.calls = Calls(
+            self.registry, self.scheduler, batches, self.agents, self.account, self.flow
+        )
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
@@ -87,6 +93,7 @@ class App:
             self.store.open()
             self.registry.restore_nodes(kept_capabilities)
             self.profiles.restore()
+            self.flow.open(self.state)
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
             self._add_kept()
             self.agents.prefetch = self._modules
@@ -157,6 +164,10 @@ class App:
         """Whether a server that was not added has this name."""
         known = {server.name for server in self.registry.servers()}
         return name in known and name not in self._added.names()
+
+    def _published(self) -> tuple[int, Iterable[Any]]:
+        """What every client is told: no answer is private for holding it."""
+        return self.registry.version, [entry.definition for entry in self.registry.tools()]
 
     def _modules(self) -> dict[str, Artifact]:
         """What a new agent should fetch ahead, by server."""

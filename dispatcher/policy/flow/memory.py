@@ -1,0 +1,178 @@
+"""What private calls gave, as keyed hashes: bounded, aged, and kept in the store.
+
+A print leads to the call that gave it last, of calls with unequal labels to the narrowest. Where
+there are too many, the older half of the calls is kept more coarsely (the hashes that are no
+multiple of four go), so that nothing is forgotten at once: long passages are still found.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from dispatcher.policy.flow.hashing import Hashes
+from dispatcher.policy.flow.labels import STRICTNESS, Label, Source
+from dispatcher.store.base import FlowRow, Store
+
+log = logging.getLogger("sanderling.policy")
+
+KEPT_S: Final = 7 * 86_400.0
+PRINTS_MAX: Final = 400_000
+SOURCES_MAX: Final = 20_000
+_COARSER: Final = 4
+_TOUCHED_S: Final = 60.0  # how exact the age of what is given again is kept
+_SPARSE: Final = 32  # places of the sieve for each print
+_PLACES: Final = (1 << 16, 1 << 24)
+
+
+class Memory:
+    """Prints and the calls they came from. Owned by the event loop."""
+
+    def __init__(self, store: Store | None = None, most: int = PRINTS_MAX) -> None:
+        self.sources: dict[int, Source] = {}
+        self._store = store
+        self._most = most
+        self._prints: dict[int, int] = {}
+        self._next = 1
+        #: Whether a print may be known, by its highest bits.
+        self._sieve = np.zeros(_PLACES[0], bool)
+        self._shift = np.uint64(64 - 16)
+
+    def __len__(self) -> int:
+        """How many prints are known."""
+        return len(self._prints)
+
+    def restore(self) -> None:
+        """Take in what an earlier process kept, without what is too old."""
+        if self._store is None:
+            return
+        old, least_s = [], time.time() - KEPT_S
+        for row in self._store.flow_rows():
+            self._next = max(self._next, row.id + 1)
+            if row.at_s < least_s:
+                old.append(row.id)
+                continue
+            self.sources[row.id] = Source(
+                Label(row.privacy, row.origin, row.site), row.tool, row.node, row.at_s
+            )
+            found = np.frombuffer(row.prints or b"", "<u8").astype(np.uint64)
+            self._prints.update(dict.fromkeys(found.tolist(), row.id))
+        self._store.drop_flow(old)
+        self._sift()
+        self._bound()
+
+    def add(self, source: Source, prints: Hashes) -> None:
+        """A private call gave what has these prints."""
+        known, sources = self._prints, self.sources
+        number, label = self._next, source.label
+        strictness = STRICTNESS.index(label.privacy)
+        fresh: list[int] = []
+        again: set[int] = set()
+        for one in set(prints.tolist()):
+            old = sources.get(known.get(one, 0))
+            if old is None or (
+                old.label != label and STRICTNESS.index(old.label.privacy) <= strictness
+            ):
+                fresh.append(one)
+            else:
+                again.add(known[one])
+        self._touch(again, source)
+        if not fresh:
+            return
+        self._next += 1
+        sources[number] = source
+        known.update(dict.fromkeys(fresh, number))
+        kept = np.array(fresh, np.uint64)
+        if len(known) * _SPARSE > len(self._sieve) < _PLACES[1]:
+            self._sift()
+        else:
+            self._sieve[(kept >> self._shift).view(np.int64)] = True
+        self._save([(number, source, kept)])
+        self._bound()
+
+    def find(self, prints: Hashes) -> list[Source]:
+        """The calls that gave anything of what has these prints, the newest first."""
+        maybe = prints[self._sieve.take((prints >> self._shift).view(np.int64))]
+        if not len(maybe):
+            return []
+        known = self._prints
+        numbers = {known[one] for one in maybe.tolist() if one in known}
+        least_s = time.time() - KEPT_S
+        found = [self.sources[number] for number in numbers if number in self.sources]
+        return sorted(
+            (one for one in found if one.at_s >= least_s), key=lambda one: one.at_s, reverse=True
+        )
+
+    def _touch(self, numbers: Iterable[int], source: Source) -> None:
+        for number in numbers:
+            old = self.sources[number]
+            if source.at_s - old.at_s > _TOUCHED_S:
+                self._save([(number, source, None)])
+            old.at_s, old.tool, old.node = source.at_s, source.tool, source.node
+
+    def _save(self, rows: list[tuple[int, Source, Hashes | None]]) -> None:
+        if self._store is not None:
+            self._store.save_flow([_row(*row) for row in rows])
+
+    def _bound(self) -> None:
+        """Drop what is too old, and keep the older half more coarsely where there is too much."""
+        if len(self._prints) <= self._most and len(self.sources) <= SOURCES_MAX:
+            return
+        least_s = time.time() - KEPT_S
+        ordered = sorted(self.sources, key=lambda number: self.sources[number].at_s)
+        gone = {number for number in ordered if self.sources[number].at_s < least_s}
+        older = set(ordered[: max(len(ordered) // 2, 1)])
+        kept: dict[int, list[int]] = {}
+        for one, number in self._prints.items():
+            if number not in gone and (number not in older or one % _COARSER == 0):
+                kept.setdefault(number, []).append(one)
+        if len(self.sources) - len(gone) > SOURCES_MAX:
+            for number in ordered[: len(ordered) - SOURCES_MAX // 2]:
+                kept.pop(number, None)
+        dropped = [number for number in self.sources if number not in kept]
+        for number in dropped:
+            del self.sources[number]
+        self._prints = {one: number for number, found in kept.items() for one in found}
+        log.warning(
+            "policy.flow: more was private than is remembered; of the older half only passages "
+            "some four times as long are known now (docs/privacy.md)"
+        )
+        if self._store is not None:
+            self._store.drop_flow(dropped)
+            self._save(
+                [
+                    (number, self.sources[number], np.array(found, np.uint64))
+                    for number, found in kept.items()
+                    if number in older
+                ]
+            )
+        self._sift()
+        if len(self._prints) > self._most:
+            self._bound()
+
+    def _sift(self) -> None:
+        """Lay out the sieve anew, in the size that the prints ask for."""
+        least, most = _PLACES
+        bits = min(max(len(self._prints) * 2 * _SPARSE, least), most).bit_length() - 1
+        self._shift = np.uint64(64 - bits)
+        self._sieve = np.zeros(1 << bits, bool)
+        every = np.fromiter(self._prints, np.uint64, len(self._prints))
+        self._sieve[(every >> self._shift).view(np.int64)] = True
+
+
+def _row(number: int, source: Source, prints: Hashes | None) -> FlowRow:
+    label = source.label
+    return FlowRow(
+        id=number,
+        at_s=source.at_s,
+        privacy=label.privacy,
+        origin=label.origin,
+        site=label.site,
+        tool=source.tool,
+        node=source.node,
+        prints=None if prints is None else prints.astype("<u8").tobytes(),
+    )
