@@ -111,8 +111,8 @@ def explain(
     with connection(where) as client, told_to_wait(f"explaining {tool}"):
         explanation = client.explain(request)
     if as_json:
-        shown = {key: explanation[key] for key in ("placed", "nodes", "core", "mend")}
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        explanation.pop("why", None)
+        click.echo(json.dumps(explanation, ensure_ascii=False))
     else:
         from dispatcher.cli import render
 

@@ -49,7 +49,7 @@ class Explanation:
         kept = {reason: places for reason, places in rules.items() if reason in said}
         mend = self.mend
         if task.raised is not None and self.placed is None:
-            mend = _mend_of_label(mend, task.raised, said)
+            mend = _mend_of_label(mend, task.raised, self.core)
         return replace(self, label=task.raised, rules=kept, mend=mend)
 
     def to_json(self) -> dict[str, Any]:
@@ -207,16 +207,16 @@ def _with_rules(reason: str, explanation: Explanation) -> str:
     return f"{reason} ({', '.join(places)})" if places else reason
 
 
-def _mend_of_label(mend: str, raised: Raised, reasons: set[str]) -> str:
+def _mend_of_label(mend: str, raised: Raised, core: Sequence[str]) -> str:
     """What helps a call that its content's label keeps from running."""
-    if FEATURE in mend or "backend" in reasons:
+    if FEATURE in mend or "backend" in core:
         return (
             "what is private may not be sent elsewhere; where this tool may have it, write a rule "
             f'for it with privacy = "{raised.labels[0].privacy}"'
         )
-    if reasons & {"privacy", "allow"}:
+    if {"privacy", "allow"} & {*core}:
         return (
-            "call it without that content; or name the tool that gave it in policy.declassifies, "
-            "or the way from there in a wider privacy"
+            "call it without that content; or, where what the other tool gave may go further, "
+            "name that tool in policy.declassifies or widen its privacy"
         )
     return mend

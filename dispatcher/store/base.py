@@ -64,7 +64,8 @@ class FlowRow:
     """
 
     id: int
-    at_s: float  # Unix time
+    gave_s: float  # Unix times
+    at_s: float
     privacy: str
     origin: str
     site: str

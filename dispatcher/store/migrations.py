@@ -45,6 +45,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE flow (
         id INTEGER PRIMARY KEY,
+        gave_s REAL NOT NULL,
         at_s REAL NOT NULL,
         privacy TEXT NOT NULL,
         origin TEXT NOT NULL,

@@ -35,8 +35,8 @@ _BUSY_S: Final = 0.5
 _PUT_NODE = "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)"
 _PUT_PROFILE = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_FLOW = (
-    "INSERT INTO flow VALUES (?, ?, ?, ?, ?, ?, ?, ifnull(?, x'')) ON CONFLICT (id) DO UPDATE SET"
-    " at_s = excluded.at_s, tool = excluded.tool, node = excluded.node,"
+    "INSERT INTO flow VALUES (?, ?, ?, ?, ?, ?, ?, ?, ifnull(?, x'')) ON CONFLICT (id) DO UPDATE SET"
+    " gave_s = excluded.gave_s, at_s = excluded.at_s, tool = excluded.tool, node = excluded.node,"
     " prints = CASE excluded.prints WHEN x'' THEN flow.prints ELSE excluded.prints END"
 )
 _PUT_CALL = (
@@ -232,9 +232,10 @@ class SqliteStore:
                 connection.executemany(_PUT_NODE, map(astuple, batch.nodes.values()))
                 connection.executemany(_PUT_PROFILE, map(astuple, batch.profiles.values()))
                 connection.executemany(_PUT_CALL, map(astuple, batch.calls))
-                gone = [(number,) for number in batch.flow_dropped]
-                connection.executemany("DELETE FROM flow WHERE id = ?", gone)
-                connection.executemany(_PUT_FLOW, map(astuple, batch.flow))
+                for number in batch.flow_dropped:
+                    connection.execute("DELETE FROM flow WHERE id = ?", (number,))
+                for row in batch.flow:
+                    connection.execute(_PUT_FLOW, astuple(row))
                 self._prune(connection, len(batch.calls))
                 connection.execute("COMMIT")
             except BaseException:

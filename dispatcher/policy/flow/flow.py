@@ -129,7 +129,8 @@ class Flow:
         """
         if self.mode == "off" or label.privacy == "public":
             return
-        source = Source(label, tool, node, time.time())
+        now_s = time.time()
+        source = Source(label, tool, node, now_s, now_s)
         if self.mode == "session":
             if len(self._sessions) >= _SESSIONS_MAX and session not in self._sessions:
                 self._everybody(next(iter(self._sessions)))

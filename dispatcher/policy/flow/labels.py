@@ -32,18 +32,22 @@ class Label:
 
 @dataclass(slots=True)
 class Source:
-    """One private call that gave something. ``at_s`` is Unix time, of the last time that it did."""
+    """One private call that gave something.
+
+    Unix times: ``gave_s`` of when it did last, ``at_s`` of when any private call did.
+    """
 
     label: Label
     tool: str
     node: str
+    gave_s: float
     at_s: float
 
     def words(self) -> str:
         """Which call gave it, where and when."""
-        when = time.strftime("%H:%M", time.localtime(self.at_s))
-        if time.time() - self.at_s > _DAY_S:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.at_s))
+        when = time.strftime("%H:%M", time.localtime(self.gave_s))
+        if time.time() - self.gave_s > _DAY_S:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.gave_s))
         return f"{self.tool} gave on {self.node or 'its node'} at {when}"
 
 

@@ -57,7 +57,7 @@ class Memory:
                 old.append(row.id)
                 continue
             self.sources[row.id] = Source(
-                Label(row.privacy, row.origin, row.site), row.tool, row.node, row.at_s
+                Label(row.privacy, row.origin, row.site), row.tool, row.node, row.gave_s, row.at_s
             )
             found = np.frombuffer(row.prints or b"", "<u8").astype(np.uint64)
             self._prints.update(dict.fromkeys(found.tolist(), row.id))
@@ -110,9 +110,12 @@ class Memory:
     def _touch(self, numbers: Iterable[int], source: Source) -> None:
         for number in numbers:
             old = self.sources[number]
-            if source.at_s - old.at_s > _TOUCHED_S:
-                self._save([(number, source, None)])
-            old.at_s, old.tool, old.node = source.at_s, source.tool, source.node
+            late = source.at_s - old.at_s > _TOUCHED_S
+            old.at_s = source.at_s
+            if old.tool == source.tool:
+                old.node, old.gave_s = source.node, source.gave_s
+            if late:
+                self._save([(number, old, None)])
 
     def _save(self, rows: list[tuple[int, Source, Hashes | None]]) -> None:
         if self._store is not None:
@@ -168,6 +171,7 @@ def _row(number: int, source: Source, prints: Hashes | None) -> FlowRow:
     label = source.label
     return FlowRow(
         id=number,
+        gave_s=source.gave_s,
         at_s=source.at_s,
         privacy=label.privacy,
         origin=label.origin,

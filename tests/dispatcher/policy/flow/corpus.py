@@ -73,7 +73,10 @@ def b64(text):
 #: name -> (what a private call gave, the arguments of a later call)
 LEAKING = {
     "verbatim": (text_result(NOTES), {"text": NOTES}),
-    "within other text": (text_result(NOTES), {"text": f"Please shorten this:\n\n{NOTES}\nThanks!"}),
+    "within other text": (
+        text_result(NOTES),
+        {"text": f"Please shorten this:\n\n{NOTES}\nThanks!"},
+    ),
     "one sentence": (text_result(NOTES), {"text": NOTES.splitlines()[2]}),
     "six words": (text_result(NOTES), {"text": "so: suspected fracture of the left wrist, ok?"}),
     "in capitals": (text_result(NOTES), {"text": NOTES.upper()}),
@@ -203,9 +206,9 @@ INNOCENT = {
             ]
         },
     ),
-    "the same table's head": (
+    "a table of the same columns": (
         text_result(CSV),
-        {"text": "day,temperature,humidity\nmon,1.0,3\ntue,2.0,4\nwed,3.0,5\nthu,4.0,6\n"},
+        {"text": "day,humidity,temperature\nmon,1.0,3\ntue,2.0,4\nwed,3.0,5\nthu,4.0,6\n"},
     ),
     "small numbers": (text_result(CSV), {"values": [1, 2, 3, 4, 5, 44, 47]}),
     "levels": (
@@ -233,5 +236,8 @@ INNOCENT = {
         {"text": "a password is required; the token expired and the key was missing"},
     ),
     "true and null": ({"structuredContent": {"a": True, "b": None}}, {"a": True, "b": None}),
-    "an empty result": (text_result(""), {"text": "anything at all that is long enough to look at"}),
+    "an empty result": (
+        text_result(""),
+        {"text": "anything at all that is long enough to look at"},
+    ),
 }
