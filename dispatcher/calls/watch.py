@@ -7,7 +7,7 @@ lines, what the server asks of the client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -67,6 +67,10 @@ class Watch:
         label = self._output(task)
         if label is None:
             return
+        seen = hash((outcome.body, outcome.message, str(request.arguments), request.session))
+        seen = hash((seen, label, task.raised is None, task.entry.key))
+        if self._flow.gave_just_now(seen):
+            return
         done = outcome.status == Status.DONE
         value = _parsed(outcome.body) if done else outcome.message
         if len(outcome.body) > _LONG:
@@ -84,7 +88,7 @@ class Watch:
     def _remember(
         self, request: CallRequest, task: Task, label: Label, prints: Hashes, node: str
     ) -> None:
-        own = None
+        own: Container[int] = ()
         if task.raised is None and len(prints):
             own = self._flow.own(request.arguments)
         entry = task.entry

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,6 +35,8 @@ _KEY_FILE: Final = "flow-key"
 _KEY_BYTES: Final = 32
 _PUBLIC_MAX: Final = 1024 * 1024
 _SESSIONS_MAX: Final = 10_000
+_SEEN_S: Final = 60.0
+_SEEN_MAX: Final = 1024
 _NAMED: Final = 3  # calls that a reason names
 
 
@@ -55,6 +57,8 @@ class Flow:
         self._memory = Memory(store)
         self._printer = Printer(secrets.token_bytes(_KEY_BYTES))
         self._common: tuple[object, frozenset[int]] = (object(), frozenset())
+        self._seen: dict[int, float] = {}  # until when, by hash
+        self._memory.on_loss = self._seen.clear
         self._sessions: dict[str, dict[Label, Source]] = {}
         #: The labels of sessions of an earlier process, which may go on under other names.
         self._earlier: dict[Label, Source] = {}
@@ -114,7 +118,7 @@ class Flow:
         tool: str,
         node: str,
         session: str,
-        own: Hashes | None = None,
+        own: Container[int] = (),
     ) -> None:
         """A private call gave something.
 
@@ -136,16 +140,13 @@ class Flow:
                 self._everybody(next(iter(self._sessions)))
             _keep(self._sessions.setdefault(session, {}), replace(source))
         common = self._known_to_all()
-        if own is not None and len(prints):
-            prints = prints[~np.isin(prints, own)]
-        if common and len(prints):
-            prints = np.array([one for one in prints.tolist() if one not in common], np.uint64)
-        if len(prints):
-            self._memory.add(source, prints)
+        found = [one for one in prints.tolist() if one not in common and one not in own]
+        if found:
+            self._memory.add(source, found)
 
-    def own(self, arguments: Mapping[str, Any]) -> Hashes:
+    def own(self, arguments: Mapping[str, Any]) -> Container[int]:
         """The prints of what a client sent, for :meth:`gave`."""
-        return self._looked(arguments)
+        return {one for text in readings(arguments) for one in self._printer.looked(text).tolist()}
 
     def kept(self, value: Any) -> Hashes:
         """The prints of what a private call gave: a result, an error, a message on the way.
@@ -155,6 +156,16 @@ class Flow:
         texts = list(readings(value))
         size = sum(map(len, texts))
         return np.concatenate([self._printer.kept(text, size) for text in texts])
+
+    def gave_just_now(self, seen: int) -> bool:
+        """Whether the same was given a moment ago, so that there is nothing new to remember."""
+        now_s = time.monotonic()
+        if now_s < self._seen.get(seen, 0.0):
+            return True
+        if len(self._seen) >= _SEEN_MAX:
+            self._seen.clear()
+        self._seen[seen] = now_s + _SEEN_S
+        return False
 
     def declassifies(self, server: str, name: str) -> bool:
         """Whether the output of a tool is no more private than the tool's own rule."""
@@ -178,7 +189,8 @@ class Flow:
         return f"argument{'s' if len(names) > 1 else ''} {' and '.join(names[:_NAMED])}"
 
     def _looked(self, value: Any) -> Hashes:
-        return np.concatenate([self._printer.looked(text) for text in readings(value)])
+        kinds = self._memory.kinds
+        return np.concatenate([self._printer.looked(text, kinds) for text in readings(value)])
 
     def _known_to_all(self) -> frozenset[int]:
         version, values = self.public()

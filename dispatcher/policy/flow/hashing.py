@@ -29,8 +29,11 @@ KEPT: Final = np.array(
     [one in LETTERS + DIGITS or (one > 127 and one not in LEADS) for one in range(256)]  # noqa: PLR2004
 )
 _DROPPED: Final = bytes(np.flatnonzero(~KEPT).tolist())
+#: The bits of a hash that tell its kind.
+KINDS: Final = 3
 _MASK: Final = (1 << 64) - 1
 _HALF: Final = np.uint64(32)
+_BUT_KIND: Final = np.uint64(_MASK - KINDS)
 _ODD: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -50,11 +53,13 @@ class Hasher:
         self._places = numbers[260:264] | np.uint64(1)
 
     def mixed(self, hashes: Hashes, kind: int) -> Hashes:
-        """The hashes of a kind (0, 1 or 2), spread over all bits; in place."""
+        """The hashes of a kind (0, 1 or 2), spread over all bits; in place. The last two tell it."""
         hashes ^= self._salts[kind]
         hashes ^= hashes >> _HALF
         hashes *= _ODD
         hashes ^= hashes >> _HALF
+        hashes &= _BUT_KIND
+        hashes |= np.uint64(kind)
         return hashes
 
     def row(self, *columns: Hashes) -> Hashes:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
-from dispatcher.policy.flow.hashing import Hashes
+from dispatcher.policy.flow.hashing import KINDS, Hashes
 from dispatcher.policy.flow.labels import STRICTNESS, Label, Source
 from dispatcher.store.base import FlowRow, Store
 
@@ -25,7 +25,7 @@ PRINTS_MAX: Final = 400_000
 SOURCES_MAX: Final = 20_000
 _COARSER: Final = 4
 _TOUCHED_S: Final = 60.0  # how exact the age of what is given again is kept
-_SPARSE: Final = 32  # places of the sieve for each print
+_SPARSE: Final = 16  # places of the sieve for each print
 _PLACES: Final = (1 << 16, 1 << 24)
 
 
@@ -34,9 +34,12 @@ class Memory:
 
     def __init__(self, store: Store | None = None, most: int = PRINTS_MAX) -> None:
         self.sources: dict[int, Source] = {}
+        self.on_loss: Callable[[], None] = lambda: None  # when some of it is forgotten
         self._store = store
         self._most = most
         self._prints: dict[int, int] = {}
+        #: Kinds of prints that there are; see :mod:`dispatcher.policy.flow.prints`.
+        self.kinds: set[int] = set()
         self._next = 1
         #: Whether a print may be known, by its highest bits.
         self._sieve = np.zeros(_PLACES[0], bool)
@@ -61,32 +64,27 @@ class Memory:
             )
             found = np.frombuffer(row.prints or b"", "<u8").astype(np.uint64)
             self._prints.update(dict.fromkeys(found.tolist(), row.id))
+            self._has_kinds(found)
         self._store.drop_flow(old)
         self._sift()
         self._bound()
 
-    def add(self, source: Source, prints: Hashes) -> None:
+    def add(self, source: Source, prints: Sequence[int]) -> None:
         """A private call gave what has these prints."""
-        known, sources = self._prints, self.sources
-        number, label = self._next, source.label
-        strictness = STRICTNESS.index(label.privacy)
-        fresh: list[int] = []
-        again: set[int] = set()
-        for one in set(prints.tolist()):
-            old = sources.get(known.get(one, 0))
-            if old is None or (
-                old.label != label and STRICTNESS.index(old.label.privacy) <= strictness
-            ):
-                fresh.append(one)
-            else:
-                again.add(known[one])
-        self._touch(again, source)
-        if not fresh:
+        known, number = self._prints, self._next
+        before = list(map(known.get, prints))
+        numbers = {one for one in before if one is not None}
+        wider = {one for one in numbers if self._gives_way(one, source.label)}
+        self._touch(numbers - wider, source)
+        if not wider and None not in before:
             return
+        wider.add(0)
+        fresh = [one for one, old in zip(prints, before, strict=True) if (old or 0) in wider]
         self._next += 1
-        sources[number] = source
+        self.sources[number] = source
         known.update(dict.fromkeys(fresh, number))
         kept = np.array(fresh, np.uint64)
+        self._has_kinds(kept)
         if len(known) * _SPARSE > len(self._sieve) < _PLACES[1]:
             self._sift()
         else:
@@ -106,6 +104,18 @@ class Memory:
         return sorted(
             (one for one in found if one.at_s >= least_s), key=lambda one: one.at_s, reverse=True
         )
+
+    def _has_kinds(self, prints: Hashes) -> None:
+        if len(self.kinds) < KINDS:
+            self.kinds.update((prints & np.uint64(KINDS)).tolist())
+
+    def _gives_way(self, number: int, label: Label) -> bool:
+        """Whether what an earlier call gave has another label now that it is given under one."""
+        old = self.sources.get(number)
+        if old is None:
+            return True
+        least = STRICTNESS.index(old.label.privacy)
+        return old.label != label and least <= STRICTNESS.index(label.privacy)
 
     def _touch(self, numbers: Iterable[int], source: Source) -> None:
         for number in numbers:
@@ -136,6 +146,7 @@ class Memory:
         if len(self.sources) - len(gone) > SOURCES_MAX:
             for number in ordered[: len(ordered) - SOURCES_MAX // 2]:
                 kept.pop(number, None)
+        self.on_loss()
         dropped = [number for number in self.sources if number not in kept]
         for number in dropped:
             del self.sources[number]

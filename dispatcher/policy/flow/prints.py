@@ -12,14 +12,18 @@ SIGMOD 2003.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dispatcher.policy.flow.hashing import CHUNK, NONE, Hasher, Hashes, Laid
+from dispatcher.policy.flow.hashing import CHUNK, KEPT, NONE, Hasher, Hashes, Laid
 from dispatcher.policy.flow.words import Words
 
+#: What a print may be of.
+RUN, WORD, ROW = KINDS = range(3)
 #: Letters and digits of a run.
 GRAM: Final = 20
 #: For texts of up to so many bytes one of so many neighbouring runs is kept.
@@ -28,7 +32,12 @@ WINDOW: Final = WINDOWS[0][1]
 _OVERLAP: Final = 1024
 #: What repeats within eight letters repeats after one of these.
 _PERIODS: Final = (5, 6, 7, 8)
-_RUN, _WORD, _ROW = range(3)
+_NEVER: Final = np.uint64((1 << 64) - 1)
+_TIMELY: Final = GRAM // 2
+_TIME: Final = re.compile(
+    rb"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-9.,]+)?Z?)?"
+    rb"|[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+)
 
 
 class Printer:
@@ -37,19 +46,24 @@ class Printer:
     def __init__(self, key: bytes) -> None:
         self._hasher = Hasher(key)
 
-    def looked(self, text: bytes) -> Hashes:
+    def looked(self, text: bytes, kinds: Container[int] = KINDS) -> Hashes:
         """Every hash that a plain text is looked up by.
 
         Args:
             text: of :func:`dispatcher.policy.flow.readings.readings`.
+            kinds: those that there is anything to be found of.
         """
         found = []
         for piece in _pieces(text):
             laid = Laid(piece, self._hasher)
+            found.append(self._hasher.mixed(laid.runs(GRAM), RUN))
+            if WORD not in kinds and ROW not in kinds:
+                continue
             words = Words(laid)
-            found.append(self._hasher.mixed(laid.runs(GRAM), _RUN))
-            found.append(self._hasher.mixed(words.every(), _WORD))
-            found += [self._hasher.mixed(rows, _ROW) for rows in words.rows(self._hasher)]
+            if WORD in kinds:
+                found.append(self._hasher.mixed(words.every(), WORD))
+            if ROW in kinds:
+                found += [self._hasher.mixed(rows, ROW) for rows in words.rows(self._hasher)]
         return np.concatenate(found) if found else NONE
 
     def kept(self, text: bytes, size: int) -> Hashes:
@@ -64,10 +78,12 @@ class Printer:
         for piece in _pieces(text):
             laid = Laid(piece, self._hasher)
             words = Words(laid)
-            found.append(winnowed(self._hasher.mixed(laid.runs(GRAM), _RUN), window))
-            found.append(self._hasher.mixed(words.telling(), _WORD))
+            runs = self._hasher.mixed(laid.runs(GRAM), RUN)
+            runs[timely(laid.text)] = _NEVER
+            found.append(winnowed(runs, window))
+            found.append(self._hasher.mixed(words.telling(), WORD))
             found += [
-                self._hasher.mixed(rows, _ROW)
+                self._hasher.mixed(rows, ROW)
                 for one in (words, words.shortened(self._hasher))
                 if one is not None
                 for rows in one.telling_rows(self._hasher)
@@ -99,7 +115,19 @@ def winnowed(runs: Hashes, window: int) -> Hashes:
     return least[new]
 
 
-_NEVER: Final = np.uint64((1 << 64) - 1)
+def timely(text: bytes) -> NDArray[np.intp]:
+    """Which runs are more than half of dates and times: logs of one day have those in common."""
+    spans = [found.span() for found in _TIME.finditer(text)]
+    if not spans:
+        return np.zeros(0, np.intp)
+    starts, ends = np.array(spans).T
+    marks = np.zeros(len(text) + 1, np.int32)
+    marks[starts] = 1
+    marks[ends] -= 1
+    kept = KEPT.take(np.frombuffer(text, np.uint8))
+    count = np.cumsum(np.cumsum(marks)[:-1][kept], dtype=np.int32)
+    count = np.concatenate((np.zeros(1, np.int32), count))
+    return np.flatnonzero(count[GRAM:] - count[:-GRAM] > _TIMELY)
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
