@@ -34,7 +34,8 @@ class Label:
 class Source:
     """One private call that gave something.
 
-    Unix times: ``gave_s`` of when it did last, ``at_s`` of when any private call did.
+    Unix times: ``gave_s`` of when it did last, ``at_s`` of when any private call did. ``level``
+    is how coarsely it is remembered; see :mod:`dispatcher.policy.flow.memory`.
     """
 
     label: Label
@@ -42,6 +43,7 @@ class Source:
     node: str
     gave_s: float
     at_s: float
+    level: int = 0
 
     def words(self) -> str:
         """Which call gave it, where and when."""

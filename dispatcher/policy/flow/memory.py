@@ -1,8 +1,8 @@
 """What private calls gave, as keyed hashes: bounded, aged, and kept in the store.
 
 A print leads to the call that gave it last, of calls with unequal labels to the narrowest. Where
-there are too many, the older half of the calls is kept more coarsely (the hashes that are no
-multiple of four go), so that nothing is forgotten at once: long passages are still found.
+there are too many, the older half of the calls is kept more coarsely (of its hashes one in four
+stays), so that nothing is forgotten at once: long passages are still found.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ KEPT_S: Final = 7 * 86_400.0
 PRINTS_MAX: Final = 400_000
 SOURCES_MAX: Final = 20_000
 _COARSER: Final = 4
+_LEVELS: Final = 4
+_FILLED: Final = 0.75  # of the most, after some had to go
+_KIND_BITS: Final = 2
 _TOUCHED_S: Final = 60.0  # how exact the age of what is given again is kept
 _SPARSE: Final = 16  # places of the sieve for each print
 _PLACES: Final = (1 << 16, 1 << 24)
@@ -132,41 +135,55 @@ class Memory:
             self._store.save_flow([_row(*row) for row in rows])
 
     def _bound(self) -> None:
-        """Drop what is too old, and keep the older half more coarsely where there is too much."""
+        """Where there is too much: drop what is too old, and keep the older half more coarsely."""
         if len(self._prints) <= self._most and len(self.sources) <= SOURCES_MAX:
             return
-        least_s = time.time() - KEPT_S
-        ordered = sorted(self.sources, key=lambda number: self.sources[number].at_s)
-        gone = {number for number in ordered if self.sources[number].at_s < least_s}
-        older = set(ordered[: max(len(ordered) // 2, 1)])
-        kept: dict[int, list[int]] = {}
-        for one, number in self._prints.items():
-            if number not in gone and (number not in older or one % _COARSER == 0):
-                kept.setdefault(number, []).append(one)
-        if len(self.sources) - len(gone) > SOURCES_MAX:
-            for number in ordered[: len(ordered) - SOURCES_MAX // 2]:
-                kept.pop(number, None)
-        self.on_loss()
-        dropped = [number for number in self.sources if number not in kept]
-        for number in dropped:
-            del self.sources[number]
-        self._prints = {one: number for number, found in kept.items() for one in found}
         log.warning(
-            "policy.flow: more was private than is remembered; of the older half only passages "
-            "some four times as long are known now (docs/privacy.md)"
+            "policy.flow: more was private than is remembered: of what was given longest ago only "
+            "long passages are known from now on (docs/privacy.md)"
         )
+        self.on_loss()
+        before = {*self.sources}
+        coarser = self._pass_over(self._too_old() | self._too_many(), set())
+        while len(self._prints) > self._most * _FILLED:
+            ordered = sorted(self.sources, key=lambda number: self.sources[number].at_s)
+            older = set(ordered[: max(len(ordered) // 2, 1)])
+            count = len(self._prints)
+            coarser |= self._pass_over(set(), older)
+            if len(self._prints) == count:  # as coarse as it gets
+                self._pass_over(older, set())
         if self._store is not None:
-            self._store.drop_flow(dropped)
-            self._save(
-                [
-                    (number, self.sources[number], np.array(found, np.uint64))
-                    for number, found in kept.items()
-                    if number in older
-                ]
-            )
+            self._store.drop_flow(before - self.sources.keys())
+            kept: dict[int, list[int]] = {number: [] for number in coarser & self.sources.keys()}
+            for one, number in self._prints.items():
+                if number in kept:
+                    kept[number].append(one)
+            self._save([(n, self.sources[n], np.array(one, np.uint64)) for n, one in kept.items()])
         self._sift()
-        if len(self._prints) > self._most:
-            self._bound()
+
+    def _too_old(self) -> set[int]:
+        least_s = time.time() - KEPT_S
+        return {number for number, source in self.sources.items() if source.at_s < least_s}
+
+    def _too_many(self) -> set[int]:
+        if len(self.sources) <= SOURCES_MAX:
+            return set()
+        ordered = sorted(self.sources, key=lambda number: self.sources[number].at_s)
+        return set(ordered[: len(ordered) // 4])
+
+    def _pass_over(self, gone: set[int], coarser: set[int]) -> set[int]:
+        """Forget some calls, and all but a part of what some gave; those of which it was a part."""
+        for number in coarser:
+            self.sources[number].level += 1
+        least = {number: _COARSER ** min(self.sources[number].level, _LEVELS) for number in coarser}
+        self._prints = {
+            one: number
+            for one, number in self._prints.items()
+            if number not in gone and (one >> _KIND_BITS) % least.get(number, 1) == 0
+        }
+        for number in gone:
+            self.sources.pop(number, None)
+        return coarser
 
     def _sift(self) -> None:
         """Lay out the sieve anew, in the size that the prints ask for."""
