@@ -54,7 +54,7 @@ def text_of(seed: str) -> str:
     lines = []
     while sum(map(len, lines)) < KIB_4:
         words = " ".join("".join(drawn.choices(LETTERS, k=6)) for _ in range(8))
-        lines.append(f"2026-12-01T{drawn.randrange(24):02}:00:07Z {words} {drawn.random():.4f}\n")
+        lines.append(f"2026-12-01T{drawn.randrange(24):02}:00:07Z {words}\n")
     return "".join(lines)[:KIB_4]
 
 

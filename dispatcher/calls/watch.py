@@ -7,7 +7,7 @@ lines, what the server asks of the client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ from dispatcher.agents.outcome import Outcome, Status
 from dispatcher.call import CallRequest, Client
 from dispatcher.placement.task import Placement, Task
 from dispatcher.policy.flow.flow import Flow
-from dispatcher.policy.flow.hashing import Hashes
 from dispatcher.policy.flow.labels import Label, Raised
 
 #: Results of more bytes are fingerprinted in a thread of their own: 1 MiB takes some 20 ms.
@@ -35,8 +34,7 @@ class Watch:
         flow = self._flow
         if flow.mode == "off":
             return None
-        looked = flow.looked(request.arguments)
-        return flow.raised(request.arguments, looked, request.session)
+        return flow.raised(request.arguments, request.session)
 
     def watched(self, request: CallRequest, task: Task) -> CallRequest:
         """The request, so that what its client hears before the result is remembered as well."""
@@ -86,7 +84,7 @@ class Watch:
             self._remember(request, task, label, self._flow.kept(value), node)
 
     def _remember(
-        self, request: CallRequest, task: Task, label: Label, prints: Hashes, node: str
+        self, request: CallRequest, task: Task, label: Label, prints: Sequence[int], node: str
     ) -> None:
         own: Container[int] = ()
         if task.raised is None and len(prints):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -54,11 +54,9 @@ class Flow:
         self.mode = mode
         self.public: Public = lambda: (None, ())
         self._declassifies = tuple(declassifies)
-        self._memory = Memory(store)
-        self._printer = Printer(secrets.token_bytes(_KEY_BYTES))
+        self._store = store
+        self._use_key(secrets.token_bytes(_KEY_BYTES))
         self._common: tuple[object, frozenset[int]] = (object(), frozenset())
-        self._seen: dict[int, float] = {}  # until when, by hash
-        self._memory.on_loss = self._seen.clear
         self._sessions: dict[str, dict[Label, Source]] = {}
         #: The labels of sessions of an earlier process, which may go on under other names.
         self._earlier: dict[Label, Source] = {}
@@ -71,25 +69,18 @@ class Flow:
         """
         if self.mode == "off":
             return
-        self._printer = Printer(flow_key(state))
+        self._use_key(flow_key(state))
         self._memory.restore()
+        self._printer.rows = True
         if self.mode == "session":
             for source in self._memory.sources.values():
                 _keep(self._earlier, replace(source))
 
-    def looked(self, arguments: Mapping[str, Any]) -> Hashes | None:
-        """The prints of a call's arguments; None where nothing is remembered."""
-        if not len(self._memory):
-            return None
-        return self._looked(arguments)
-
-    def raised(
-        self, arguments: Mapping[str, Any], looked: Hashes | None, session: str
-    ) -> Raised | None:
+    def raised(self, arguments: Mapping[str, Any], session: str) -> Raised | None:
         """The labels that a call has by what it holds, or by what its session was given."""
         reasons: dict[Label, str] = {}
-        if looked is not None:
-            found = self._memory.find(looked)
+        if len(self._memory):
+            found = self._memory.find(self._looked(arguments))
             if found:
                 name = self._argument(arguments)
                 by_label: dict[Label, list[Source]] = {}
@@ -112,7 +103,7 @@ class Flow:
 
     def gave(
         self,
-        prints: Hashes,
+        prints: Iterable[int],
         label: Label,
         *,
         tool: str,
@@ -140,22 +131,27 @@ class Flow:
                 self._everybody(next(iter(self._sessions)))
             _keep(self._sessions.setdefault(session, {}), replace(source))
         common = self._known_to_all()
-        found = [one for one in prints.tolist() if one not in common and one not in own]
+        found = [one for one in prints if one not in common and one not in own]
         if found:
             self._memory.add(source, found)
 
     def own(self, arguments: Mapping[str, Any]) -> Container[int]:
         """The prints of what a client sent, for :meth:`gave`."""
-        return {one for text in readings(arguments) for one in self._printer.looked(text).tolist()}
+        return {
+            one
+            for text in readings(arguments)
+            for some in self._printer.looked(text)
+            for one in self._kept(some)
+        }
 
-    def kept(self, value: Any) -> Hashes:
+    def kept(self, value: Any) -> list[int]:
         """The prints of what a private call gave: a result, an error, a message on the way.
 
         It may be called from any thread.
         """
         texts = list(readings(value))
         size = sum(map(len, texts))
-        return np.concatenate([self._printer.kept(text, size) for text in texts])
+        return self._kept(np.concatenate([self._printer.kept(text, size) for text in texts]))
 
     def gave_just_now(self, seen: int) -> bool:
         """Whether the same was given a moment ago, so that there is nothing new to remember."""
@@ -188,9 +184,19 @@ class Flow:
             return "what the arguments hold together"
         return f"argument{'s' if len(names) > 1 else ''} {' and '.join(names[:_NAMED])}"
 
-    def _looked(self, value: Any) -> Hashes:
-        kinds = self._memory.kinds
-        return np.concatenate([self._printer.looked(text, kinds) for text in readings(value)])
+    def _looked(self, value: Any) -> Iterator[Hashes]:
+        for text in readings(value):
+            yield from self._printer.looked(text, self._memory.knows, rows=self._printer.rows)
+
+    def _kept(self, hashes: Hashes) -> list[int]:
+        found: list[int] = self._printer.mixed(hashes).tolist()
+        return found
+
+    def _use_key(self, key: bytes) -> None:
+        self._printer = Printer(key)
+        self._memory = Memory(self._printer, self._store)
+        self._seen: dict[int, float] = {}  # until when, by hash
+        self._memory.on_loss = self._seen.clear
 
     def _known_to_all(self) -> frozenset[int]:
         version, values = self.public()
@@ -198,7 +204,8 @@ class Flow:
             found: set[int] = set()
             left = _PUBLIC_MAX
             for text in readings(list(values)):
-                found.update(self._printer.looked(text[:left]).tolist())
+                for some in self._printer.looked(text[:left]):
+                    found.update(self._kept(some))
                 left -= len(text[:left])
             self._common = (version, frozenset(found))
         return self._common[1]

@@ -14,8 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from dispatcher.policy.flow.hashing import KINDS, Hashes
+from dispatcher.policy.flow.hashing import Hashes
 from dispatcher.policy.flow.labels import STRICTNESS, Label, Source
+from dispatcher.policy.flow.prints import Printer
 from dispatcher.store.base import FlowRow, Store
 
 log = logging.getLogger("sanderling.policy")
@@ -26,25 +27,25 @@ SOURCES_MAX: Final = 20_000
 _COARSER: Final = 4
 _LEVELS: Final = 4
 _FILLED: Final = 0.75  # of the most, after some had to go
-_KIND_BITS: Final = 2
 _TOUCHED_S: Final = 60.0  # how exact the age of what is given again is kept
-_SPARSE: Final = 16  # places of the sieve for each print
+_SPARSE: Final = 32  # places of the sieve for each print
 _PLACES: Final = (1 << 16, 1 << 24)
 
 
 class Memory:
     """Prints and the calls they came from. Owned by the event loop."""
 
-    def __init__(self, store: Store | None = None, most: int = PRINTS_MAX) -> None:
+    def __init__(
+        self, printer: Printer, store: Store | None = None, most: int = PRINTS_MAX
+    ) -> None:
+        self._printer = printer
         self.sources: dict[int, Source] = {}
         self.on_loss: Callable[[], None] = lambda: None  # when some of it is forgotten
         self._store = store
         self._most = most
         self._prints: dict[int, int] = {}
-        #: Kinds of prints that there are; see :mod:`dispatcher.policy.flow.prints`.
-        self.kinds: set[int] = set()
         self._next = 1
-        #: Whether a print may be known, by its highest bits.
+        #: Whether a hash may be known, by its highest bits before it is mixed.
         self._sieve = np.zeros(_PLACES[0], bool)
         self._shift = np.uint64(64 - 16)
 
@@ -67,13 +68,12 @@ class Memory:
             )
             found = np.frombuffer(row.prints or b"", "<u8").astype(np.uint64)
             self._prints.update(dict.fromkeys(found.tolist(), row.id))
-            self._has_kinds(found)
         self._store.drop_flow(old)
         self._sift()
         self._bound()
 
     def add(self, source: Source, prints: Sequence[int]) -> None:
-        """A private call gave what has these prints."""
+        """A private call gave what has these prints, which are mixed."""
         known, number = self._prints, self._next
         before = list(map(known.get, prints))
         numbers = {one for one in before if one is not None}
@@ -87,30 +87,40 @@ class Memory:
         self.sources[number] = source
         known.update(dict.fromkeys(fresh, number))
         kept = np.array(fresh, np.uint64)
-        self._has_kinds(kept)
         if len(known) * _SPARSE > len(self._sieve) < _PLACES[1]:
             self._sift()
         else:
-            self._sieve[(kept >> self._shift).view(np.int64)] = True
+            self._sieve[(self._printer.unmixed(kept) >> self._shift).view(np.int64)] = True
         self._save([(number, source, kept)])
         self._bound()
 
-    def find(self, prints: Hashes) -> list[Source]:
-        """The calls that gave anything of what has these prints, the newest first."""
-        maybe = prints[self._sieve.take((prints >> self._shift).view(np.int64))]
-        if not len(maybe):
+    def find(self, hashes: Iterable[Hashes]) -> list[Source]:
+        """The calls that gave anything of what has these hashes, the newest first.
+
+        Args:
+            hashes: of :meth:`Printer.looked`, not mixed.
+        """
+        numbers: set[int] = set()
+        for some in hashes:
+            numbers.update(self._numbers(some))
+        if not numbers:
             return []
-        known = self._prints
-        numbers = {known[one] for one in maybe.tolist() if one in known}
         least_s = time.time() - KEPT_S
         found = [self.sources[number] for number in numbers if number in self.sources]
         return sorted(
             (one for one in found if one.at_s >= least_s), key=lambda one: one.at_s, reverse=True
         )
 
-    def _has_kinds(self, prints: Hashes) -> None:
-        if len(self.kinds) < KINDS:
-            self.kinds.update((prints & np.uint64(KINDS)).tolist())
+    def knows(self, hashes: Hashes) -> bool:
+        """Whether any of some hashes, not mixed, is known."""
+        return bool(self._numbers(hashes))
+
+    def _numbers(self, hashes: Hashes) -> list[int]:
+        maybe = np.flatnonzero(self._sieve.take((hashes >> self._shift).view(np.int64)))
+        if not len(maybe):
+            return []
+        kept, known = self._printer.mixed(hashes.take(maybe)).tolist(), self._prints
+        return [known[one] for one in kept if one in known]
 
     def _gives_way(self, number: int, label: Label) -> bool:
         """Whether what an earlier call gave has another label now that it is given under one."""
@@ -179,7 +189,7 @@ class Memory:
         self._prints = {
             one: number
             for one, number in self._prints.items()
-            if number not in gone and (one >> _KIND_BITS) % least.get(number, 1) == 0
+            if number not in gone and one % least.get(number, 1) == 0
         }
         for number in gone:
             self.sources.pop(number, None)
@@ -192,7 +202,7 @@ class Memory:
         self._shift = np.uint64(64 - bits)
         self._sieve = np.zeros(1 << bits, bool)
         every = np.fromiter(self._prints, np.uint64, len(self._prints))
-        self._sieve[(every >> self._shift).view(np.int64)] = True
+        self._sieve[(self._printer.unmixed(every) >> self._shift).view(np.int64)] = True
 
 
 def _row(number: int, source: Source, prints: Hashes | None) -> FlowRow:

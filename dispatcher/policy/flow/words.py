@@ -12,20 +12,28 @@ from numpy.typing import NDArray
 
 from dispatcher.policy.flow.hashing import DIGITS, KEPT, LEADS, Hasher, Hashes, Laid, Places
 
-Counts = NDArray[np.int32]
+Counts = NDArray[np.int64]
 
-#: Letters and digits of a word that is looked for.
-WORD: Final = range(4, 65)
+#: Letters and digits of a word that is looked for, and of its begin.
+WORD: Final = range(6, 65)
+STEM: Final = WORD.start
 #: Numbers of a row, and the fewest digits and different numbers that it has.
 ROW: Final = 4
 ROW_DIGITS: Final = 9
 ROW_CHANGES: Final = 2  # from one number to the next
-_STEPS: Final = (1, 2)
+_SHORT: Final = 256  # numbers of which each second makes a row, too: they may be numbered
 
-_JOINERS: Final = b"-_.@+:"  # within a word, without being of it
+_JOINERS: Final = b"-_.@+:!#$%&*?^~"  # within a word, without being of it
 _WORDLY: Final = KEPT | np.array([one in _JOINERS + LEADS for one in range(256)])
-_DIGIT: Final = np.array([one in DIGITS for one in range(256)])
-_PARTS: Final = np.array([one in b"-_@+:" for one in range(256)])  # makes a date of numbers
+_SIGNS: Final = b"-_@+:"  # make a date of numbers
+_SHIFT: Final = 20
+_COUNT: Final = (1 << _SHIFT) - 1
+_COUNTED: Final = np.array(
+    [
+        int(KEPT[one]) + (int(one in DIGITS) << _SHIFT) + (int(one in _SIGNS) << 2 * _SHIFT)
+        for one in range(256)
+    ]
+)
 _ENDS: Final = np.array([one in b"\n}" for one in range(256)])  # of a line, of a record
 
 _TELLING: Final = re.compile(
@@ -41,14 +49,15 @@ _COMMON: Final = re.compile(
     re.DOTALL,
 )
 _POWERS: Final = frozenset(b"%d" % 2**one for one in range(17, 65))
+_TELLING_BYTES: Final = DIGITS + b"!#$%&*?@^~"
 _FEW_DIGITS: Final = 6
 _MIXED: Final = 8
 _MIXED_DIGITS: Final = 3
 _NO_DIGITS: Final = bytes(one for one in range(256) if one not in DIGITS)
-_SIGNS: Final = (b"pass", b"pwd", b"secret", b"token", b"key", b"pin", b"iban", b"credential")
+_CALLED: Final = (b"pass", b"pwd", b"secret", b"token", b"key", b"pin", b"iban", b"credential")
 _SECRET: Final = re.compile(
     rb"(?<![a-z])(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|[a-z_-]*key|pin|iban"
-    rb"|credentials?)s?[\"']?\s*(?:is\b|[:=])+\s*[\"']?([^\s\"',;<>{}()\[\]]{4,64})",
+    rb"|credentials?)s?[\"']?\s*(?:is\b|[:=])+\s*[\"']?([^\s\"',;<>{}()\[\]]{6,64})",
     re.IGNORECASE,
 )
 _ZEROS: Final = re.compile(rb"(?<=[0-9])(\.[0-9]*?)0+(?![0-9.])")
@@ -65,22 +74,22 @@ class Words:
         edges = np.flatnonzero(wordly[1:] != wordly[:-1])
         self._at: Places = edges[0::2] + 1
         self._to: Places = edges[1::2] + 1
-        #: How many kept bytes stand before each byte: the last edge is before the last byte.
-        rank = np.cumsum(KEPT.take(self._bytes), dtype=np.int32)
-        self._starts = rank.take(edges[0::2])
-        self._ends = rank.take(edges[1::2])
+        # How many bytes that are kept, digits and signs there are until each edge, in one number.
+        self._counts = np.cumsum(_COUNTED.take(self._bytes))
+        counts = self._counts.take(edges)
+        kept = counts & _COUNT
+        self._starts = kept[0::2]
+        self._ends = kept[1::2]
         self._lengths = self._ends - self._starts
-        digits = np.zeros(len(laid.kept) + 1, np.int32)
-        np.cumsum(_DIGIT.take(laid.kept), out=digits[1:])
-        self._digits = digits.take(self._ends) - digits.take(self._starts)
+        self._digits = ((counts[1::2] - counts[0::2]) >> _SHIFT) & _COUNT
 
     def every(self) -> Hashes:
-        """The hash of every word that may tell by itself, unmixed."""
+        """The hash of every word that may tell by itself."""
         which = np.flatnonzero((self._lengths >= WORD.start) & (self._lengths < WORD.stop))
         return self._laid.spans(self._starts.take(which), self._ends.take(which))
 
-    def telling(self) -> Hashes:
-        """The hashes of the words that tell by themselves, unmixed, and of what is called secret."""
+    def telling(self) -> tuple[Hashes, Hashes]:
+        """The hashes of the words that tell by themselves or are called secret, and of their stems."""
         lengths, digits = self._lengths, self._digits
         text = self._laid.text.lower()
         may = (digits >= _FEW_DIGITS) & (digits == lengths)
@@ -95,21 +104,25 @@ class Words:
             start in secret or tells(text[start:end]) for start, end in zip(at, to, strict=True)
         ]
         which = which[np.array(tell, bool)]
-        return self._laid.spans(self._starts.take(which), self._ends.take(which))
+        starts = self._starts.take(which)
+        return (
+            self._laid.spans(starts, self._ends.take(which)),
+            self._laid.spans(starts, starts + STEM),
+        )
 
     def rows(self, hasher: Hasher) -> Iterator[Hashes]:
-        """The hashes of four numbers in a row, also of each second; unmixed."""
+        """The hashes of four numbers in a row; of a few numbers also of each second."""
         numbers = self._numbers()
         if numbers is None:
             return
         hashes = self._laid.spans(self._starts.take(numbers), self._ends.take(numbers))
-        for step in _STEPS:
+        for step in (1, 2) if len(hashes) <= _SHORT else (1,):
             count = len(hashes) - (ROW - 1) * step
             if count > 0:
                 yield hasher.row(*(hashes[step * one : step * one + count] for one in range(ROW)))
 
     def telling_rows(self, hasher: Hasher) -> Iterator[Hashes]:
-        """The hashes of four numbers that tell: along the lines, and down the columns; unmixed."""
+        """The hashes of four numbers that tell: along the lines, and down the columns."""
         numbers = self._numbers()
         if numbers is None:
             return
@@ -138,20 +151,20 @@ class Words:
         which = np.flatnonzero((self._digits > 0) & (self._digits == self._lengths))
         if len(which) < ROW:
             return None
-        parts = np.cumsum(_PARTS.take(self._bytes), dtype=np.int32)
+        signs = self._counts >> (2 * _SHIFT)
         # A sign before it, or a colon behind, makes no date.
-        which = which[parts.take(self._to.take(which) - 2) == parts.take(self._at.take(which))]
+        which = which[signs.take(self._to.take(which) - 2) == signs.take(self._at.take(which))]
         return which if len(which) >= ROW else None
 
     @staticmethod
     def _secret(text: bytes) -> set[int]:
         """Where words begin that something is said to be the secret of."""
-        if not any(sign in text for sign in _SIGNS):
+        if not any(sign in text for sign in _CALLED):
             return set()
         return {
             found.start(1)
             for found in _SECRET.finditer(text)
-            if any(one in DIGITS or one in b"!#$%&*?@^~" for one in found[1])
+            if any(one in _TELLING_BYTES for one in found[1])
         }
 
 
@@ -166,6 +179,11 @@ def _rows(hasher: Hasher, numbers: Hashes, lengths: Counts, place: Places | None
         tell &= place[ROW - 1 :] == place[:count]
     rows: Hashes = hasher.row(*columns)[tell]
     return rows
+
+
+def may_tell(text: bytes) -> bool:
+    """Whether a text has words that may tell: none does without a digit or a sign."""
+    return len(text.translate(None, _TELLING_BYTES)) < len(text)
 
 
 def tells(word: bytes) -> bool:

@@ -18,7 +18,7 @@ def told(result, **more):
 
 
 def raised(flow, arguments):
-    return flow.raised(arguments, flow.looked(arguments), "b")
+    return flow.raised(arguments, "b")
 
 
 @pytest.mark.parametrize("name", corpus.LEAKING)
