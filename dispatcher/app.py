@@ -32,6 +32,7 @@ from dispatcher.registry.tools import ServerEntry
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
 from ground.addresses import is_loopback
+from ground.directories import LOCK
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
 
@@ -202,7 +203,7 @@ def _lock(state: Path) -> IO[str]:
     """Hold the state directory for as long as the file is open."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (state / "lock").open("a+")
+        file = (state / LOCK).open("a+")
     except OSError as error:
         raise ConfigError(f"state {state}: {error.strerror}; name another with --state") from None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,11 +153,33 @@ def mcp(
         return DONE
     from dispatcher.serving import stdio
 
+    if not (config_file or names or mounts):
+        _alone(state)
     with stdio.own_state(state) as directory:
         listen = {"port": 0, "grpc_port": 0}
         config = load_config(config_file, directory, listen, names, mounts)
         event_loop.run(stdio.serve(config))
     return DONE
+
+
+def _alone(state: Path | None) -> None:
+    """Say that this is a dispatcher of its own; refuse where another should be there.
+
+    Raises:
+        SanderlingError: one was not stopped in order.
+    """
+    from dispatcher.cli.client import client_of_state, untraced
+    from ground.directories import state_directory
+
+    directory = (state or state_directory()).absolute()
+    other = client_of_state(directory)
+    if other is None:
+        untraced(directory, "name what this one is to have by --config, --agents or --mount")
+    else:
+        sys.stderr.write(
+            f"sanderling: a dispatcher runs at {other.url}; this is another, without its policy: "
+            f"`sanderling mcp --url {other.url}` speaks to that one\n"
+        )
 
 
 @click.command(
