@@ -133,13 +133,15 @@ def explain(
 def agents(*, as_json: bool, **where: Any) -> int:
     """List the nodes: what they are and how busy."""
     with connection(where) as client, told_to_wait("asking for the agents"):
-        found = client.agents()
+        found, warnings = client.agents(), client.warnings()
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         from dispatcher.cli import render
 
         render.agents(found)
+        for warning in warnings:
+            click.echo(f"warning: {warning}")
     return DONE
 
 

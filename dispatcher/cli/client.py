@@ -62,9 +62,17 @@ class DispatcherClient:
         """The tools, as MCP tool objects with their ``server``."""
         return list(self._ask("GET", "/api/tools")["tools"])
 
+    def tool_keys(self) -> list[tuple[str, str]]:
+        """Server and name of each tool, as the policy names it."""
+        return [(server, name) for server, name in self._ask("GET", "/api/tools")["keys"]]
+
     def agents(self) -> list[dict[str, Any]]:
-        """The nodes that are known."""
+        """The nodes that are known; each has the ``warnings`` about the policy."""
         return list(self._ask("GET", "/api/agents")["agents"])
+
+    def warnings(self) -> list[str]:
+        """What of the policy names nothing that is known."""
+        return list(self._ask("GET", "/api/agents").get("warnings", ()))
 
     def recent_calls(self) -> list[dict[str, Any]]:
         """The last calls, newest first."""

@@ -33,6 +33,9 @@ _LISTEN = options(
     ),
     click.option("--grpc-port", type=_PORT, help="Port for agents.  [any free one]"),
 )
+_STRICT = click.option(
+    "--strict", is_flag=True, help="Refuse a policy that names what nobody knows."
+)
 _PARENT = click.option("--parent-pid", type=int, hidden=True)
 
 
@@ -47,6 +50,7 @@ _PARENT = click.option("--parent-pid", type=int, hidden=True)
 )
 @options(CONFIG, STATE, AGENTS, MOUNT)
 @_LISTEN
+@_STRICT
 @VERBOSE
 @_PARENT
 def up(
@@ -56,6 +60,7 @@ def up(
     mounts: tuple[str, ...],
     parent_pid: int | None,
     *,
+    strict: bool,
     verbose: bool,
     **listen: Any,
 ) -> int:
@@ -65,7 +70,7 @@ def up(
     """
     setup_logging(verbose=verbose)
     config = load_config(config_file, state, listen, names, mounts)
-    _run(config, parent_pid, local_agents=True)
+    _run(config, parent_pid, local_agents=True, strict=strict)
     return DONE
 
 
@@ -78,6 +83,7 @@ def up(
 )
 @options(CONFIG, STATE)
 @_LISTEN
+@_STRICT
 @VERBOSE
 @_PARENT
 def dispatcher(
@@ -85,6 +91,7 @@ def dispatcher(
     state: Path | None,
     parent_pid: int | None,
     *,
+    strict: bool,
     verbose: bool,
     **listen: Any,
 ) -> int:
@@ -97,22 +104,22 @@ def dispatcher(
     setup_logging(verbose=verbose)
     table = {"state": None if state is None else state.absolute(), **listen}
     config = load(config_file, {"dispatcher": table})
-    _run(config, parent_pid, local_agents=False)
+    _run(config, parent_pid, local_agents=False, strict=strict)
     return DONE
 
 
-def _run(config: Config, parent_pid: int | None, *, local_agents: bool) -> None:
+def _run(config: Config, parent_pid: int | None, *, local_agents: bool, strict: bool) -> None:
     from dispatcher.cli.event_loop import run
 
-    run(_serve(config, local_agents=local_agents), parent_pid)
+    run(_serve(config, local_agents=local_agents, strict=strict), parent_pid)
 
 
-async def _serve(config: Config, *, local_agents: bool) -> None:
+async def _serve(config: Config, *, local_agents: bool, strict: bool) -> None:
     import asyncio
 
     from dispatcher.serving.process import serving
 
-    async with serving(config, local_agents=local_agents) as dispatcher:
+    async with serving(config, local_agents=local_agents, strict=strict) as dispatcher:
         click.echo(dispatcher.ready_line())
         await asyncio.Event().wait()
 
