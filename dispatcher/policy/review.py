@@ -234,11 +234,11 @@ def _meant(glob: str, known: Known) -> str:
         near = close(head, sorted(known.servers))
         return f"{near}.{rest}" if near else ""
     plain = glob.rstrip("*")
-    near = close(plain, sorted(known.tools))
-    if near or plain == glob:
-        return near
-    starts = {one[: len(plain)] for one in known.tools}
-    near = close(plain, sorted(starts))
+    if plain == glob:
+        return close(glob, sorted(known.tools))
+    near = close(plain, sorted({one[: len(plain)] for one in known.tools}))
+    whole = {one.partition("_")[0] for one in known.tools}
+    near = close(plain, sorted(whole)) or near
     return f"{near}*" if near else ""
 
 

@@ -1,8 +1,8 @@
 """What private calls gave, as keyed hashes: bounded, aged, and kept in the store.
 
 A print leads to the call that gave it last, of calls with unequal labels to the narrowest. Where
-there are too many, the older half of the calls is kept more coarsely (of its hashes one in four
-stays), so that nothing is forgotten at once: long passages are still found.
+there are too many, the older half of the calls that are kept most closely is kept more coarsely (of
+its hashes one in four stays), so that nothing is forgotten at once: long passages are still found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT_S: Final = 7 * 86_400.0
 PRINTS_MAX: Final = 400_000
 SOURCES_MAX: Final = 20_000
 _COARSER: Final = 4
-_LEVELS: Final = 4
+_LEVELS: Final = 3
 _FILLED: Final = 0.75  # of the most, after some had to go
 _TOUCHED_S: Final = 60.0  # how exact the age of what is given again is kept
 _SPARSE: Final = 32  # places of the sieve for each print
@@ -145,7 +145,7 @@ class Memory:
             self._store.save_flow([_row(*row) for row in rows])
 
     def _bound(self) -> None:
-        """Where there is too much: drop what is too old, and keep the older half more coarsely."""
+        """Where there is too much: drop what is too old, and keep more coarsely what is older."""
         if len(self._prints) <= self._most and len(self.sources) <= SOURCES_MAX:
             return
         log.warning(
@@ -156,11 +156,15 @@ class Memory:
         before = {*self.sources}
         coarser = self._pass_over(self._too_old() | self._too_many(), set())
         while len(self._prints) > self._most * _FILLED:
-            ordered = sorted(self.sources, key=lambda number: self.sources[number].at_s)
+            finest = min(source.level for source in self.sources.values())
+            ordered = sorted(
+                (number for number, source in self.sources.items() if source.level == finest),
+                key=lambda number: self.sources[number].at_s,
+            )
             older = set(ordered[: max(len(ordered) // 2, 1)])
-            count = len(self._prints)
-            coarser |= self._pass_over(set(), older)
-            if len(self._prints) == count:  # as coarse as it gets
+            if finest < _LEVELS:
+                coarser |= self._pass_over(set(), older)
+            else:
                 self._pass_over(older, set())
         if self._store is not None:
             self._store.drop_flow(before - self.sources.keys())
@@ -185,7 +189,7 @@ class Memory:
         """Forget some calls, and all but a part of what some gave; those of which it was a part."""
         for number in coarser:
             self.sources[number].level += 1
-        least = {number: _COARSER ** min(self.sources[number].level, _LEVELS) for number in coarser}
+        least = {number: _COARSER ** self.sources[number].level for number in coarser}
         self._prints = {
             one: number
             for one, number in self._prints.items()

@@ -10,7 +10,9 @@ from dispatcher.cli import cli, main
 from dispatcher.cli.common import json_object, load_config, parse_mount
 from dispatcher.errors import ConfigError
 
-COMMANDS = ["up", "dispatcher", "mcp", "call", "tools", "agents", "explain", "top", "token", "demo"]
+COMMANDS = [
+    "up", "dispatcher", "mcp", "call", "tools", "agents", "explain", "top", "policy", "token", "demo",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -78,8 +78,7 @@ def test_so_is_a_misspelt_name_elsewhere(tmp_path, text, line):
         '[[policy.rules]]\ndeny = ["state:hot"]\nrequires = ["camera", "gpu", "egress"]\n',
         '[[policy.rules]]\ntools = ["summarize.resources/read", "*.prompts/get"]\n',
         '[policy]\ndeclassifies = ["summarize.*"]\n',
-        '[[servers]]\nname = "notes"\nurl = "http://127.0.0.1:1/mcp"\n'
-        '[[policy.rules]]\ntools = ["notes.secret_*"]\n',
+        '[[servers]]\nname = "notes"\nurl = "http://x/"\n[[policy.rules]]\ntools = ["notes.a_*"]\n',
         '[[agents]]\nname = "fog1"\ntier = "fog"\n[[policy.rules]]\ndeny = ["tier:fog"]\n',
         '[dispatcher]\norigin = "pi4"\norigins = ["*"]\n',
     ],
