@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dispatcher.agents.messages import kept_capabilities
 from dispatcher.agents.pool import AgentPool
@@ -25,6 +25,7 @@ from dispatcher.placement.batching import Batches
 from dispatcher.placement.profiles import Profiles
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.policy.constraints import parse_requirements
+from dispatcher.policy.flow.flow import Flow
 from dispatcher.registry.added_servers import AddedServers, Upload
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
@@ -32,6 +33,7 @@ from dispatcher.registry.tools import ServerEntry
 from dispatcher.store.base import Store
 from dispatcher.store.sqlite import SqliteStore
 from ground.addresses import is_loopback
+from ground.directories import LOCK
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
 
@@ -66,7 +68,12 @@ class App:
         self.service = Service(self.agents, self.artifacts)
         self.account = Account(self.scheduler, self.profiles, self.store)
         batches = Batches(self.scheduler, config.dispatcher.batch_ms)
-        self.calls = Calls(self.registry, self.scheduler, batches, self.agents, self.account)
+        policy = config.policy
+        self.flow = Flow(policy.flow, policy.declassifies, self.store)
+        self.flow.public = self._published
+        self.calls = Calls(
+            self.registry, self.scheduler, batches, self.agents, self.account, self.flow
+        )
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
@@ -88,6 +95,7 @@ class App:
             self.store.open()
             self.registry.restore_nodes(kept_capabilities)
             self.profiles.restore()
+            self.flow.open(self.state)
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
             self._add_kept()
             self.agents.prefetch = self._modules
@@ -165,6 +173,10 @@ class App:
         known = {server.name for server in self.registry.servers()}
         return name in known and name not in self._added.names()
 
+    def _published(self) -> tuple[int, Iterable[Any]]:
+        """What every client is told: no answer is private for holding it."""
+        return self.registry.version, [entry.definition for entry in self.registry.tools()]
+
     def _modules(self) -> dict[str, Artifact]:
         """What a new agent should fetch ahead, by server."""
         return {
@@ -198,7 +210,7 @@ def _lock(state: Path) -> IO[str]:
     """Hold the state directory for as long as the file is open."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (state / "lock").open("a+")
+        file = (state / LOCK).open("a+")
     except OSError as error:
         raise ConfigError(f"state {state}: {error.strerror}; name another with --state") from None
     try:

@@ -75,7 +75,7 @@ class PlacementRecord:
 
     Times are in milliseconds. ``rejected`` counts nodes per reason. ``trial``: it was sent there to
     learn what it costs (:mod:`dispatcher.placement.exploration`). ``money`` and ``energy_j`` are what it spent,
-    where the policy has prices.
+    where the policy has prices. ``label`` is the label that what it holds gave it, and why.
     """
 
     node: str
@@ -94,6 +94,7 @@ class PlacementRecord:
     trial: bool = False
     money: float | None = None
     energy_j: float | None = None
+    label: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

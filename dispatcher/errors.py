@@ -60,7 +60,8 @@ class CallRefused(SanderlingError):
     ``reasons`` counts nodes per rejection reason, ``core`` is a minimal set of
     reasons whose removal would let the call run, ``mend`` says the smallest
     change in words ("" when none is known); ``retry_ms`` after how long it may
-    be worth while to try again (0 when that is not known).
+    be worth while to try again (0 when that is not known). ``rules`` says of reasons which rules
+    of the policy stand behind them ("policy.toml:14"), ``label`` what the call's content is bound by.
     """
 
     def __init__(
@@ -70,8 +71,12 @@ class CallRefused(SanderlingError):
         core: Sequence[str] = (),
         mend: str = "",
         retry_ms: int = 0,
+        rules: Mapping[str, Sequence[str]] | None = None,
+        label: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
+        self.rules = {reason: list(places) for reason, places in (rules or {}).items()}
+        self.label = label
         self.reasons = dict(reasons)
         self.core = tuple(core)
         self.mend = mend

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+#: In a state directory, the file that a dispatcher locks for as long as it lives.
+LOCK: Final = "lock"
 
 
 def state_directory() -> Path:

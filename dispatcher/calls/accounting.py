@@ -59,6 +59,7 @@ class Account:
             trial=placement.task.trial is not None,
             money=None if spent is None else spent.money,
             energy_j=None if spent is None else spent.energy_j,
+            label=None if placement.task.raised is None else placement.task.raised.to_json(),
         )
 
     def answered(
@@ -163,6 +164,7 @@ def record_json(record: PlacementRecord) -> dict[str, Any]:
         **({"trial": True} if record.trial else {}),
         **({} if record.money is None else {"money": _figures(record.money)}),
         **({} if record.energy_j is None else {"energy_j": _figures(record.energy_j)}),
+        **({} if record.label is None else {"label": dict(record.label)}),
     }
 
 

@@ -21,11 +21,13 @@ from dispatcher.calls.failures import failure, is_full, overloaded, turned_away
 from dispatcher.calls.payloads import json_bytes, parsed, refusal
 from dispatcher.calls.sending import Sender
 from dispatcher.calls.session_affinity import Pin
+from dispatcher.calls.watch import Watch
 from dispatcher.errors import CallFailed, CallRefused, NodeLost, SanderlingError
 from dispatcher.placement.batching import Batches
 from dispatcher.placement.explanation import Explanation
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement, Task
+from dispatcher.policy.flow.flow import Flow
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ToolEntry
 from protos.contract import PLACEMENT_KEY, SESSION_KEY
@@ -43,12 +45,14 @@ class Calls:
         batches: Batches,
         agents: AgentPool,
         account: Account,
+        flow: Flow | None = None,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._batches = batches
         self._agents = agents
         self._account = account
+        self._watch = Watch(flow or Flow("off"))
         self._validators = Validators()
         self._sessions = session_affinity.Sessions()
         self._sender = Sender(scheduler, agents)
@@ -103,13 +107,16 @@ class Calls:
         arguments = self._validators.check(entry, request.arguments)
         body = json_bytes(entry.public_name, arguments)
         kib = len(body) / 1024
-        return self._scheduler.task(entry, arguments, request.requirements, kib), body
+        raised = self._watch.raised(request)
+        task = self._scheduler.task(entry, arguments, request.requirements, kib, raised)
+        return task, body
 
     async def _attempt(
         self, request: CallRequest, task: Task, body: bytes, pin: Pin | None, began_s: float
     ) -> CallReply:
         """Try nodes until one answers, for as long as trying again is safe."""
         attempts = Attempts()
+        request = self._watch.watched(request, task)
         home = "" if pin is None else await self._home(pin)
         while attempts.failures < MOST_FAILURES:
             first = attempts.last is None and pin is None
@@ -132,6 +139,7 @@ class Calls:
             else:
                 if outcome.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
+                    await self._watch.ended(request, placement, outcome)
                     return self._reply(placement, outcome, timing, pin)
                 away = turned_away(placement, outcome)
                 if flight.node == home:

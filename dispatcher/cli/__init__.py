@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from dispatcher import __version__
-from dispatcher.cli import ask, serve, servers, tools, top
+from dispatcher.cli import ask, policy, serve, servers, tools, top
 from dispatcher.errors import ConfigError, SanderlingError, innermost
 from ground.commands import FAILED, USAGE, ExamplesGroup, run
 
@@ -32,7 +32,14 @@ def cli() -> None:
     """Run MCP tools where they belong: on the node that each call fits best."""
 
 
-for command in (*serve.COMMANDS, *ask.COMMANDS, tools.tools, servers.servers, top.top):
+for command in (
+    *serve.COMMANDS,
+    *ask.COMMANDS,
+    tools.tools,
+    servers.servers,
+    top.top,
+    policy.policy,
+):
     cli.add_command(command)
 
 

@@ -13,6 +13,7 @@ import click
 from dispatcher.cli.common import (
     AGENTS,
     CONFIG,
+    EMBEDDED,
     JSON,
     MOUNT,
     STATE,
@@ -30,7 +31,7 @@ from ground.directories import state_directory
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
 
-ask_options = options(URL, STATE, CONFIG, AGENTS, MOUNT, VERBOSE)
+ask_options = options(URL, STATE, CONFIG, AGENTS, MOUNT, EMBEDDED, VERBOSE)
 _REQUEST = options(
     click.argument("tool"),
     click.option(
@@ -68,7 +69,7 @@ def call(
 ) -> int:
     """Call TOOL and print its result; with --json the MCP result object.
 
-    Asks the dispatcher that runs, or starts one for this call. Exits with 1 when the result is
+    Asks the dispatcher that runs; where none ever did, one is started for this call. Exits with 1 when the result is
     an error.
     """
     request = _request(tool, arguments, requirements)
@@ -111,8 +112,8 @@ def explain(
     with connection(where) as client, told_to_wait(f"explaining {tool}"):
         explanation = client.explain(request)
     if as_json:
-        shown = {key: explanation[key] for key in ("placed", "nodes", "core", "mend")}
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        explanation.pop("why", None)
+        click.echo(json.dumps(explanation, ensure_ascii=False))
     else:
         from dispatcher.cli import render
 
@@ -132,13 +133,15 @@ def explain(
 def agents(*, as_json: bool, **where: Any) -> int:
     """List the nodes: what they are and how busy."""
     with connection(where) as client, told_to_wait("asking for the agents"):
-        found = client.agents()
+        found, warnings = client.agents(), client.warnings()
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         from dispatcher.cli import render
 
         render.agents(found)
+        for warning in warnings:
+            click.echo(f"warning: {warning}")
     return DONE
 
 
@@ -168,12 +171,15 @@ def connection(where: dict[str, Any], *, agents: bool = True) -> Iterator[Dispat
     for mount in where["mounts"]:
         parse_mount(mount)
         embed += ["--mount", mount]
-    if where["url"] and embed:
+    if where["url"] and (embed or where["embedded"]):
         raise click.UsageError(
-            "--config, --agents and --mount start a dispatcher of their own; leave out the URL"
+            "--config, --agents, --mount and --embedded start a dispatcher of their own; leave out "
+            "the URL"
         )
     state: Path = (where["state"] or state_directory()).absolute()
-    meant = Where(where["url"], state, embed, agents, where["verbose"])
+    meant = Where(
+        where["url"], state, embed, agents, alone=where["embedded"], verbose=where["verbose"]
+    )
     with ExitStack() as stack:
         stack.enter_context(terminated_as_interrupt())
         with told_to_wait("starting a dispatcher"):

@@ -21,7 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dispatcher.errors import ConfigError, SanderlingError
-from dispatcher.serving.discovery import find
+from dispatcher.serving.discovery import find, trace
 from dispatcher.serving.executables import DISPATCHER
 
 CONNECT_S: Final = 5.0
@@ -62,9 +62,17 @@ class DispatcherClient:
         """The tools, as MCP tool objects with their ``server``."""
         return list(self._ask("GET", "/api/tools")["tools"])
 
+    def tool_keys(self) -> list[tuple[str, str]]:
+        """Server and name of each tool, as the policy names it."""
+        return [(server, name) for server, name in self._ask("GET", "/api/tools")["keys"]]
+
     def agents(self) -> list[dict[str, Any]]:
-        """The nodes that are known."""
+        """The nodes that are known; each has the ``warnings`` about the policy."""
         return list(self._ask("GET", "/api/agents")["agents"])
+
+    def warnings(self) -> list[str]:
+        """What of the policy names nothing that is known."""
+        return list(self._ask("GET", "/api/agents").get("warnings", ()))
 
     def servers(self) -> list[dict[str, Any]]:
         """The tool servers, and how they are."""
@@ -138,14 +146,15 @@ class DispatcherClient:
 class Where:
     """Which dispatcher a command means.
 
-    ``embed`` are the flags of `up` that ask for a new one. Without ``agents`` a new one is
-    started alone, for requests that need no node.
+    ``embed`` are the flags of `up` that ask for a new one, and ``alone`` asks for one without any.
+    Without ``agents`` a new one is started alone, for requests that need no node.
     """
 
     url: str | None
     state: Path
     embed: Sequence[str] = field(default=())
     agents: bool = True
+    alone: bool = False
     verbose: bool = False
 
 
@@ -153,16 +162,25 @@ class Where:
 def connected(where: Where) -> Iterator[DispatcherClient]:
     """A client of the dispatcher that is meant: by URL, else the state directory's, else a new one.
 
+    A new one has no other's policy: it is started where it is asked for, or where nothing tells
+    of another, and then it is said on stderr.
+
     Raises:
-        SanderlingError: none can be reached or started.
+        SanderlingError: none can be reached or started, or one is gone that was not stopped.
     """
     if where.url:
         yield DispatcherClient(where.url, os.environ.get(TOKEN_VARIABLE, ""))
         return
-    published = None if where.embed else client_of_state(where.state)
-    if published is not None:
-        yield published
-        return
+    if not where.embed and not where.alone:
+        published = client_of_state(where.state)
+        if published is not None:
+            yield published
+            return
+        untraced(where.state, "add --embedded for one without its policy, for this command alone")
+        sys.stderr.write(
+            "sanderling: no dispatcher runs here; starting one for this command, "
+            "without any policy (`sanderling up` keeps one)\n"
+        )
     with embedded(where) as client:
         yield client
 
@@ -178,6 +196,20 @@ def client_of_state(state: Path) -> DispatcherClient | None:
     except SanderlingError:
         alive = False
     return client if alive else None
+
+
+def untraced(state: Path, otherwise: str) -> None:
+    """Return where nothing in a state directory tells of a dispatcher that should be there.
+
+    Raises:
+        SanderlingError: something does; ``otherwise`` says what to do instead of starting it.
+    """
+    found = trace(state)
+    if found:
+        raise SanderlingError(
+            f"no dispatcher answers here: {found}; start it again (`sanderling up`, with its "
+            f"--config), or {otherwise}"
+        )
 
 
 @contextmanager

@@ -64,6 +64,11 @@ URL = click.option(
     envvar="SANDERLING_URL",
     help="The dispatcher's endpoint.  [SANDERLING_URL, else the one of the state directory]",
 )
+EMBEDDED = click.option(
+    "--embedded",
+    is_flag=True,
+    help="Start a dispatcher for this command alone, whichever runs.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 VERBOSE = click.option("--verbose", "-v", is_flag=True, help="Log more, to stderr.")
 

@@ -80,6 +80,10 @@ def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
         table.add_row(mark, node["node"], *shown, _why(node, best), style=style)
     out.print(table)
     out.print(verdict(tool, value))
+    if value.get("label"):
+        out.print(f"Its label is raised: {value['label']['why']}.")
+    for reason, places in (value.get("rules") or {}).items():
+        out.print(f"{reason} is of the rule at {' and '.join(places)}.")
     if value["placed"] is None:
         if value.get("core"):
             out.print(f"In the way: {'; and '.join(map(_in_words, value['core']))}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,9 @@ _LISTEN = options(
     ),
     click.option("--grpc-port", type=_PORT, help="Port for agents.  [any free one]"),
 )
+_STRICT = click.option(
+    "--strict", is_flag=True, help="Refuse a policy that names what nobody knows."
+)
 _PARENT = click.option("--parent-pid", type=int, hidden=True)
 
 
@@ -46,6 +50,7 @@ _PARENT = click.option("--parent-pid", type=int, hidden=True)
 )
 @options(CONFIG, STATE, AGENTS, MOUNT)
 @_LISTEN
+@_STRICT
 @VERBOSE
 @_PARENT
 def up(
@@ -55,6 +60,7 @@ def up(
     mounts: tuple[str, ...],
     parent_pid: int | None,
     *,
+    strict: bool,
     verbose: bool,
     **listen: Any,
 ) -> int:
@@ -64,7 +70,7 @@ def up(
     """
     setup_logging(verbose=verbose)
     config = load_config(config_file, state, listen, names, mounts)
-    _run(config, parent_pid, local_agents=True)
+    _run(config, parent_pid, local_agents=True, strict=strict)
     return DONE
 
 
@@ -77,6 +83,7 @@ def up(
 )
 @options(CONFIG, STATE)
 @_LISTEN
+@_STRICT
 @VERBOSE
 @_PARENT
 def dispatcher(
@@ -84,6 +91,7 @@ def dispatcher(
     state: Path | None,
     parent_pid: int | None,
     *,
+    strict: bool,
     verbose: bool,
     **listen: Any,
 ) -> int:
@@ -96,22 +104,22 @@ def dispatcher(
     setup_logging(verbose=verbose)
     table = {"state": None if state is None else state.absolute(), **listen}
     config = load(config_file, {"dispatcher": table})
-    _run(config, parent_pid, local_agents=False)
+    _run(config, parent_pid, local_agents=False, strict=strict)
     return DONE
 
 
-def _run(config: Config, parent_pid: int | None, *, local_agents: bool) -> None:
+def _run(config: Config, parent_pid: int | None, *, local_agents: bool, strict: bool) -> None:
     from dispatcher.cli.event_loop import run
 
-    run(_serve(config, local_agents=local_agents), parent_pid)
+    run(_serve(config, local_agents=local_agents, strict=strict), parent_pid)
 
 
-async def _serve(config: Config, *, local_agents: bool) -> None:
+async def _serve(config: Config, *, local_agents: bool, strict: bool) -> None:
     import asyncio
 
     from dispatcher.serving.process import serving
 
-    async with serving(config, local_agents=local_agents) as dispatcher:
+    async with serving(config, local_agents=local_agents, strict=strict) as dispatcher:
         click.echo(dispatcher.ready_line())
         await asyncio.Event().wait()
 
@@ -152,11 +160,33 @@ def mcp(
         return DONE
     from dispatcher.serving import stdio
 
+    if not (config_file or names or mounts):
+        _alone(state)
     with stdio.own_state(state) as directory:
         listen = {"port": 0, "grpc_port": 0}
         config = load_config(config_file, directory, listen, names, mounts)
         event_loop.run(stdio.serve(config))
     return DONE
+
+
+def _alone(state: Path | None) -> None:
+    """Say that this is a dispatcher of its own; refuse where another should be there.
+
+    Raises:
+        SanderlingError: one was not stopped in order.
+    """
+    from dispatcher.cli.client import client_of_state, untraced
+    from ground.directories import state_directory
+
+    directory = (state or state_directory()).absolute()
+    other = client_of_state(directory)
+    if other is None:
+        untraced(directory, "name what this one is to have by --config, --agents or --mount")
+    else:
+        sys.stderr.write(
+            f"sanderling: a dispatcher runs at {other.url}; this is another, without its policy: "
+            f"`sanderling mcp --url {other.url}` speaks to that one\n"
+        )
 
 
 @click.command(

@@ -16,7 +16,7 @@ from dispatcher.config.policy import (
 )
 from dispatcher.config.reading import load
 from dispatcher.config.tables import Config, LinkConfig
-from dispatcher.config.words import NODE_NAME, Word, nearest
+from dispatcher.config.words import NODE_NAME, Word, close, nearest
 
 __all__ = [
     "NODE_NAME",
@@ -30,6 +30,7 @@ __all__ = [
     "PriceConfig",
     "RuleConfig",
     "Word",
+    "close",
     "describe",
     "load",
     "nearest",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from dispatcher.config.words import Amount, EgressRule, PrivacyName, Table, Word, selector
 
@@ -51,6 +51,16 @@ class RuleConfig(HintConfig):
     """One ``[[policy.rules]]``: for the tools that match any glob, or for all."""
 
     tools: list[Word] | None = None
+    _place: str = PrivateAttr(default="")
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as "policy.toml:14"; "" where it is of no file."""
+        return self._place
+
+    def stands_at(self, place: str) -> None:
+        """Say where it stands."""
+        self._place = place
 
 
 class WeightsConfig(Table):
@@ -81,10 +91,16 @@ class PriceConfig(Table):
 class PolicyConfig(Table):
     """``[policy]``: the privacy of every tool, the rules that narrow it, and what calls cost.
 
+    ``flow`` is how far labels follow what private calls gave (:mod:`dispatcher.policy.flow`);
+    ``declassifies`` are globs over names and ``server.name`` of tools whose output is no more
+    private than the tool's own rule.
+
     Of several prices that match a node the first counts.
     """
 
     privacy: PrivacyName = "public"
+    flow: Literal["off", "content", "session"] = "content"
+    declassifies: list[Word] = []
     rules: list[RuleConfig] = []
     weights: WeightsConfig = WeightsConfig()
     prices: list[PriceConfig] = []

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dispatcher.config.faults import describe
+from dispatcher.config.positions import Positions
 from dispatcher.config.tables import Config
 from dispatcher.errors import ConfigError
 
@@ -25,19 +26,23 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
         ConfigError: one line with the file, the key and the mend.
     """
     values: dict[str, Any] = {}
+    positions = Positions("")
     if path is not None:
-        values = _read(path)
+        values, positions = _read(path)
         _anchor(values, path.parent)
     source = str(path) if path is not None else "configuration"
     try:
-        return Config.model_validate(_merge(values, overrides or {}))
+        config = Config.model_validate(_merge(values, overrides or {}))
     except ValidationError as error:
         raise ConfigError(f"{source}: {describe(error, Config)}") from None
+    config.stands_in(positions)
+    return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Positions]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), Positions.of(str(path), text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

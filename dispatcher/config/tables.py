@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from dispatcher.config import schedulers
 from dispatcher.config.agents import AgentConfig, SharedServerConfig
 from dispatcher.config.policy import PolicyConfig
+from dispatcher.config.positions import Positions
 from dispatcher.config.words import DirectoryPath, NodeName, Port, Table, Word, first_twice, nearest
 from ground.directories import state_directory
 
@@ -86,6 +88,19 @@ class Config(Table):
     agents: list[AgentConfig] = []
     servers: list[SharedServerConfig] = []
     links: list[LinkConfig] = []
+    _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
+
+    @property
+    def positions(self) -> Positions:
+        """Where its parts stand in its file; nowhere where it is of none."""
+        return self._positions
+
+    def stands_in(self, positions: Positions) -> None:
+        """Say where its parts stand, for refusals by the file's bare name."""
+        self._positions = positions
+        named = Positions(Path(positions.file).name, positions.lines, positions.spans)
+        for number, rule in enumerate(self.policy.rules):
+            rule.stands_at(named.place("policy", "rules", number))
 
     @field_validator("agents")
     @classmethod

@@ -56,12 +56,18 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def close(word: str, known: Sequence[str]) -> str:
+    """The known name nearest to one that is not; "" where none is near."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    found = found or [name for name in known if word and name.startswith(word)]
+    return found[0] if found else ""
+
+
 def nearest(word: str, known: Sequence[str], otherwise: str) -> str:
     """Words for a mend: the known name nearest to one that is not, else all of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    close = close or [name for name in known if word and name.startswith(word)]
-    if close:
-        return f"did you mean {close[0]!r}?"
+    near = close(word, known)
+    if near:
+        return f"did you mean {near!r}?"
     return f"{otherwise} {', '.join(sorted(known)) or 'none'}"
 
 

@@ -383,6 +383,8 @@ def error_result(error: SanderlingError) -> dict[str, Any]:
             "core": list(error.core),
             "mend": error.mend,
             **({"retry_ms": error.retry_ms} if error.retry_ms else {}),
+            **({"rules": error.rules} if error.rules else {}),
+            **({"label": error.label} if error.label else {}),
         }
     elif isinstance(error, CallFailed) and error.placement is not None:
         meta[PLACEMENT_KEY] = record_json(error.placement)

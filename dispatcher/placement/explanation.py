@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import solver
 from dispatcher.errors import CallRefused
 from dispatcher.placement.guard import Guard
+from dispatcher.placement.task import Task
 from dispatcher.policy import egress
 from dispatcher.policy.egress import FEATURE
+from dispatcher.policy.flow.labels import Raised
 from dispatcher.registry.registry import Registry
 from solver import CallSpec, NodeTable, Placed, Verdict
 from solver.instance.filters import verdicts
@@ -26,6 +28,8 @@ class Explanation:
 
     ``rejected`` counts nodes per reason; ``absent`` names the known nodes that are not
     connected and would run the call. ``runner_up`` is the cheapest node that was not chosen.
+    ``label`` is what the call's content adds to its own label; ``rules`` says of reasons which
+    rules of the policy stand behind them, as ``policy.toml:14``.
     """
 
     placed: str | None
@@ -36,6 +40,17 @@ class Explanation:
     why: str
     rejected: Mapping[str, int]
     absent: tuple[str, ...]
+    label: Raised | None = None
+    rules: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of(self, task: Task, rules: Mapping[str, Sequence[str]]) -> Explanation:
+        """The same of a task whose tool has such rules."""
+        said = {reason for node in self.nodes for reason in node.reasons} | {*self.rejected}
+        kept = {reason: places for reason, places in rules.items() if reason in said}
+        mend = self.mend
+        if task.raised is not None and self.placed is None:
+            mend = _mend_of_label(mend, task.raised, self.core)
+        return replace(self, label=task.raised, rules=kept, mend=mend)
 
     def to_json(self) -> dict[str, Any]:
         """What ``sanderling explain --json`` prints."""
@@ -44,7 +59,12 @@ class Explanation:
         for node in form["nodes"]:
             node["cost_ms"] = _rounded(node["cost_ms"])
             node["parts"] = {name: _rounded(value) for name, value in node["parts"].items()}
-        return {key: form[key] for key in ("placed", "nodes", "core", "mend")}
+        said = {key: form[key] for key in ("placed", "nodes", "core")} | {"mend": self.mend}
+        if self.label is not None:
+            said["label"] = self.label.to_json()
+        if self.rules:
+            said["rules"] = {reason: list(places) for reason, places in self.rules.items()}
+        return said
 
 
 def _rounded(value: float | None) -> float | None:
@@ -157,22 +177,46 @@ def _would_run(table: NodeTable, spec: CallSpec, node: str) -> bool:
     return not verdicts(table, spec)[:, table.position(node)].any()
 
 
-def refusal(tool: str, explanation: Explanation, registry: Registry) -> CallRefused:
+def refusal(task: Task, explanation: Explanation, registry: Registry) -> CallRefused:
     """The error for a call that no node may run."""
     connected = sum(node.connected for node in registry.nodes())
     if explanation.rejected:
         reasons = ", ".join(
-            f"{reason}: {count} {'node' if count == 1 else 'nodes'}"
+            f"{_with_rules(reason, explanation)}: {count} {'node' if count == 1 else 'nodes'}"
             for reason, count in explanation.rejected.items()
         )
     elif connected:
         reasons = "no connected node takes calls now"
     else:
         reasons = "no node is connected"
+    label = "" if explanation.label is None else f"; {explanation.label.why}"
     mend = f"; to mend: {explanation.mend}" if explanation.mend else ""
     return CallRefused(
-        f"no node may run {tool} ({reasons}){mend}",
+        f"no node may run {task.entry.public_name} ({reasons}){label}{mend}",
         reasons=explanation.rejected,
         core=explanation.core,
         mend=explanation.mend,
+        rules=explanation.rules,
+        label=None if explanation.label is None else explanation.label.to_json(),
     )
+
+
+def _with_rules(reason: str, explanation: Explanation) -> str:
+    """A reason, and where the rules behind it stand."""
+    places = explanation.rules.get(reason)
+    return f"{reason} ({', '.join(places)})" if places else reason
+
+
+def _mend_of_label(mend: str, raised: Raised, core: Sequence[str]) -> str:
+    """What helps a call that its content's label keeps from running."""
+    if FEATURE in mend or "backend" in core:
+        return (
+            "what is private may not be sent elsewhere; where this tool may have it, write a rule "
+            f'for it with privacy = "{raised.labels[0].privacy}"'
+        )
+    if {"privacy", "allow"} & {*core}:
+        return (
+            "call it without that content; or, where what the other tool gave may go further, "
+            "name that tool in policy.declassifies or widen its privacy"
+        )
+    return mend

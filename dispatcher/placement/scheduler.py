@@ -18,6 +18,7 @@ from dispatcher.placement.costs import Costs, cheapest
 from dispatcher.placement.explanation import Explanation, explained, refusal
 from dispatcher.placement.exploration import Explorer
 from dispatcher.placement.guard import guarded
+from dispatcher.placement.labels import bound, here, shut
 from dispatcher.placement.loads import Load
 from dispatcher.placement.network import Network
 from dispatcher.placement.origins import Origins
@@ -27,6 +28,7 @@ from dispatcher.placement.server_lines import ServerLines
 from dispatcher.placement.task import Placement, Task
 from dispatcher.policy import egress
 from dispatcher.policy.constraints import Constraints, Policy, constraints_asked
+from dispatcher.policy.flow.labels import Label, Raised
 from dispatcher.policy.locality import paths_of, resolved
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
@@ -114,9 +116,10 @@ class Scheduler:
         arguments: Mapping[str, Any],
         asked: Requirements,
         input_kib: float,
+        raised: Raised | None = None,
     ) -> Task:
-        """Work out what binds a call: policy, locality, origin."""
-        constraints = self._policy.for_tool(entry.server, entry.name, entry.hint)
+        """Work out what binds a call: policy, locality, origin, and the labels of what it holds."""
+        ruled = constraints = self._policy.for_tool(entry.server, entry.name, entry.hint)
         if asked is not NOTHING_ASKED:
             constraints = constraints.narrowed(constraints_asked(asked))
         paths = paths_of(arguments, entry.data_arguments, self._mounted)
@@ -125,6 +128,21 @@ class Scheduler:
         if origin not in self._known_origins:
             self._know(origin)
         offers = _permitted_offers(entry, constraints)
+        own = Label(ruled.privacy, origin, self._site(origin))
+        held = bound(
+            Label(constraints.privacy, origin, own.site),
+            raised,
+            self._registry.nodes() if raised is not None else (),
+        )
+        if held.raised is not None:
+            origin = held.label.origin
+            if origin not in self._known_origins:
+                self._know(origin)
+            constraints = replace(constraints, privacy=held.label.privacy)
+            if held.allow is not None:
+                allow = held.allow if allow is None else allow & held.allow
+            if held.closed:
+                constraints, offers = shut(constraints), here(offers)
         column = self.costs.column(entry, input_kib, offers)
         queue = self._servers.queue(offers, list(self._nodes.values()))
         spec = CallSpec(
@@ -144,8 +162,16 @@ class Scheduler:
             deny=deny,
             queue=queue,
         )
-        node = self._nodes.get(origin)
-        return Task(entry, constraints, spec, input_kib, offers, "" if node is None else node.site)
+        return Task(
+            entry,
+            constraints,
+            spec,
+            input_kib,
+            offers,
+            held.label.site,
+            own=own,
+            raised=held.raised,
+        )
 
     def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placement:
         """The scheduler's choice of the nodes that may run a call, ``without`` those tried.
@@ -160,7 +186,7 @@ class Scheduler:
                 answer = self._choose(self.table, spec)
                 if isinstance(answer, Refused):
                     explanation = explained(self.table, spec, self._guard)
-                    raise refusal(task.entry.public_name, explanation, self._registry)
+                    raise refusal(task, self._said(task, explanation), self._registry)
         node = self._nodes[answer.node]
         rejected = partial(self._rejections, task)
         offer = self._offer(task, node)
@@ -199,10 +225,10 @@ class Scheduler:
     def explain(self, task: Task) -> Explanation:
         """Every connected node's cost or reasons, as things are now."""
         now = explained(self.table, task.spec, self._guard)
-        if now.placed is not None:
-            return now
-        with self._memory_alone():
-            return explained(self.table, task.spec, self._guard)
+        if now.placed is None:
+            with self._memory_alone():
+                now = explained(self.table, task.spec, self._guard)
+        return self._said(task, now)
 
     def wait_ms(self, task: Task, nodes: Iterable[str]) -> float:
         """How long it takes until half of the shortest line of some nodes is gone, as predicted."""
@@ -280,6 +306,14 @@ class Scheduler:
 
     def _mounted(self, path: str) -> bool:
         return bool(self.table.serving(path).any())
+
+    def _said(self, task: Task, explanation: Explanation) -> Explanation:
+        """The same with the label of the call's content, and the rules that stand behind reasons."""
+        return explanation.of(task, self._policy.places(task.entry.server, task.entry.name))
+
+    def _site(self, name: str) -> str:
+        node = self._nodes.get(name)
+        return "" if node is None else node.site
 
     def _know(self, origin: str) -> None:
         """The solver needs the origin in its table, also when it has never registered."""

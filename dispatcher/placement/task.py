@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from dispatcher.placement.loads import Load
 from dispatcher.policy.constraints import Constraints
+from dispatcher.policy.flow.labels import Label, Raised
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.tools import Offer, ToolEntry
 from solver import CallSpec, Placed
+
+PUBLIC: Final = Label("public", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,13 @@ class Task:
     site: str  # of the node of origin
     trial: Offer | None = None  # the way to run it, where that is to be tried
     usual: CallSpec | None = None  # what it would be without the trial
+    own: Label = PUBLIC  # what the policy alone gives its tool
+    raised: Raised | None = None  # what its content adds
+
+    @property
+    def label(self) -> Label:
+        """What it runs under."""
+        return Label(self.constraints.privacy, self.spec.origin, self.site)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,15 @@ class Policy:
             self._kept[key] = kept
         return kept if hint is None else kept.narrowed(hint)
 
+    def places(self, server: str, name: str) -> dict[str, list[str]]:
+        """Where the rules stand that a tool's refusals come from, by reason."""
+        found: dict[str, list[str]] = {}
+        for rule in self._rules:
+            if rule.place and applies(rule, server, name):
+                for reason in _reasons_of(rule):
+                    found.setdefault(reason, []).append(rule.place)
+        return found
+
 
 def applies(rule: RuleConfig, server: str, name: str) -> bool:
     """Whether a rule's globs match a tool's name or its ``server.name``."""
@@ -167,6 +176,19 @@ def constraints_of(rule: HintConfig) -> Constraints:
         limits=_limits_of(rule.limits),
         egress=frozenset() if rule.egress is None else frozenset({frozenset(rule.egress)}),
     )
+
+
+def _reasons_of(rule: HintConfig) -> list[str]:
+    """The reasons for which a rule may close a node."""
+    said = {
+        "privacy": rule.privacy not in (None, "public"),
+        "allow": rule.allow is not None,
+        "deny": bool(rule.deny),
+        "requires": bool(rule.requires) or rule.egress is not None,
+        "backend": rule.backend is not None or rule.egress is not None,
+        "memory": rule.limits.memory_mib is not None,
+    }
+    return [reason for reason, closes in said.items() if closes]
 
 
 def constraints_asked(asked: Requirements) -> Constraints:

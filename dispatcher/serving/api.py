@@ -4,8 +4,8 @@ Every request carries the header ``Sanderling-Api: 1``, which a web page of anot
 send without asking first, and nothing here answers that.
 
     GET  /api/status    version, process, addresses, counts
-    GET  /api/tools     {"tools": [MCP tool object + "server"]}
-    GET  /api/agents    {"agents": [...]}
+    GET  /api/tools     {"tools": [MCP tool object + "server"], "keys": [[server, its name]]}
+    GET  /api/agents    {"agents": [...], "warnings": [what of the policy names nothing known]}
     GET  /api/servers   {"servers": [...]}
     GET  /api/calls     {"calls": [...]}, the last ones, newest first
     POST /api/tools/add     {"name", "version", "sha256", "module" (base64), "tools"}
@@ -36,6 +36,7 @@ from dispatcher.errors import RequestError, SanderlingError
 from dispatcher.gateway.server import error_result, internal_error, refused_result
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
+from dispatcher.serving.doubts import Doubts
 from dispatcher.serving.server_status import node_servers_json, servers_json
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Api:
     def __init__(self, app: App, started: float) -> None:
         self._app = app
         self._started = started
+        self._doubts = Doubts(app)
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "/api/status"): self._status,
             ("GET", "/api/tools"): self._tools,
@@ -102,10 +104,18 @@ class Api:
 
     async def _tools(self, _: Mapping[str, Any]) -> dict[str, Any]:
         entries = self._app.registry.tools()
-        return {"tools": [{**entry.definition, "server": entry.server} for entry in entries]}
+        return {
+            "tools": [{**entry.definition, "server": entry.server} for entry in entries],
+            "keys": [[entry.server, entry.name] for entry in entries],
+        }
 
     async def _agents(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"agents": [node_json(node) for node in self._app.registry.nodes()]}
+        warnings = [str(doubt) for doubt in self._doubts.now()]
+        nodes = self._app.registry.nodes()
+        return {
+            "agents": [{**node_json(node), "warnings": warnings} for node in nodes],
+            "warnings": warnings,
+        }
 
     async def _servers(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"servers": servers_json(self._app.registry)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dispatcher.errors import ConfigError
+from ground.directories import LOCK
 from ground.files import write_whole
 
 _FILE = "dispatcher.json"
@@ -44,18 +46,59 @@ def find(state: Path) -> DispatcherAddress | None:
     A dispatcher that was killed leaves its file, and its process number may be another's by now:
     whoever relies on the answer asks its ``/healthz`` whether ``started`` is the same.
     """
+    published = _published(state)
+    try:
+        if published is not None:
+            os.kill(published.pid, 0)
+    except OSError:
+        return None
+    return published
+
+
+def trace(state: Path) -> str:
+    """What tells of a dispatcher that was not stopped in order, in words; "" where nothing does.
+
+    One that starts, or that speaks on its standard input alone, holds the directory's lock.
+    """
+    holder = _lock_holder(state)
+    published = _published(state)
+    if published is not None:
+        if holder:
+            return (
+                f"the dispatcher of {state} (process {holder}) does not answer at {published.url}"
+            )
+        return f"the dispatcher that ran at {published.url} (process {published.pid}) is gone"
+    if holder:
+        return f"a dispatcher that has no endpoint, or not yet, holds {state} (process {holder})"
+    if (state / _FILE).exists():
+        return f"{state / _FILE} tells of a dispatcher, and cannot be read"
+    return ""
+
+
+def _published(state: Path) -> DispatcherAddress | None:
     try:
         values = json.loads((state / _FILE).read_text(encoding="utf-8"))
-        published = DispatcherAddress(
+        return DispatcherAddress(
             url=str(values["url"]),
             pid=int(values["pid"]),
             started=float(values["started"]),
             token=str(values["token"]),
         )
-        os.kill(published.pid, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return published
+
+
+def _lock_holder(state: Path) -> str:
+    """The process that holds the lock of a state directory, "" where none does."""
+    try:
+        with (state / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return file.read().strip() or "unknown"
+    except OSError:
+        pass
+    return ""
 
 
 def client_token(state: Path) -> str:

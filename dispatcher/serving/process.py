@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from dispatcher.config import AgentConfig, Config
 from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.discovery import DispatcherAddress, client_token, publish, withdraw
+from dispatcher.serving.doubts import GRACE_S, Doubts
 from dispatcher.serving.supervisor import Supervisor
 from ground.addresses import authority
 
@@ -52,7 +53,7 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    config: Config, *, local_agents: bool, http: bool = True
+    config: Config, *, local_agents: bool, http: bool = True, strict: bool = False
 ) -> AsyncIterator[Serving]:
     """Run a dispatcher for as long as this is open; open means that it can serve.
 
@@ -60,6 +61,8 @@ async def serving(
         config: the configuration.
         local_agents: start ``config.agents``, and wait until all are registered.
         http: serve HTTP, and let commands find it by its state directory.
+        strict: refuse a configuration that names what is not known; without local agents, what
+            looks misspelt.
 
     Raises:
         ConfigError: a port, directory or agent's configuration cannot be used.
@@ -83,6 +86,13 @@ async def serving(
         gateway.subscriptions.follow(app.agents)
         url = "" if listening is None else await _serve(app, gateway, listening, stack)
         await _registered(app, supervisor, [agent.name for agent in agents])
+        doubts = Doubts(app)
+        if strict:
+            doubts.refuse(near=not local_agents)
+        if local_agents:
+            doubts.say()
+        watching = asyncio.create_task(doubts.watch(0.0 if local_agents else GRACE_S))
+        stack.callback(watching.cancel)
         yield Serving(app, gateway, url, len(agents))
         log.info("stopping")
 

@@ -56,6 +56,24 @@ class ProfileRow:
     sum_xy: float
 
 
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """A private call that gave something; see :mod:`dispatcher.policy.flow`.
+
+    ``prints`` are keyed hashes of 8 bytes each, little-endian; None leaves those that are kept.
+    """
+
+    id: int
+    gave_s: float  # Unix times
+    at_s: float
+    privacy: str
+    origin: str
+    site: str
+    tool: str
+    node: str
+    prints: bytes | None
+
+
 class Store(Protocol):
     """Keeps rows. Every method may be called from the event loop."""
 
@@ -89,6 +107,15 @@ class Store(Protocol):
 
     def forget_node(self, name: str) -> None:
         """Drop a node and what was learned on it."""
+
+    def flow_rows(self) -> Sequence[FlowRow]:
+        """What private calls gave, the oldest first."""
+
+    def save_flow(self, rows: Iterable[FlowRow]) -> None:
+        """Keep what private calls gave; the last row of an id counts."""
+
+    def drop_flow(self, ids: Iterable[int]) -> None:
+        """Forget what some of them gave."""
 
     def flush(self) -> None:
         """Return when all that was handed over before is written, or was given up."""

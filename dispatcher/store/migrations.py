@@ -42,4 +42,17 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (kind, key, node)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE flow (
+        id INTEGER PRIMARY KEY,
+        gave_s REAL NOT NULL,
+        at_s REAL NOT NULL,
+        privacy TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        site TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        node TEXT NOT NULL,
+        prints BLOB NOT NULL
+    );
+    """,
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dispatcher.errors import ConfigError
-from dispatcher.store.base import CallRow, NodeRow, ProfileRow
+from dispatcher.store.base import CallRow, FlowRow, NodeRow, ProfileRow
 from dispatcher.store.migrations import MIGRATIONS
 
 log = logging.getLogger("sanderling.store")
@@ -34,6 +34,11 @@ _BUSY_S: Final = 0.5
 
 _PUT_NODE = "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)"
 _PUT_PROFILE = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_FLOW = (
+    "INSERT INTO flow VALUES (?, ?, ?, ?, ?, ?, ?, ?, ifnull(?, x'')) ON CONFLICT (id) DO UPDATE SET"
+    " gave_s = excluded.gave_s, at_s = excluded.at_s, tool = excluded.tool, node = excluded.node,"
+    " prints = CASE excluded.prints WHEN x'' THEN flow.prints ELSE excluded.prints END"
+)
 _PUT_CALL = (
     "INSERT INTO calls (id, tool, node, status, started_s, cold, queue_ms, start_ms, exec_ms,"
     " transfer_ms, predicted_ms, total_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -52,9 +57,18 @@ class _Batch:
         self.forgotten: set[str] = set()
         self.profiles: dict[tuple[str, str, str], ProfileRow] = {}
         self.calls: deque[CallRow] = deque()
+        self.flow: list[FlowRow] = []
+        self.flow_dropped: set[int] = set()
 
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.forgotten or self.profiles or self.calls)
+        return bool(
+            self.nodes
+            or self.forgotten
+            or self.profiles
+            or self.calls
+            or self.flow
+            or self.flow_dropped
+        )
 
 
 class SqliteStore:
@@ -146,6 +160,26 @@ class SqliteStore:
             self._batch.forgotten.add(name)
             self._condition.notify_all()
 
+    def flow_rows(self) -> Sequence[FlowRow]:
+        """What private calls gave, the oldest first."""
+        return [FlowRow(*row) for row in self._read("SELECT * FROM flow ORDER BY at_s")]
+
+    def save_flow(self, rows: Iterable[FlowRow]) -> None:
+        """Hand over what private calls gave."""
+        with self._condition:
+            self._batch.flow += rows
+            self._condition.notify_all()
+
+    def drop_flow(self, ids: Iterable[int]) -> None:
+        """Hand over that some of it is to be forgotten."""
+        gone = set(ids)
+        if not gone:
+            return
+        with self._condition:
+            self._batch.flow = [row for row in self._batch.flow if row.id not in gone]
+            self._batch.flow_dropped |= gone
+            self._condition.notify_all()
+
     def flush(self) -> None:
         """Wait for what was handed over; gives up with the first failed attempt."""
         with self._condition:
@@ -198,6 +232,10 @@ class SqliteStore:
                 connection.executemany(_PUT_NODE, map(astuple, batch.nodes.values()))
                 connection.executemany(_PUT_PROFILE, map(astuple, batch.profiles.values()))
                 connection.executemany(_PUT_CALL, map(astuple, batch.calls))
+                for number in batch.flow_dropped:
+                    connection.execute("DELETE FROM flow WHERE id = ?", (number,))
+                for row in batch.flow:
+                    connection.execute(_PUT_FLOW, astuple(row))
                 self._prune(connection, len(batch.calls))
                 connection.execute("COMMIT")
             except BaseException:
@@ -225,6 +263,8 @@ class SqliteStore:
         for name in newer.forgotten:
             batch.nodes.pop(name, None)
         batch.profiles.update(newer.profiles)
+        batch.flow_dropped |= newer.flow_dropped
+        batch.flow = [row for row in batch.flow if row.id not in newer.flow_dropped] + newer.flow
         batch.calls.extend(newer.calls)
         while len(batch.calls) > PENDING_MAX:
             batch.calls.popleft()

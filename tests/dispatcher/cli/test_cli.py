@@ -20,6 +20,7 @@ COMMANDS = [
     "servers",
     "explain",
     "top",
+    "policy",
     "token",
     "demo",
 ]

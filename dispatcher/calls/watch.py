@@ -1,0 +1,131 @@
+"""What private calls give on its way to the client, and what later calls hold of it.
+
+A result is fingerprinted before anybody gets it, and so is whatever comes earlier: progress, log
+lines, what the server asks of the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from dispatcher.agents.outcome import Outcome, Status
+from dispatcher.call import CallRequest, Client
+from dispatcher.placement.task import Placement, Task
+from dispatcher.policy.flow.flow import Flow
+from dispatcher.policy.flow.labels import Label, Raised
+
+#: Results of more bytes are fingerprinted in a thread of their own: 1 MiB takes some 20 ms.
+_LONG: Final = 256 * 1024
+
+
+class Watch:
+    """Labels that follow data, as the life of a call sees them. Owned by the event loop."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+
+    def raised(self, request: CallRequest) -> Raised | None:
+        """What a call's content, or its session, adds to its label."""
+        flow = self._flow
+        if flow.mode == "off":
+            return None
+        return flow.raised(request.arguments, request.session)
+
+    def watched(self, request: CallRequest, task: Task) -> CallRequest:
+        """The request, so that what its client hears before the result is remembered as well."""
+        if self._output(task) is None:
+            return request
+        progress, log, client = request.progress, request.log, request.client
+
+        async def heard_progress(done: float, total: float | None, message: str) -> None:
+            self._gave(request, task, message)
+            if progress is not None:
+                await progress(done, total, message)
+
+        async def heard_log(level: str, logger: str, message: str) -> None:
+            self._gave(request, task, message)
+            if log is not None:
+                await log(level, logger, message)
+
+        return replace(
+            request,
+            progress=None if progress is None else heard_progress,
+            log=None if log is None else heard_log,
+            client=None if client is None else _Overheard(client, self, request, task),
+        )
+
+    async def ended(self, request: CallRequest, placement: Placement, outcome: Outcome) -> None:
+        """A call came back: remember its result, or its error, if it is private."""
+        task = placement.task
+        label = self._output(task)
+        if label is None:
+            return
+        seen = hash((outcome.body, outcome.message, str(request.arguments), request.session))
+        seen = hash((seen, label, task.raised is None, task.entry.key))
+        if self._flow.gave_just_now(seen):
+            return
+        done = outcome.status == Status.DONE
+        value = _parsed(outcome.body) if done else outcome.message
+        if len(outcome.body) > _LONG:
+            prints = await asyncio.to_thread(self._flow.kept, value)
+        else:
+            prints = self._flow.kept(value)
+        self._remember(request, task, label, prints, placement.node.name)
+
+    def _gave(self, request: CallRequest, task: Task, value: Any) -> None:
+        label = self._output(task)
+        if label is not None:
+            node = label.origin if label.privacy == "node" else ""
+            self._remember(request, task, label, self._flow.kept(value), node)
+
+    def _remember(
+        self, request: CallRequest, task: Task, label: Label, prints: Sequence[int], node: str
+    ) -> None:
+        own: Container[int] = ()
+        if task.raised is None and len(prints):
+            own = self._flow.own(request.arguments)
+        entry = task.entry
+        self._flow.gave(prints, label, tool=entry.key, node=node, session=request.session, own=own)
+
+    def _output(self, task: Task) -> Label | None:
+        """The label of what a call gives; None where that is public."""
+        if self._flow.mode == "off" or task.constraints.privacy == "public":
+            return None
+        entry = task.entry
+        label = task.label
+        if self._flow.declassifies(entry.server, entry.name):
+            label = task.own
+        return None if label.privacy == "public" else label
+
+
+@dataclass(frozen=True, slots=True)
+class _Overheard:
+    """A client whose questions are remembered: they tell it what a private call knows."""
+
+    client: Client
+    watch: Watch
+    request: CallRequest
+    task: Task
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client declared."""
+        return self.client.capabilities
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The client's reply; raises as its own ``ask`` does."""
+        self.watch._gave(self.request, self.task, params)  # noqa: SLF001 - of this module
+        return await self.client.ask(method, params)
+
+
+def _parsed(body: bytes) -> Any:
+    """A result's values; a body that is no JSON goes to nobody."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Labels that follow data: what private calls gave is known again in later arguments."""

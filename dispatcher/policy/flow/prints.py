@@ -1,0 +1,148 @@
+"""Fingerprints of a text: of its runs of letters and digits, of telling words, of rows of numbers.
+
+Runs are winnowed: of what is kept, each window of neighbouring runs gives its least hash, and of
+what is looked for every run counts, so that a common passage of ``GRAM + WINDOW - 1`` letters and
+digits is always found. Words that tell by themselves (addresses, numbers of six digits, ids,
+passwords) and four numbers in a row, along a line or down a column, are found where they are
+shorter.
+
+Source: Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting",
+SIGMOD 2003.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatcher.policy.flow.hashing import CHUNK, KEPT, NONE, Hasher, Hashes, Laid
+from dispatcher.policy.flow.words import STEM, Words, may_tell
+
+#: Letters and digits of a run.
+GRAM: Final = 20
+#: For texts of up to so many bytes one of so many neighbouring runs is kept.
+WINDOWS: Final = ((256 * 1024, 9), (4 * 1024 * 1024, 64), (1 << 62, 512))
+WINDOW: Final = WINDOWS[0][1]
+_OVERLAP: Final = 1024
+#: What repeats within eight letters repeats after one of these.
+_PERIODS: Final = (5, 6, 7, 8)
+_NEVER: Final = np.uint64((1 << 64) - 1)
+_TIMELY: Final = GRAM // 2
+_TIME: Final = re.compile(
+    rb"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-9.,]+)?Z?)?"
+    rb"|[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+)
+
+
+class Printer:
+    """Makes fingerprints under one secret key. What is kept of them is ``mixed``.
+
+    Attributes:
+        rows: whether any rows of numbers were kept.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._hasher = Hasher(key)
+        self.rows = False
+        self.mixed = self._hasher.mixed
+        self.unmixed = self._hasher.unmixed
+
+    def looked(
+        self, text: bytes, known: Callable[[Hashes], bool] | None = None, *, rows: bool = True
+    ) -> Iterator[Hashes]:
+        """Every hash that a plain text is looked up by, not mixed yet.
+
+        Args:
+            text: of :func:`dispatcher.policy.flow.readings.readings`.
+            known: whether any of some hashes is; words are left out where none begins as a known
+                one does, which takes a quarter of the time.
+            rows: whether rows of numbers are looked for.
+        """
+        for piece in _pieces(text):
+            if len(piece) < STEM:
+                continue
+            laid = Laid(piece, self._hasher)
+            yield laid.runs(GRAM)
+            if not may_tell(piece):
+                continue
+            begun = known is None or known(laid.runs(STEM))
+            if begun or rows:
+                words = Words(laid)
+                if begun:
+                    yield words.every()
+                if rows:
+                    yield from words.rows(self._hasher)
+
+    def kept(self, text: bytes, size: int) -> Hashes:
+        """The hashes of a plain text that are remembered, some of them twice; not mixed yet.
+
+        Args:
+            text: of :func:`dispatcher.policy.flow.readings.readings`.
+            size: bytes of all that the call gave, which tells how closely it is kept.
+        """
+        window = next(window for most, window in WINDOWS if size <= most)
+        found = []
+        for piece in _pieces(text):
+            laid = Laid(piece, self._hasher)
+            words = Words(laid)
+            runs = laid.runs(GRAM)
+            runs[timely(laid.text)] = _NEVER
+            found.append(winnowed(runs, window))
+            found += words.telling()
+            shortened = words.shortened(self._hasher)
+            rows = list(words.telling_rows(self._hasher))
+            rows += [] if shortened is None else shortened.telling_rows(self._hasher)
+            self.rows = self.rows or any(map(len, rows))
+            found += rows
+        return np.concatenate(found)
+
+
+def winnowed(runs: Hashes, window: int) -> Hashes:
+    """The least hash of each window, once for its neighbours; none that comes again at once.
+
+    What repeats itself within eight letters (``0000``, ``infoinfo``) says nothing.
+    """
+    if not len(runs):
+        return NONE
+    least = runs.copy()
+    for period in _PERIODS:
+        again = runs[period:] == runs[:-period]
+        least[:-period][again] = _NEVER
+        least[period:][again] = _NEVER
+    width = 1
+    while width < window and len(least) > 1:
+        step = min(width, window - width, len(least) - 1)
+        least = np.minimum(least[step:], least[:-step])
+        width += step
+    new = np.empty(len(least), bool)
+    new[0] = True
+    np.not_equal(least[1:], least[:-1], out=new[1:])
+    new &= least != _NEVER
+    return least[new]
+
+
+def timely(text: bytes) -> NDArray[np.intp]:
+    """Which runs are more than half of dates and times: logs of one day have those in common."""
+    spans = [found.span() for found in _TIME.finditer(text)]
+    if not spans:
+        return np.zeros(0, np.intp)
+    starts, ends = np.array(spans).T
+    marks = np.zeros(len(text) + 1, np.int32)
+    marks[starts] = 1
+    marks[ends] -= 1
+    kept = KEPT.take(np.frombuffer(text, np.uint8))
+    count = np.cumsum(np.cumsum(marks)[:-1][kept], dtype=np.int32)
+    count = np.concatenate((np.zeros(1, np.int32), count))
+    return np.flatnonzero(count[GRAM:] - count[:-GRAM] > _TIMELY)
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Pieces that can be hashed at once, of which each begins before the other ends."""
+    most = CHUNK - 2
+    yield text[:most]
+    for start in range(most - _OVERLAP, max(len(text) - _OVERLAP, 0), most - _OVERLAP):
+        yield text[start : start + most]
