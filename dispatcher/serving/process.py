@@ -80,8 +80,9 @@ async def serving(
         from dispatcher.gateway.server import Gateway
 
         gateway = Gateway(app)
-        url = "" if listening is None else await _serve(app, gateway, listening, stack)
+        # Who connects before waits, and finds the nodes: it is refused nothing for want of them.
         await _registered(app, supervisor, [agent.name for agent in agents])
+        url = "" if listening is None else await _serve(app, gateway, listening, stack)
         yield Serving(app, gateway, url, len(agents))
         log.info("stopping")
 
