@@ -224,7 +224,8 @@ class Gateway:
         except SanderlingError as error:
             raise MCPError(_FAILED, str(error)) from None
         result = _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
-        if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
+        whole = result.get("resultType", "complete") == "complete"
+        if ctx.method == READ and is_modern(ctx) and whole:
             return {**_CACHE, **result}
         return result
 
