@@ -154,7 +154,7 @@ def mcp(
         if config_file or names or mounts:
             raise click.UsageError("--config, --agents and --mount are of no use with a URL")
         from dispatcher.cli.client import TOKEN_VARIABLE
-        from dispatcher.serving.bridge import bridge
+        from dispatcher.serving.bridge.bridge import bridge
 
         event_loop.run(bridge(url, os.environ.get(TOKEN_VARIABLE, "")))
         return DONE

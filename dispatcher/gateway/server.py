@@ -8,7 +8,6 @@ types of other revisions; a gateway has to hand on what a tool said, as it said 
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -42,10 +41,7 @@ from dispatcher.calls.accounting import record_json
 from dispatcher.calls.payloads import refusal
 from dispatcher.calls.session_affinity import session_of
 from dispatcher.errors import (
-    CallFailed,
-    CallRefused,
     InvalidArguments,
-    RequestError,
     SanderlingError,
     UnknownTool,
 )
@@ -62,11 +58,19 @@ from dispatcher.gateway.resources import (
     UNSUBSCRIBE,
     Proxied,
 )
+from dispatcher.gateway.results import (
+    FAILED,
+    error_result,
+    internal_error,
+    of_handshake_era,
+    refused,
+    unwrapped,
+)
 from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
 from dispatcher.registry.intake import for_handshake_era
 from dispatcher.registry.tools import ToolEntry
-from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
+from protos.contract import PLACEMENT_KEY, REQUIREMENTS_KEY
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -78,13 +82,11 @@ INSTRUCTIONS: Final = (
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
 )
 _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
-ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
 _PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
 _WATCH_S: Final = 0.5
 #: What the stateless era wants beside lists and resources, where their server does not say.
 _CACHE: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 
-_FAILED: Final = -32603
 _NO_RESOURCE: Final = -32002  # of the handshake era
 _PROXIED: Final[Mapping[str, type[Any]]] = {
     **dict.fromkeys(LISTS, ListParams),
@@ -217,8 +219,8 @@ class Gateway:
             return internal_error(name, error)
         said_no = refusal(result)
         if said_no is not None:
-            raise _refused(said_no)
-        return result if is_modern(ctx) else _of_handshake_era(result)
+            raise refused(said_no)
+        return result if is_modern(ctx) else of_handshake_era(result)
 
     async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
@@ -252,9 +254,10 @@ class Gateway:
             code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
             raise MCPError(code, str(error)) from None
         except SanderlingError as error:
-            raise MCPError(_FAILED, str(error)) from None
-        result = _unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
-        if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
+            raise MCPError(FAILED, str(error)) from None
+        result = unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        whole = result.get("resultType", "complete") == "complete"
+        if ctx.method == READ and is_modern(ctx) and whole:
             return {**_CACHE, **result}
         return result
 
@@ -327,89 +330,9 @@ class _DispatcherServer(Server[Any]):
         )
 
 
-def _unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a server's answer; its error as the client's.
-
-    Raises:
-        MCPError: the server's own.
-    """
-    error = refusal(answer)
-    if error is not None:
-        raise _refused(error)
-    result = answer.get("result")
-    found = dict(result) if isinstance(result, Mapping) else {}
-    own = found.get("_meta")
-    found["_meta"] = {**(own if isinstance(own, Mapping) else {}), **meta}
-    return found
-
-
-def _of_handshake_era(result: dict[str, Any]) -> dict[str, Any]:
-    """A result as that era permits it: its structured content is an object, or is text alone."""
-    structured = result.get("structuredContent")
-    if structured is None or isinstance(structured, dict):
-        return result
-    made = {key: value for key, value in result.items() if key != "structuredContent"}
-    if not made.get("content"):
-        made["content"] = [{"type": "text", "text": json.dumps(structured, ensure_ascii=False)}]
-    return made
-
-
-def _refused(error: Mapping[str, Any]) -> MCPError:
-    """A server's JSON-RPC error as the client's: its code, message and data."""
-    code = error.get("code")
-    return MCPError(
-        code if isinstance(code, int) else _FAILED,
-        str(error.get("message", "the server gave no reason")),
-        error.get("data"),
-    )
-
-
-def refused_result(result: dict[str, Any]) -> dict[str, Any]:
-    """A result object for those who know no JSON-RPC: a server's error as text, and in ``_meta``."""
-    error = refusal(result)
-    if error is None:
-        return result
-    meta = {**result.get("_meta", {}), ERROR_KEY: dict(error)}
-    line = " ".join(str(error.get("message", "")).split())
-    return _text_error(f"{line} (error {error.get('code')} of the tool's server)", meta)
-
-
-def error_result(error: SanderlingError) -> dict[str, Any]:
-    """An error as an MCP result: the line as text, what is known of it under ``_meta``."""
-    meta: dict[str, Any] = {}
-    if isinstance(error, CallRefused):
-        meta[REFUSAL_KEY] = {
-            "reasons": error.reasons,
-            "core": list(error.core),
-            "mend": error.mend,
-            **({"retry_ms": error.retry_ms} if error.retry_ms else {}),
-            **({"rules": error.rules} if error.rules else {}),
-            **({"label": error.label} if error.label else {}),
-        }
-    elif isinstance(error, CallFailed) and error.placement is not None:
-        meta[PLACEMENT_KEY] = record_json(error.placement)
-    elif not isinstance(error, RequestError):
-        log.info("%s: %s", type(error).__name__, error)
-    return _text_error(str(error), meta)
-
-
-def internal_error(tool: str, error: Exception) -> dict[str, Any]:
-    """An unforeseen error as an MCP result: only its number, which leads to the log."""
-    number = secrets.token_hex(4)
-    log.error("internal error %s while calling %s", number, tool, exc_info=error)
-    return _text_error(f"internal error {number}; the dispatcher's log tells more", {})
-
-
 def is_modern(ctx: Context) -> bool:
     """Whether a request is of the stateless era (2026-07-28 on)."""
     return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
-
-
-def _text_error(text: str, meta: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
-    if meta:
-        result["_meta"] = meta
-    return result
 
 
 def _call_params(ctx: Context) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:

@@ -18,10 +18,11 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from dispatcher.call import CallReply, CallRequest
+from dispatcher.call import CallRequest
 from dispatcher.calls.accounting import record_json
 from dispatcher.errors import SanderlingError, UnknownTool
 from dispatcher.gateway.list_changes import ChangeFeed, connection_of, tell_updated
+from dispatcher.gateway.results import FAILED, unwrapped
 from dispatcher.gateway.subscriptions import ResourceSubscriptions, Tell
 from protos.contract import PLACEMENT_KEY
 
@@ -29,7 +30,6 @@ log = logging.getLogger("sanderling.gateway")
 
 Context = ServerRequestContext[Any, Any]
 _ENDS: Final = "sanderling.subscriptions"  # of a connection whose end is waited for
-_FAILED: Final = -32603
 _NO_RESOURCE: Final = -32002  # of the handshake era
 
 
@@ -92,29 +92,10 @@ class Subscribing:
         meta = params.get("_meta")
         try:
             asked = self._asked(meta if isinstance(meta, Mapping) else {})
-            return _result(await self._subscriptions.add(uri, client, tell, asked))
+            reply = await self._subscriptions.add(uri, client, tell, asked)
         except UnknownTool as error:
             modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
             raise MCPError(INVALID_PARAMS if modern else _NO_RESOURCE, str(error)) from None
         except SanderlingError as error:
-            raise MCPError(_FAILED, str(error)) from None
-
-
-def _result(reply: CallReply) -> dict[str, Any]:
-    """The server's result; its error as the client's.
-
-    Raises:
-        MCPError: the server's own.
-    """
-    error, result = reply.result.get("error"), reply.result.get("result")
-    if isinstance(error, Mapping):
-        code = error.get("code")
-        raise MCPError(
-            code if isinstance(code, int) else _FAILED,
-            str(error.get("message", "the server gave no reason")),
-            error.get("data"),
-        )
-    found = dict(result) if isinstance(result, Mapping) else {}
-    own = found.get("_meta")
-    shown = {PLACEMENT_KEY: record_json(reply.placement)}
-    return {**found, "_meta": {**(own if isinstance(own, Mapping) else {}), **shown}}
+            raise MCPError(FAILED, str(error)) from None
+        return unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})

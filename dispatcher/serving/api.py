@@ -33,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 from dispatcher import __version__
 from dispatcher.call import CallRequest
 from dispatcher.errors import RequestError, SanderlingError
-from dispatcher.gateway.server import error_result, internal_error, refused_result
+from dispatcher.gateway.results import error_result, internal_error, refused_result
 from dispatcher.registry.added_servers import Upload
 from dispatcher.registry.nodes import NodeState
 from dispatcher.serving.doubts import Doubts

@@ -84,8 +84,9 @@ async def serving(
 
         gateway = Gateway(app)
         gateway.subscriptions.follow(app.agents)
-        url = "" if listening is None else await _serve(app, gateway, listening, stack)
+        # Who connects before waits, and finds the nodes: it is refused nothing for want of them.
         await _registered(app, supervisor, [agent.name for agent in agents])
+        url = "" if listening is None else await _serve(app, gateway, listening, stack)
         doubts = Doubts(app)
         if strict:
             doubts.refuse(near=not local_agents)

@@ -56,6 +56,23 @@ def test_a_pipe_of_messages_is_answered_to_the_last(argv):
     assert "Traceback" not in done.stderr
 
 
+def test_odd_requests_are_answered_at_once_each_by_its_id(argv):
+    half = json.dumps({**CALL, "id": "half"}).replace("UTC", r"\ud83d")
+    text = json.dumps({**CALL, "id": "2"})
+    lines = [*map(json.dumps, (INITIALIZE, INITIALIZED)), half, json.dumps(CALL), text]
+    done = subprocess.run(
+        argv, input="\n".join([*lines, ""]), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {one["id"] for one in answers} == {1, 2, "2", "half"}
+    [refused] = [one["error"] for one in answers if one["id"] == "half"]
+    assert "half of a surrogate pair" in refused["message"]
+    for number in (2, "2"):
+        [answer] = [one for one in answers if one["id"] == number]
+        assert answer["result"]["structuredContent"]["timezone"] == "UTC"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, None])
 def test_it_ends_by_signal_or_with_its_stdin(argv, number):
     with subprocess.Popen(

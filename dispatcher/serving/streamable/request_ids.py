@@ -13,10 +13,11 @@ import json
 import re
 from typing import Any, Final, TypeGuard
 
-from mcp_types import INVALID_PARAMS, INVALID_REQUEST
-
 Id = str | int
 
+# As the SDK has them; it is not imported here, since a bridge needs none of it.
+_INVALID_REQUEST: Final = -32600
+_INVALID_PARAMS: Final = -32602
 _PREFIX: Final = "text:"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HALF_PAIR: Final = "holds half of a surrogate pair, which is no text; send the whole character"
@@ -42,7 +43,7 @@ def is_id(number: object) -> TypeGuard[Id]:
 def refusal(number: Id) -> dict[str, Any]:
     """The answer to a request whose id is in flight."""
     line = f"id {number!r}: a request of this id still runs; give each an id of its own"
-    return _error(number, INVALID_REQUEST, line)
+    return _error(number, _INVALID_REQUEST, line)
 
 
 def unread(text: bytes) -> dict[str, Any] | bytes | None:
@@ -64,7 +65,7 @@ def unread(text: bytes) -> dict[str, Any] | bytes | None:
     number = message.get("id")
     if not is_id(number) or (isinstance(number, str) and _SURROGATE.search(number)):
         return None
-    return _error(number, INVALID_PARAMS, f"{message['method']}: {_HALF_PAIR}")
+    return _error(number, _INVALID_PARAMS, f"{message['method']}: {_HALF_PAIR}")
 
 
 class OpenIds:

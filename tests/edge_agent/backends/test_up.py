@@ -140,6 +140,7 @@ def test_resources_and_prompts_pass_through(up, mode):
     assert prompts == ["greet"]
     assert today.contents[0].text == "buy milk"
     assert placement(today)["node"] == "device"
+    assert ({"ttl_ms", "cache_scope"} <= today.model_fields_set) is (mode == "auto")
     assert other.contents[0].text == "nothing on friday"
     assert "Ada" in prompt.messages[0].content.text
 

@@ -1,0 +1,1 @@
+"""`sanderling mcp --url`: stdio on this side, streamable HTTP on the other."""
