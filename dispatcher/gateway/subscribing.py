@@ -64,7 +64,7 @@ class Subscribing:
     async def end(self, ctx: Context, params: UnsubscribeRequestParams) -> HandlerResult:
         """`resources/unsubscribe`."""
         reply = await self._subscriptions.drop(str(params.uri), connection_of(ctx))
-        return {} if reply is None else _result(reply)
+        return {} if reply is None else _placed(reply)
 
     async def listen(
         self, ctx: Context, params: SubscriptionsListenRequestParams
@@ -98,4 +98,13 @@ class Subscribing:
             raise MCPError(INVALID_PARAMS if modern else _NO_RESOURCE, str(error)) from None
         except SanderlingError as error:
             raise MCPError(FAILED, str(error)) from None
-        return unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
+        return _placed(reply)
+
+
+def _placed(reply: CallReply) -> dict[str, Any]:
+    """The server's result, and who gave it.
+
+    Raises:
+        MCPError: the server's own error.
+    """
+    return unwrapped(reply.result, {PLACEMENT_KEY: record_json(reply.placement)})
