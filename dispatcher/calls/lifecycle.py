@@ -78,7 +78,10 @@ class Calls:
 
         Raises as :meth:`call` does. The reply's result has the server's ``result`` or ``error``.
         """
-        return await self._call(request, entry, None)
+        if not entry.stateful or not request.session:
+            return await self._call(request, entry, None)
+        async with self._sessions.turn(entry.server, request.session) as pin:
+            return await self._call(request, entry, pin)
 
     def session_ended(self, session: str) -> None:
         """A session is over: tell the nodes that hold servers of it."""
@@ -194,7 +197,7 @@ class Calls:
         self, placement: Placement, outcome: Outcome, timing: Timing, pin: Pin | None
     ) -> CallReply:
         task, met = placement.task, None
-        if task.entry.stateful:
+        if task.entry.stateful and not task.entry.method:
             met = session_affinity.note(pin, placement.node.name, outcome.session)
         record = self._account.record(placement, outcome, timing)
         shown = record_json(record)

@@ -18,6 +18,7 @@ from dispatcher.registry.catalogues import Catalogue
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import Offer, ServerEntry, ToolEntry
+from protos.contract import STATE_KEY
 
 RESOURCES: Final = "resources/list"
 TEMPLATES: Final = "resources/templates/list"
@@ -54,6 +55,7 @@ class Proxied:
         self._prompts: dict[str, Item] = {}
         self._completes: set[str] = set()
         self._tells = False
+        self._apart: set[str] = set()  # servers that keep a session's state
         self._servers: set[str] = set()
         self._entries: dict[tuple[str, str, tuple[Offer, ...]], ToolEntry] = {}
 
@@ -118,12 +120,17 @@ class Proxied:
         ref = ref if isinstance(ref, Mapping) else {}
         uri, name = ref.get("uri"), ref.get("name")
         if method in (GET, COMPLETE) and isinstance(name, str):
-            item = self._prompts.get(name)
+            item = self._prompts.get(name) or self._prompts.get(name.replace(".", "__", 1))
             if item is None:
                 raise UnknownTool(f"no prompt is called {name!r}")
             return item
         if isinstance(uri, str):
-            found = self._resources.get(uri) or self._templates.get(uri) or self._matching(uri)
+            found = (
+                self._resources.get(uri)
+                or self._templates.get(uri)
+                or self._matching(uri)
+                or self._kin(uri)
+            )
             if found is not None:
                 return found
         raise UnknownTool(f"no server has the resource {uri!r}")
@@ -133,6 +140,16 @@ class Proxied:
             (item for item in self._templates.values() if _pattern(item.name).fullmatch(uri)), None
         )
 
+    def _kin(self, uri: str) -> Item | None:
+        """The server whose resources alone have this scheme: results link to more than is listed."""
+        scheme = uri.partition(":")[0]
+        kin = {
+            item.server: item
+            for item in (*self._resources.values(), *self._templates.values())
+            if item.name.partition(":")[0] == scheme
+        }
+        return next(iter(kin.values())) if len(kin) == 1 else None
+
     def _entry(self, method: str, item: Item) -> ToolEntry:
         key = (item.server, method, item.offers)
         entry = self._entries.get(key)
@@ -141,7 +158,7 @@ class Proxied:
                 public_name=f"{item.server}:{method}",
                 server=item.server,
                 name=method,
-                definition={},
+                definition={"_meta": {STATE_KEY: "session"}} if item.server in self._apart else {},
                 data_arguments=(),
                 hint=None,
                 read_only=True,
@@ -163,6 +180,9 @@ class Proxied:
         self._prompts = _by_name(told, "prompts", "name", qualify=True)
         self._completes = {one.server for _, one in told if one.completions}
         self._servers = {one.server for _, one in told}
+        self._apart = {
+            entry.server for entry in self._registry.tools() if entry.stateful and not entry.method
+        }
         self._tells = any(one.subscribe for _, one in told)
         self._entries.clear()
 
@@ -172,7 +192,7 @@ def _by_name(
 ) -> dict[str, Item]:
     """Items of one kind, by the name that clients use; of two servers' the first by server name.
 
-    With ``qualify``, a name that two servers share is qualified as ``server.name``.
+    With ``qualify``, a name that two servers share is published as ``server__name``, as tools are.
     """
     found: dict[tuple[str, str], Item] = {}
     for node, one in told:
@@ -190,7 +210,7 @@ def _by_name(
     count = Counter(name for _, name in found)
     items: dict[str, Item] = {}
     for (server, name), item in sorted(found.items()):
-        public = f"{server}.{name}" if qualify and count[name] > 1 else name
+        public = f"{server}__{name}" if qualify and count[name] > 1 else name
         shown = {**item.definition, key: public}
         items.setdefault(public, replace(item, definition=shown))
     return items

@@ -18,7 +18,7 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from dispatcher.call import CallRequest
+from dispatcher.call import CallReply, CallRequest
 from dispatcher.calls.accounting import record_json
 from dispatcher.errors import SanderlingError, UnknownTool
 from dispatcher.gateway.list_changes import ChangeFeed, connection_of, tell_updated

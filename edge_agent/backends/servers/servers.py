@@ -99,12 +99,17 @@ class ServerBackend:
         server = self._servers.get(call.server)
         if server is None:
             raise ModuleUnavailable(f"{call.server}: this node has no such {self.name} server")
-        # What is no tool call, such as reading a resource, belongs to no session.
-        apart = not call.method and self._apart(server, call)
+        apart = self._apart(server, call)
         return ServerJob(server, call, self._session_servers[call.server] if apart else None)
 
     def _apart(self, server: Server, call: ToolCall) -> bool:
-        """Whether a call gets a server of its session: one that keeps state, or that asks its client."""
+        """Whether a call gets a server of its session: one that keeps state, or that asks its client.
+
+        What is no tool call, such as reading a resource, starts none, but goes to one that is there.
+        """
+        if call.method:
+            instances = self._session_servers.get(call.server)
+            return instances is not None and instances.has(call.session)
         if server.table.state:
             return server.table.state == "session"
         if server.newest_first and not server.asks_midway and rounds_of(call) is not None:

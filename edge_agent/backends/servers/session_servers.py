@@ -58,6 +58,10 @@ class SessionServers:
         _end(ended)
         return server
 
+    def has(self, session: str) -> bool:
+        """Whether there is a server of that session."""
+        return session in self._servers
+
     def give_back(self, session: str) -> None:
         """The call is over."""
         ended: Server | None = None

@@ -24,10 +24,10 @@ name = "eager"
 command = ["{python}", "-S", "{programs}/roots_server.py", "eager"]
 [[agents.servers]]
 name = "later"
-command = ["{python}", "-S", "{programs}/roots_server.py"]
+command = ["{python}", "-S", "{programs}/roots_server.py", "later"]
 [[agents.servers]]
 name = "open"
-command = ["{python}", "-S", "{programs}/roots_server.py"]
+command = ["{python}", "-S", "{programs}/roots_server.py", "open"]
 state = "shared"
 """
 
@@ -83,6 +83,22 @@ def test_roots_asked_for_at_once_are_those_of_the_session(up):
     assert third["roots"] == []
     assert again == first  # in the process that it had
     assert len({one["pid"] for one in (first, second, third)}) == 3
+
+
+@pytest.mark.parametrize("uri", ["eager://pid", "eager://not/listed"])
+def test_what_a_session_reads_is_of_its_own_process(up, uri):
+    async def run():
+        async with AsyncExitStack() as stack:
+            ada, bob = await enter(stack, up, "ada"), await enter(stack, up, "bob")
+            called = await ask(ada, "eager.whose")
+            mine = await ada.read_resource(uri)
+            others = await bob.read_resource(uri)  # has called nothing: no process is its own
+            return called, *(json.loads(one.contents[0].text) for one in (mine, others))
+
+    called, mine, others = asyncio.run(run())
+    assert mine == called
+    assert others["roots"] == []
+    assert others["pid"] != mine["pid"]
 
 
 def test_a_process_that_has_asked_serves_nobody_else(up):

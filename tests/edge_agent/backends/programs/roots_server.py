@@ -25,7 +25,8 @@ for line in sys.stdin:
     if method == "initialize":
         server = {"name": "roots", "version": "1"}
         version = message["params"]["protocolVersion"]
-        result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server}
+        offers = {"tools": {}, "resources": {}}
+        result = {"protocolVersion": version, "capabilities": offers, "serverInfo": server}
         say({"id": number, "result": result})
     elif method == "notifications/initialized" and "eager" in sys.argv:
         say({"id": 1000, "method": "roots/list"})
@@ -36,6 +37,13 @@ for line in sys.stdin:
         say({"id": 2000 + number, "method": "roots/list"})
     elif method == "tools/call":
         told(number)
+    elif method == "resources/list":
+        listed = [{"uri": f"{sys.argv[1]}://pid", "name": "pid"}]
+        say({"id": number, "result": {"resources": listed}})
+    elif method == "resources/read":
+        text = json.dumps({"roots": known, "pid": os.getpid()})
+        contents = [{"uri": message["params"]["uri"], "text": text}]
+        say({"id": number, "result": {"contents": contents}})
     elif method == "ping":
         say({"id": number, "result": {}})
     elif method is None:
