@@ -48,7 +48,9 @@ class FakeApp:
 
     def tools(self):
         return [
-            SimpleNamespace(definition=one, server="fake", stateful=False, method="")
+            SimpleNamespace(
+                definition=one, server="fake", name=one["name"], stateful=False, method=""
+            )
             for one in self.definitions
         ]
 
