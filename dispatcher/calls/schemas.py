@@ -78,8 +78,13 @@ class Compiled:
 
 def compiled(schema: Any) -> Compiled:
     """A validator for a schema, whatever it is."""
-    if not isinstance(schema, dict | bool):
-        schema = {}
+    try:
+        return _compiled(schema if isinstance(schema, dict | bool) else {})
+    except RecursionError:
+        return Compiled(_NEWEST({}), {}, ("all of it: it nests too deep",))
+
+
+def _compiled(schema: Any) -> Compiled:
     named = _named_draft(schema)
     plain = _without_draft(schema)
     drafts: list[type[jsonschema_rs.Validator]] = [named or _NEWEST, *_OLDER]

@@ -28,21 +28,22 @@ class Access:
     """
 
     def __init__(self, host: str, origins: Sequence[str] = ()) -> None:
-        """Judge for an endpoint bound to ``host``, which pages of ``origins`` may use."""
+        """Judge for an endpoint bound to ``host``; pages of ``origins`` may use what is for them."""
         self.needs_token = not is_loopback(host)
         self.token = ""
         self._guard = HostGuard(host)
         self._origins = frozenset(origins)
 
-    def denied(self, headers: Mapping[bytes, bytes]) -> Denied | None:
-        """None if the request may be answered."""
+    def denied(self, headers: Mapping[bytes, bytes], *, pages: bool = False) -> Denied | None:
+        """None if the request may be answered; ``pages``: it is for what named pages may use."""
         if self.needs_token:
             return self._without_token(headers)
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._guard.knows(host):
             return Denied(421, f"Host {host!r} is not this endpoint; use localhost or 127.0.0.1")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin not in self._origins and not self._guard.admits(origin):
+        named = pages and origin in self._origins
+        if not named and not self._guard.admits(origin):
             return Denied(
                 403,
                 f"pages of {origin!r} may not use this endpoint; dispatcher.cors_origins names those "

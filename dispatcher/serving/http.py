@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: The largest request body; a file of 48 MiB still fits when it is sent as base64.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 _KEEP_ALIVE_S: Final = 75  # clients that pause between calls keep their connection
+_MCP: Final = ("/mcp", "/mcp/")
 _BLANKS: Final = b" \t"
 _DRAIN_S: Final = 1  # what requests in flight are given when the dispatcher stops
 
@@ -107,12 +108,12 @@ class Endpoint:
         if path == "/healthz":
             await Response(self._health, media_type="application/json")(scope, receive, send)
             return
-        denied = self._access.denied(dict(scope["headers"]))
+        denied = self._access.denied(dict(scope["headers"]), pages=path in _MCP)
         if denied is not None:
             headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None  # noqa: PLR2004
             answer = PlainTextResponse(f"{denied.line}\n", denied.status, headers)
             await answer(scope, receive, send)
-        elif path in ("/mcp", "/mcp/"):
+        elif path in _MCP:
             if takes_no_events(scope):
                 scope, send = asking_for_both(scope), PlainAnswer(send)
             await self._mcp.handle_request(scope, receive, send)
@@ -135,10 +136,10 @@ def _stripped(scope: Scope) -> Scope:
 
 
 def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """The endpoint, also for pages of these origins (CORS); for none where there are none."""
+    """The endpoint, its MCP for pages of these origins too (CORS); the operator's API is not."""
     if not origins:
         return app
-    return CORSMiddleware(
+    for_pages = CORSMiddleware(
         app,
         allow_origins=origins,
         allow_methods=("GET", "POST", "DELETE"),
@@ -146,6 +147,12 @@ def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         expose_headers=("Mcp-Session-Id", "Mcp-Protocol-Version", "WWW-Authenticate"),
         allow_private_network=True,
     )
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_mcp = scope["type"] == "http" and scope["path"] in _MCP
+        await (for_pages if is_mcp else app)(scope, receive, send)
+
+    return answer
 
 
 class _Server(uvicorn.Server):

@@ -179,7 +179,10 @@ def test_requests_wait_for_a_dispatcher_that_comes_again(house, tmp_path, modern
 
 
 @ERAS
-def test_what_may_have_run_is_said_and_what_only_looks_is_done_again(house, tmp_path, modern):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_may_have_run_is_said_and_what_only_looks_is_done_again(
+    house, tmp_path, modern, number
+):
     looks, acts = tmp_path / "looks", tmp_path / "acts"
     with house.bridge() as pipe:
         with house.up() as up:
@@ -191,7 +194,7 @@ def test_what_may_have_run_is_said_and_what_only_looks_is_done_again(house, tmp_
             pipe.send({"method": "notifications/cancelled", "params": {"requestId": "gone"}})
             pipe.ask("ping" if not modern else "list", "ping" if not modern else "tools/list")
             assert "result" in pipe.answer("list" if modern else "ping")
-            up.process.kill()
+            up.process.send_signal(number)
             up.process.wait(WAIT_S)
         looks.with_suffix(".go").touch()
         with house.up():

@@ -51,6 +51,7 @@ _START_S: Final = 5.0  # how long a dispatcher is waited for that was never ther
 _RETURN_S: Final = 60.0  # and one that was
 _NODES_S: Final = 10.0  # how far its nodes may be behind a dispatcher that came back
 _PAUSE_S: Final = (0.1, 2.0)  # between two tries: the first, and the longest
+_RENEWALS: Final = 3  # of the session, for one request, before it waits in between
 _SHORT_S: Final = 1.0
 _ERROR: Final = -32000
 _LISTEN: Final = "subscriptions/listen"
@@ -140,7 +141,7 @@ class _Bridge:
         """Pass on a notification, or the client's answer to the server's request."""
         method = message.get("method") if isinstance(message, dict) else None
         if method == CANCELLED:
-            number = repr((message.get("params") or {}).get("requestId"))
+            number = repr(_params(message).get("requestId"))
             if number in self._requests:
                 self._cancelled.add(number)  # it is answered no more
                 if not self._link.in_session:
@@ -199,6 +200,7 @@ class _Bridge:
     async def _until_answered(self, message: Message) -> None:
         number, patience = message["id"], _Patience(self._link)
         listening = _Listening(message) if message["method"] == _LISTEN else None
+        renewals = 0
         while True:
             generation = self._link.generation
             try:
@@ -208,17 +210,18 @@ class _Bridge:
                     return
                 failure: Exception = LostError("it closed the connection without an answer")
             except SessionGoneError:
-                failure = NotSentError("the session cannot be begun anew")
+                failure = NotSentError("it knows no session, not even one that was just begun")
                 with suppress(NotSentError, LostError):
                     await self._link.renew(generation)
-                    if self._link.generation != generation:
+                    renewals += 1
+                    if self._link.generation != generation and renewals <= _RENEWALS:
                         continue
             except (NotSentError, LostError) as error:
                 failure = error
             if listening is not None:
                 patience = listening.patience(self._link, patience)
             if isinstance(failure, LostError) and not await self._may_repeat(message, patience):
-                name = str((message.get("params") or {}).get("name", message["method"]))
+                name = str(_params(message).get("name", message["method"]))
                 await self._fail(
                     number,
                     f"{name}: the dispatcher at {self._url} was lost while it ran ({failure}); it "
@@ -233,8 +236,7 @@ class _Bridge:
         """Whether a request that was lost may be sent again; unknown tools are looked up."""
         known = self._repeatable.allows(message)
         while known is None and await patience.pause():
-            params = message.get("params") or {}
-            meta = {"_meta": params["_meta"]} if version_of(message) else {}
+            meta = {"_meta": _params(message)["_meta"]} if version_of(message) else {}
             ask: Message = {
                 "jsonrpc": "2.0",
                 "id": own_id(),
@@ -359,7 +361,7 @@ class _Listening:
 
     def __init__(self, message: Message) -> None:
         self._number = message["id"]
-        wanted = (message.get("params") or {}).get("notifications")
+        wanted = _params(message).get("notifications")
         self._wanted = wanted if isinstance(wanted, dict) else {}
         self._acknowledged = False
         self._began_s = time.monotonic()
@@ -387,6 +389,11 @@ class _Listening:
     def ended_early(self) -> bool:
         """Whether the answer that ends the stream is that of a dispatcher which stops."""
         return self._acknowledged and time.monotonic() - self._began_s > _SHORT_S
+
+
+def _params(message: Message) -> dict[str, Any]:
+    params = message.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _line(answer: Message) -> str:

@@ -24,7 +24,6 @@ _SESSION: Final = "mcp-session-id"
 _VERSION: Final = "mcp-protocol-version"
 _CLOSED: Final = "Connection closed"  # what the SDK answers a request with that it gives up
 _NOT_FOUND: Final = 404
-_GATEWAY_ERRORS: Final = (502, 504)
 _UNAVAILABLE: Final = 503
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -96,7 +95,9 @@ class Link:
                     yield body
                 elif body or response.is_error:
                     text = body[:200].decode(errors="replace").strip()
-                    raise NoEndpointError(f"HTTP {response.status_code}: {text}")
+                    said = f"HTTP {response.status_code}: {text}"
+                    self._down = response.is_server_error  # cut off, as it stops
+                    raise (LostError if self._down else NoEndpointError)(said)
         except _NEVER_SENT as error:
             self._down = True
             raise NotSentError(reason_of(error)) from None
@@ -110,9 +111,6 @@ class Link:
         if status == _UNAVAILABLE:
             self._down = True
             raise NotSentError((await _said(response)) or "it is stopping")
-        if status in _GATEWAY_ERRORS:
-            self._down = True
-            raise LostError(f"HTTP {status}")
         self.met = True
         if status == _NOT_FOUND and _SESSION in session:
             raise SessionGoneError

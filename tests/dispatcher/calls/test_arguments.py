@@ -106,6 +106,14 @@ def test_a_schema_that_is_none_holds_up_no_call(check, schema):
     check(schema, {"v": 1})
 
 
+def test_a_schema_that_nests_too_deep_holds_up_no_call(check, caplog):
+    deep = {"type": "any"}
+    for _ in range(2000):
+        deep = {"type": "object", "properties": {"a": deep}}
+    check(deep, {"a": {}})
+    assert "the server alone checks" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("draft", "bound"),
     [

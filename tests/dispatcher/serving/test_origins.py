@@ -63,6 +63,18 @@ async def test_other_pages_stay_out(tmp_path, http):
             assert "access-control-allow-origin" not in refused.headers
 
 
+async def test_the_operators_api_is_for_no_page(tmp_path, http):
+    async with served(FakeApp(tmp_path, cors_origins=[PAGE])) as base:
+        asked = await http.options(
+            f"{base}/api/tools",
+            headers={**ASKS, "access-control-request-headers": "sanderling-api"},
+        )
+        assert "access-control-allow-origin" not in asked.headers
+        headers = {"origin": PAGE, "sanderling-api": "1"}
+        refused = await http.get(f"{base}/api/tools", headers=headers)
+        assert refused.status_code == 403
+
+
 async def test_without_named_origins_no_page_is_let_in(base, http):
     told = await http.options(f"{base}/mcp", headers=ASKS)
     assert told.status_code == 403

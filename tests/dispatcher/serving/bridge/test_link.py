@@ -154,6 +154,7 @@ async def test_what_was_not_sent_is_told_from_what_was_lost(linked, fails, raise
     [
         (httpx2.Response(503, text="the dispatcher is stopping"), NotSentError),
         (httpx2.Response(502, text="bad gateway"), LostError),
+        (httpx2.Response(500, text="Internal Server Error"), LostError),
         (httpx2.Response(401, text="this endpoint needs a token"), NoEndpointError),
         (httpx2.Response(200, text="<html>"), NoEndpointError),
         (httpx2.Response(404, text="no such page"), NoEndpointError),
