@@ -126,7 +126,8 @@ def test_a_400_that_is_the_answer_is_given_once_a_new_session_got_it_too(agent, 
         handler.reply(400, {}, handler.answer(body, {"error": error}))
 
     scripted.script["tools/call"] = refuse
-    assert one.text("far", backend="remote") == "no such tool"
+    said = one.call("far", backend="remote")[1]["error"]
+    assert (said["code"], said["message"]) == (-32602, "no such tool")
 
 
 # ---- how it answers
