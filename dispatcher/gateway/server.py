@@ -66,7 +66,7 @@ from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
 from dispatcher.registry.intake import for_handshake_era
 from dispatcher.registry.tools import ToolEntry
-from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY
+from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY, ROUNDS_KEY
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -79,7 +79,7 @@ INSTRUCTIONS: Final = (
 )
 _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
 ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
-_PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
+_NOT_THE_TOOLS: Final = ("io.modelcontextprotocol/", "progressToken", ROUNDS_KEY)
 _WATCH_S: Final = 0.5
 #: What the stateless era wants beside lists and resources, where their server does not say.
 _CACHE: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
@@ -435,4 +435,4 @@ def _progress_sink(caller: Caller, meta: Mapping[str, Any]) -> ProgressSink | No
 
 def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What of a request's ``_meta`` is meant for the tool."""
-    return {key: value for key, value in meta.items() if not key.startswith(_PROTOCOL_META)}
+    return {key: value for key, value in meta.items() if not key.startswith(_NOT_THE_TOOLS)}
