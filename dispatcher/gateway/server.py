@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -65,7 +65,7 @@ from dispatcher.gateway.resources import (
 from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
 from dispatcher.registry.intake import for_handshake_era
-from dispatcher.registry.tools import ToolEntry
+from dispatcher.registry.tools import Offer, ToolEntry
 from protos.contract import PLACEMENT_KEY, REFUSAL_KEY, REQUIREMENTS_KEY, ROUNDS_KEY
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Gateway:
             lambda: app.registry.version, self.proxied.lists, self.subscriptions.look
         )
         subscribing = Subscribing(self.subscriptions, self.changes, self._asked)
-        self.round_trips = RoundTrips()
+        self.round_trips = RoundTrips(self._offers)
         self._logs = LogLevels()
         self.server = _DispatcherServer(
             "sanderling",
@@ -257,6 +257,15 @@ class Gateway:
         if ctx.method == READ and is_modern(ctx) and "resultType" not in result:
             return {**_CACHE, **result}
         return result
+
+    def _offers(self, ctx: Context) -> Sequence[Offer]:
+        """The ways to run what a request asks for; none where nobody has it."""
+        params = ctx.params if isinstance(ctx.params, Mapping) else {}
+        with suppress(UnknownTool):
+            if ctx.method == "tools/call":
+                return self._app.registry.tool(str(params.get("name"))).offers
+            return self.proxied.request(ctx.method, params, CallRequest("", {}))[0].offers
+        return ()
 
     def _server_meta(
         self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
