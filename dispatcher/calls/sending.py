@@ -22,7 +22,7 @@ from dispatcher.calls.progress import ProgressRelay
 from dispatcher.errors import CallTimeout, SanderlingError
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
-from protos.contract import LARGEST_RESULT_BYTES, PREFIX
+from protos.contract import LARGEST_RESULT_BYTES, PREFIX, ROUNDS_KEY
 
 WALL_MS: Final = 30_000  # of a module, where neither policy nor caller says
 #: Of a server of another kind its agent ends the call: minutes after its last sign of progress.
@@ -103,7 +103,11 @@ class Sender:
         client = b""
         if request.client is not None:
             client = capabilities(request.client, constraints.privacy)
-        meta = {key: value for key, value in request.meta.items() if not key.startswith(PREFIX)}
+        meta = {
+            key: value
+            for key, value in request.meta.items()
+            if not key.startswith(PREFIX) or key == ROUNDS_KEY
+        }
         call = OutgoingCall(
             id=next(self._ids),
             server=entry.server,

@@ -132,9 +132,13 @@ class _HeldCall:
 
 
 class RoundTrips:
-    """Runs requests that may take more than one round. Owned by the event loop."""
+    """Runs requests that may take more than one round. Owned by the event loop.
 
-    def __init__(self) -> None:
+    ``offers`` gives the ways to run what a request asks for.
+    """
+
+    def __init__(self, offers: Callable[[Context], Iterable[Offer]] = lambda _: ()) -> None:
+        self._offers = offers
         self._held: dict[str, _HeldCall] = {}
 
     async def run(self, ctx: Context, run: Run) -> dict[str, Any]:
@@ -145,8 +149,8 @@ class RoundTrips:
         """
         params = ctx.params if isinstance(ctx.params, Mapping) else {}
         state = params.get(_STATE)
-        ours = isinstance(state, str) and state.startswith(_HELD)
-        if not ours or ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+        if state is None or not modern or self._is_of_server(ctx, state):
             caller = Caller(ctx)
             if not caller.takes_rounds:
                 return await run(caller)
@@ -158,6 +162,11 @@ class RoundTrips:
             responses = params.get(_RESPONSES)
             caller.reply(responses if isinstance(responses, Mapping) else {})
         return await self._round(ctx, caller, task)
+
+    def _is_of_server(self, ctx: Context, state: object) -> bool:
+        """Whether a state is a server's own, who has to know it; see :func:`rounds_of`."""
+        held = isinstance(state, str) and state.startswith(_HELD)
+        return not held and bool(rounds_of(ctx, self._offers(ctx)))
 
     async def _round(
         self, ctx: Context, caller: Caller, task: asyncio.Task[dict[str, Any]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -69,8 +69,8 @@ from dispatcher.gateway.results import (
 from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
 from dispatcher.registry.intake import for_handshake_era
-from dispatcher.registry.tools import ToolEntry
-from protos.contract import PLACEMENT_KEY, REQUIREMENTS_KEY
+from dispatcher.registry.tools import Offer, ToolEntry
+from protos.contract import PLACEMENT_KEY, REQUIREMENTS_KEY, ROUNDS_KEY
 
 if TYPE_CHECKING:
     from dispatcher.app import App
@@ -82,7 +82,7 @@ INSTRUCTIONS: Final = (
     f"({PLACEMENT_KEY}); a request's _meta may narrow the choice ({REQUIREMENTS_KEY})."
 )
 _HALF_PAIR: Final = "arguments: hold half of a surrogate pair, which is no text; send it whole"
-_PROTOCOL_META: Final = ("io.modelcontextprotocol/", "progressToken")
+_NOT_THE_TOOLS: Final = ("io.modelcontextprotocol/", "progressToken", ROUNDS_KEY)
 _WATCH_S: Final = 0.5
 #: What the stateless era wants beside lists and resources, where their server does not say.
 _CACHE: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
@@ -116,7 +116,7 @@ class Gateway:
             lambda: app.registry.version, self.proxied.lists, self.subscriptions.look
         )
         subscribing = Subscribing(self.subscriptions, self.changes, self._asked)
-        self.round_trips = RoundTrips()
+        self.round_trips = RoundTrips(self._offers)
         self._logs = LogLevels()
         self.server = _DispatcherServer(
             "sanderling",
@@ -261,6 +261,15 @@ class Gateway:
             return {**_CACHE, **result}
         return result
 
+    def _offers(self, ctx: Context) -> Sequence[Offer]:
+        """The ways to run what a request asks for; none where nobody has it."""
+        params = ctx.params if isinstance(ctx.params, Mapping) else {}
+        with suppress(UnknownTool):
+            if ctx.method == "tools/call":
+                return self._app.registry.tool(str(params.get("name"))).offers
+            return self.proxied.request(ctx.method, params, CallRequest("", {}))[0].offers
+        return ()
+
     def _server_meta(
         self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
     ) -> dict[str, Any]:
@@ -360,4 +369,4 @@ def _progress_sink(caller: Caller, meta: Mapping[str, Any]) -> ProgressSink | No
 
 def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What of a request's ``_meta`` is meant for the tool."""
-    return {key: value for key, value in meta.items() if not key.startswith(_PROTOCOL_META)}
+    return {key: value for key, value in meta.items() if not key.startswith(_NOT_THE_TOOLS)}

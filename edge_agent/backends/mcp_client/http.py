@@ -336,16 +336,14 @@ class StreamChannel:
             if self._old is not None:
                 self._old.post(pending.message, until_s)
                 return
-        if self._session:
+        if self._session and pending is not None:
             self._look_whether_forgotten(status, body, pending)
         error = None if status in REFUSED else json_error(body)
         if pending is None or error is None:
             raise refusal(name, response)
         pending.settle(error=RpcError(error[0]))
 
-    def _look_whether_forgotten(
-        self, status: int, body: bytes, pending: PendingRequest | None
-    ) -> None:
+    def _look_whether_forgotten(self, status: int, body: bytes, pending: PendingRequest) -> None:
         """End a session that the server does not know any more, so that the next begins anew.
 
         404 and 410 say so. A 400 may, if the session has had answers; were it the request's own
@@ -368,8 +366,7 @@ class StreamChannel:
         if sign is None:
             return
         self._end(_LOST)
-        harmless = pending is not None and pending.method != "tools/call"
-        if harmless or (sign[0] == status and same_but_for_id(sign[1], body)):
+        if pending.method != "tools/call" or (sign[0] == status and same_but_for_id(sign[1], body)):
             raise NotSent(f"{name}: {_LOST} ({status})")
         raise ServerDied(f"{name}: answered {status}, and has lost the session")
 

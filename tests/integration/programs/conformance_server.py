@@ -20,6 +20,7 @@ from mcp.server.subscriptions import (
 )
 from mcp.shared.exceptions import MCPError
 from mcp_types import EmptyResult, SamplingMessage, TextContent
+from pydantic import BaseModel
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
@@ -282,6 +283,86 @@ async def test_custom_headers(ctx, **arguments):
     return [text(str(arguments))]
 
 
+# ---- the same in rounds, as the newer era asks
+
+
+def question(message, name, kind="string"):
+    schema = {"type": "object", "properties": {name: {"type": kind}}, "required": [name]}
+    return {
+        "method": "elicitation/create",
+        "params": {"mode": "form", "message": message, "requestedSchema": schema},
+    }
+
+
+SAMPLE = {
+    "method": "sampling/createMessage",
+    "params": {
+        "messages": [{"role": "user", "content": text("What is the capital of France?")}],
+        "maxTokens": 100,
+    },
+}
+ROOTS = {"method": "roots/list", "params": {}}
+NAME = {"user_name": question("What is your name?", "name")}
+ROUNDS = {
+    "test_input_required_result_elicitation": [NAME],
+    "test_input_required_result_sampling": [{"capital_question": SAMPLE}],
+    "test_input_required_result_list_roots": [{"client_roots": ROOTS}],
+    "test_input_required_result_request_state": [
+        {"confirm": question("Please confirm", "ok", "boolean")}
+    ],
+    "test_input_required_result_tampered_state": [
+        {"confirm": question("Please confirm", "ok", "boolean")}
+    ],
+    "test_input_required_result_multiple_inputs": [
+        {**NAME, "greeting": SAMPLE, "client_roots": ROOTS}
+    ],
+    "test_input_required_result_multi_round": [
+        {"step1": question("Step 1: What is your name?", "name")},
+        {"step2": question("Step 2: What is your favorite color?", "color")},
+    ],
+    "test_input_required_result_capabilities": [{"sample": SAMPLE, **NAME}],
+    "test_streaming_elicitation": [NAME],
+    "test_input_required_result_prompt": [
+        {"user_context": question("What context should the prompt use?", "context")}
+    ],
+}
+
+
+def wanted(ctx, params):
+    """What a request of the newer era is answered instead of its result, or None."""
+    if ctx.protocol_version != "2026-07-28" or params.name not in ROUNDS:
+        return None
+    rounds, state = ROUNDS[params.name], params.request_state
+    if state is not None and state not in ("round 1", "round 2"):
+        raise MCPError(-32602, "requestState was tampered with")
+    number = int(state.split()[1]) if state else 0
+    kinds = ctx.session.client_capabilities.model_dump(exclude_none=True)
+    answers = params.input_responses or {}
+    asked = rounds[max(number - 1, 0)]
+    if all(isinstance(answers.get(key), BaseModel | dict) for key in asked):
+        number = max(number, 1)
+        if number == len(rounds):
+            return None
+        asked = rounds[number]
+    asked = {key: one for key, one in asked.items() if one["method"].split("/")[0] in kinds}
+    return {
+        "resultType": "input_required",
+        "inputRequests": asked,
+        "requestState": f"round {min(number + 1, len(rounds))}",
+    }
+
+
+def lacking(ctx, name):
+    kinds = ctx.session.client_capabilities.model_dump(exclude_none=True)
+    if (
+        ctx.protocol_version == "2026-07-28"
+        and name == "test_missing_capability"
+        and "sampling" not in kinds
+    ):
+        data = {"requiredCapabilities": {"sampling": {}}}
+        raise MCPError(-32021, "Missing required client capability", data)
+
+
 async def list_tools(ctx, params):
     return {
         "tools": [
@@ -294,6 +375,12 @@ async def list_tools(ctx, params):
 async def call_tool(ctx, params):
     if params.name not in TOOLS:
         raise MCPError(-32602, f"no tool is called {params.name}")
+    lacking(ctx, params.name)
+    asked = wanted(ctx, params)
+    if asked is not None:
+        return asked
+    if ctx.protocol_version == "2026-07-28" and params.name in ROUNDS:
+        return {"content": [text("Hello, Alice!")]}
     try:
         return {"content": await TOOLS[params.name][0](ctx, **(params.arguments or {}))}
     except MCPError:
@@ -350,7 +437,7 @@ def of_either_era(function, **cache):
     async def handler(ctx, params):
         result = await function(ctx, params)
         modern = ctx.protocol_version == "2026-07-28"
-        return {**result, "resultType": "complete", **cache} if modern else result
+        return {"resultType": "complete", **result, **cache} if modern else result
 
     return handler
 
@@ -389,6 +476,9 @@ async def list_prompts(ctx, params):
 
 
 async def get_prompt(ctx, params):
+    asked = wanted(ctx, params)
+    if asked is not None:
+        return asked
     name, arguments = params.name, params.arguments or {}
     if name == "test_prompt_with_arguments":
         messages = [
@@ -404,6 +494,8 @@ async def get_prompt(ctx, params):
             {"type": "image", "data": PNG, "mimeType": "image/png"},
             text("Please analyze it."),
         ]
+    elif name == "test_input_required_result_prompt" and ctx.protocol_version == "2026-07-28":
+        messages = [text("With the context that was given.")]
     elif name == "test_input_required_result_prompt":
         answer = await elicit(
             ctx, "What context should the prompt use?", {"context": STRING}, ["context"]

@@ -30,10 +30,10 @@ def refusal(name: str, response: http.client.HTTPResponse) -> CallFailed:
     return ServerDied(f"{name}: answered {status} {response.reason}")
 
 
-def is_answer(body: bytes, pending: PendingRequest | None) -> bool:
+def is_answer(body: bytes, pending: PendingRequest) -> bool:
     """Whether an error is the server's answer to this very request, which it knows the session of."""
     own = json_error(body)
-    if own is None or pending is None:
+    if own is None:
         return False
     error, number = own
     of_session = error.get("code") in _OF_SESSIONS or "session" in str(error.get("message")).lower()

@@ -126,7 +126,8 @@ def test_a_400_that_is_the_answer_is_given_once_a_new_session_got_it_too(agent, 
         handler.reply(400, {}, handler.answer(body, {"error": error}))
 
     scripted.script["tools/call"] = refuse
-    assert one.text("far", backend="remote") == "no such tool"
+    said = one.call("far", backend="remote")[1]["error"]
+    assert (said["code"], said["message"]) == (-32602, "no such tool")
 
 
 # ---- how it answers
@@ -169,8 +170,9 @@ def test_a_server_that_is_too_busy_says_for_how_long(agent, scripted):
         agent(remote(scripted.url)).call("far", backend="remote")
 
 
-def test_a_server_that_does_not_take_that_it_is_initialized(agent, scripted):
-    scripted.script["notifications/initialized"] = (422, {}, b"")
+@pytest.mark.parametrize("status", [404, 405, 422])
+def test_a_server_that_does_not_take_that_it_is_initialized(agent, scripted, status):
+    scripted.script["notifications/initialized"] = (status, {}, b"")
     assert agent(remote(scripted.url)).text("far", backend="remote") == "done"
 
 
