@@ -163,6 +163,12 @@ class Flow:
         self._seen[seen] = now_s + _SEEN_S
         return False
 
+    def release(self, value: Any) -> None:
+        """A tool that declassifies gave a value: what it holds is as private as that tool's rule."""
+        if len(self._memory):
+            self._memory.release(list(self._looked(value)))
+            self._seen.clear()
+
     def declassifies(self, server: str, name: str) -> bool:
         """Whether the output of a tool is no more private than the tool's own rule."""
         names = (name, f"{server}.{name}")

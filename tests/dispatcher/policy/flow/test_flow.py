@@ -237,6 +237,17 @@ def test_tools_that_declassify():
     assert not flow.declassifies("web", "fetch")
 
 
+def test_what_a_declassifying_tool_repeats_is_released():
+    flow = Flow("content")
+    give(flow)
+    first, second, *_ = NOTES.splitlines()
+    flow.release({"content": [{"type": "text", "text": f"They say: {first.upper()}"}]})
+    assert labels(flow, {"x": first}) == ()
+    assert labels(flow, {"x": second}) == (PI,)
+    give(flow)
+    assert labels(flow, {"x": first}) == (PI,)
+
+
 def test_reading_a_file_again_is_not_new():
     flow = Flow("content")
     assert flow.gave_just_now(1) is False
