@@ -7,7 +7,7 @@ lines, what the server asks of the client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ class Watch:
     def _remember(
         self, request: CallRequest, task: Task, label: Label, prints: Sequence[int], node: str
     ) -> None:
-        own: Container[int] = ()
+        own: frozenset[int] = frozenset()
         if task.raised is None and len(prints):
             own = self._flow.own(request.arguments)
         entry = task.entry

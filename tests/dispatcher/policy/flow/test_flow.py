@@ -21,7 +21,9 @@ HOME = Label("site", "pi4", "home")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def give(flow, text=NOTES, label=PI, *, session="a", tool="filesystem.read_text_file", own=()):
+def give(
+    flow, text=NOTES, label=PI, *, session="a", tool="filesystem.read_text_file", own=frozenset()
+):
     flow.gave(
         flow.kept(text_result(text)), label, tool=tool, node=label.origin, session=session, own=own
     )
