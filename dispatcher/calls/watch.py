@@ -7,7 +7,7 @@ lines, what the server asks of the client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -65,6 +65,10 @@ class Watch:
         label = self._output(task)
         if label is None:
             return
+        if self._declassified(task) and outcome.status == Status.DONE:
+            self._flow.release(_parsed(outcome.body))
+        if label.privacy == "public":
+            return
         seen = hash((outcome.body, outcome.message, str(request.arguments), request.session))
         seen = hash((seen, label, task.raised is None, task.entry.key))
         if self._flow.gave_just_now(seen):
@@ -86,21 +90,20 @@ class Watch:
     def _remember(
         self, request: CallRequest, task: Task, label: Label, prints: Sequence[int], node: str
     ) -> None:
-        own: Container[int] = ()
+        own: frozenset[int] = frozenset()
         if task.raised is None and len(prints):
             own = self._flow.own(request.arguments)
         entry = task.entry
         self._flow.gave(prints, label, tool=entry.key, node=node, session=request.session, own=own)
 
     def _output(self, task: Task) -> Label | None:
-        """The label of what a call gives; None where that is public."""
+        """The label of what a call gives; None where it runs under none."""
         if self._flow.mode == "off" or task.constraints.privacy == "public":
             return None
-        entry = task.entry
-        label = task.label
-        if self._flow.declassifies(entry.server, entry.name):
-            label = task.own
-        return None if label.privacy == "public" else label
+        return task.own if self._declassified(task) else task.label
+
+    def _declassified(self, task: Task) -> bool:
+        return self._flow.declassifies(task.entry.server, task.entry.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,9 @@ b = "cloud"
 rtt_ms = 4.3
 mbit_s = 325
 
+[policy]                                    # what a search finds may be counted elsewhere at home
+declassifies = ["search_entries"]
+
 [[policy.rules]]                            # log lines name people: they stay at home
 tools = ["parse_logs", "filter_entries", "search_entries", "compute_log_statistics"]
 privacy = "site"

@@ -42,7 +42,7 @@ def bound(own: Label, raised: Raised | None, nodes: Iterable[NodeState]) -> Boun
     labels, reasons = zip(*more, strict=True)
     every = strictest_first([own, *labels])
     allow = None
-    if len(every) > 1:
+    if not all(_implied(label, every[0]) for label in every[1:]):
         allow = permitted(every, ((node.name, node.site) for node in nodes))
     closed = own.privacy == "public"
     return Bound(every[0], allow, Raised(tuple(labels), tuple(reasons)), closed=closed)

@@ -30,10 +30,15 @@ class Origins:
         self._rank: NDArray[np.int64] | None = None
         self._version = -1  # of the table, at which the two above were filled
 
-    def of(self, paths: Sequence[str], allow: frozenset[str] | None, deny: frozenset[str]) -> str:
-        """Where a call with those file arguments comes from, of which absolute ones count."""
+    def held(
+        self, paths: Sequence[str], allow: frozenset[str] | None, deny: frozenset[str]
+    ) -> str | None:
+        """The node whose mounts hold those file arguments, of which absolute ones count.
+
+        None where none does.
+        """
         whole = [path for path in paths if path.startswith("/")]
-        return (self._holder(whole, allow, deny) if whole else None) or self.default()
+        return self._holder(whole, allow, deny) if whole else None
 
     def _holder(
         self, whole: Sequence[str], allow: frozenset[str] | None, deny: frozenset[str]

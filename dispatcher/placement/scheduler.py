@@ -124,7 +124,10 @@ class Scheduler:
             constraints = constraints.narrowed(constraints_asked(asked))
         paths = paths_of(arguments, entry.data_arguments, self._mounted)
         allow, deny = self._permitted(constraints)
-        origin = asked.origin or self._origins.of(paths, allow, deny)
+        named = asked.origin or self._origins.held(paths, allow, deny)
+        if named is None and raised is not None:
+            named = raised.labels[0].origin  # where its data lives, before what is taken for it
+        origin = named or self._origins.default()
         if origin not in self._known_origins:
             self._know(origin)
         offers = _permitted_offers(entry, constraints)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -109,7 +109,7 @@ class Flow:
         tool: str,
         node: str,
         session: str,
-        own: Container[int] = (),
+        own: frozenset[int] = frozenset(),
     ) -> None:
         """A private call gave something.
 
@@ -131,18 +131,18 @@ class Flow:
                 self._everybody(next(iter(self._sessions)))
             _keep(self._sessions.setdefault(session, {}), replace(source))
         common = self._known_to_all()
-        found = [one for one in prints if one not in common and one not in own]
+        found = set(prints) - common - own
         if found:
-            self._memory.add(source, found)
+            self._memory.add(source, list(found))
 
-    def own(self, arguments: Mapping[str, Any]) -> Container[int]:
+    def own(self, arguments: Mapping[str, Any]) -> frozenset[int]:
         """The prints of what a client sent, for :meth:`gave`."""
-        return {
+        return frozenset(
             one
             for text in readings(arguments)
             for some in self._printer.looked(text)
             for one in self._kept(some)
-        }
+        )
 
     def kept(self, value: Any) -> list[int]:
         """The prints of what a private call gave: a result, an error, a message on the way.
@@ -162,6 +162,12 @@ class Flow:
             self._seen.clear()
         self._seen[seen] = now_s + _SEEN_S
         return False
+
+    def release(self, value: Any) -> None:
+        """A tool that declassifies gave a value: what it holds is as private as that tool's rule."""
+        if len(self._memory):
+            self._memory.release(list(self._looked(value)))
+            self._seen.clear()
 
     def declassifies(self, server: str, name: str) -> bool:
         """Whether the output of a tool is no more private than the tool's own rule."""

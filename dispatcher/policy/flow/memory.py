@@ -111,16 +111,27 @@ class Memory:
             (one for one in found if one.at_s >= least_s), key=lambda one: one.at_s, reverse=True
         )
 
+    def release(self, hashes: Iterable[Hashes]) -> None:
+        """What has these hashes, not mixed, is private no more; after a restart it is again."""
+        for some in hashes:
+            for one in self._maybe(some):
+                self._prints.pop(one, None)
+
     def knows(self, hashes: Hashes) -> bool:
         """Whether any of some hashes, not mixed, is known."""
         return bool(self._numbers(hashes))
 
     def _numbers(self, hashes: Hashes) -> list[int]:
+        known = self._prints
+        return [known[one] for one in self._maybe(hashes) if one in known]
+
+    def _maybe(self, hashes: Hashes) -> list[int]:
+        """The prints of those hashes that pass the sieve."""
         maybe = np.flatnonzero(self._sieve.take((hashes >> self._shift).view(np.int64)))
         if not len(maybe):
             return []
-        kept, known = self._printer.mixed(hashes.take(maybe)).tolist(), self._prints
-        return [known[one] for one in kept if one in known]
+        kept: list[int] = self._printer.mixed(hashes.take(maybe)).tolist()
+        return kept
 
     def _gives_way(self, number: int, label: Label) -> bool:
         """Whether what an earlier call gave has another label now that it is given under one."""

@@ -12,14 +12,12 @@ SIGMOD 2003.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dispatcher.policy.flow.hashing import CHUNK, KEPT, NONE, Hasher, Hashes, Laid
+from dispatcher.policy.flow.hashing import CHUNK, NONE, Hasher, Hashes, Laid
 from dispatcher.policy.flow.words import STEM, Words, may_tell
 
 #: Letters and digits of a run.
@@ -31,11 +29,6 @@ _OVERLAP: Final = 1024
 #: What repeats within eight letters repeats after one of these.
 _PERIODS: Final = (5, 6, 7, 8)
 _NEVER: Final = np.uint64((1 << 64) - 1)
-_TIMELY: Final = GRAM // 2
-_TIME: Final = re.compile(
-    rb"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-9.,]+)?Z?)?"
-    rb"|[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
-)
 
 
 class Printer:
@@ -90,7 +83,7 @@ class Printer:
             laid = Laid(piece, self._hasher)
             words = Words(laid)
             runs = laid.runs(GRAM)
-            runs[timely(laid.text)] = _NEVER
+            runs[words.timely(GRAM)] = _NEVER
             found.append(winnowed(runs, window))
             found += words.telling()
             shortened = words.shortened(self._hasher)
@@ -123,21 +116,6 @@ def winnowed(runs: Hashes, window: int) -> Hashes:
     np.not_equal(least[1:], least[:-1], out=new[1:])
     new &= least != _NEVER
     return least[new]
-
-
-def timely(text: bytes) -> NDArray[np.intp]:
-    """Which runs are more than half of dates and times: logs of one day have those in common."""
-    spans = [found.span() for found in _TIME.finditer(text)]
-    if not spans:
-        return np.zeros(0, np.intp)
-    starts, ends = np.array(spans).T
-    marks = np.zeros(len(text) + 1, np.int32)
-    marks[starts] = 1
-    marks[ends] -= 1
-    kept = KEPT.take(np.frombuffer(text, np.uint8))
-    count = np.cumsum(np.cumsum(marks)[:-1][kept], dtype=np.int32)
-    count = np.concatenate((np.zeros(1, np.int32), count))
-    return np.flatnonzero(count[GRAM:] - count[:-GRAM] > _TIMELY)
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:

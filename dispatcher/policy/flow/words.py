@@ -51,14 +51,14 @@ _COMMON: Final = re.compile(
 _POWERS: Final = frozenset(b"%d" % 2**one for one in range(17, 65))
 _TELLING_BYTES: Final = DIGITS + b"!#$%&*?@^~"
 _FEW_DIGITS: Final = 6
+_TIME_SIGNS: Final = 2  # within a date, or a time; and its letters, as T and Z
 _MIXED: Final = 8
 _MIXED_DIGITS: Final = 3
 _NO_DIGITS: Final = bytes(one for one in range(256) if one not in DIGITS)
 _CALLED: Final = (b"pass", b"pwd", b"secret", b"token", b"key", b"pin", b"iban", b"credential")
 _SECRET: Final = re.compile(
-    rb"(?<![a-z])(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|[a-z_-]*key|pin|iban"
-    rb"|credentials?)s?[\"']?\s*(?:is\b|[:=])+\s*[\"']?([^\s\"',;<>{}()\[\]]{6,64})",
-    re.IGNORECASE,
+    rb"(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|key|pin|iban|credential)s?[\"']?"
+    rb"\s*(?:is\b|[:=])+\s*[\"']?([^\s\"',;<>{}()\[\]]{6,64})"
 )
 _ZEROS: Final = re.compile(rb"(?<=[0-9])(\.[0-9]*?)0+(?![0-9.])")
 
@@ -121,6 +121,25 @@ class Words:
             if count > 0:
                 yield hasher.row(*(hashes[step * one : step * one + count] for one in range(ROW)))
 
+    def timely(self, run: int) -> Places:
+        """Which runs of a length are more than half of dates and times.
+
+        Logs of one day have those in common.
+        """
+        inner = self._inner(self._at, self._to - 1)
+        which = np.flatnonzero(
+            (inner >= _TIME_SIGNS)
+            & (self._digits >= _FEW_DIGITS)
+            & (self._lengths - self._digits <= _TIME_SIGNS)
+        )
+        if not len(which):
+            return which
+        marks = np.zeros(len(self._laid.kept) + 1, np.int32)
+        marks[self._starts.take(which)] = 1
+        marks[self._ends.take(which)] -= 1
+        count = np.cumsum(np.cumsum(marks), dtype=np.int32)
+        return np.flatnonzero(count[run:] - count[:-run] > run // 2)
+
     def telling_rows(self, hasher: Hasher) -> Iterator[Hashes]:
         """The hashes of four numbers that tell: along the lines, and down the columns."""
         numbers = self._numbers()
@@ -139,6 +158,13 @@ class Words:
         order = np.argsort(place, kind="stable")
         yield _rows(hasher, hashes[order], lengths[order], place[order])
 
+    def _inner(self, first: Places, last: Places) -> Counts:
+        """How many signs that make dates stand behind the first byte of each, until the last."""
+        found: Counts = (self._counts.take(last) >> 2 * _SHIFT) - (
+            self._counts.take(first) >> 2 * _SHIFT
+        )
+        return found
+
     def shortened(self, hasher: Hasher) -> Words | None:
         """The same with numbers as programs print them: 21.5 for 21.50. None where all are so."""
         text = self._laid.text
@@ -151,21 +177,23 @@ class Words:
         which = np.flatnonzero((self._digits > 0) & (self._digits == self._lengths))
         if len(which) < ROW:
             return None
-        signs = self._counts >> (2 * _SHIFT)
         # A sign before it, or a colon behind, makes no date.
-        which = which[signs.take(self._to.take(which) - 2) == signs.take(self._at.take(which))]
+        inner = self._inner(self._at.take(which), self._to.take(which) - 2)
+        which = which[inner == 0]
         return which if len(which) >= ROW else None
 
     @staticmethod
     def _secret(text: bytes) -> set[int]:
         """Where words begin that something is said to be the secret of."""
-        if not any(sign in text for sign in _CALLED):
-            return set()
-        return {
-            found.start(1)
-            for found in _SECRET.finditer(text)
-            if any(one in _TELLING_BYTES for one in found[1])
-        }
+        found = set()
+        for called in _CALLED:
+            at = text.find(called)
+            while at >= 0:
+                said = _SECRET.match(text, at)
+                if said and any(one in _TELLING_BYTES for one in said[1]):
+                    found.add(said.start(1))
+                at = text.find(called, at + 1)
+        return found
 
 
 def _rows(hasher: Hasher, numbers: Hashes, lengths: Counts, place: Places | None = None) -> Hashes:

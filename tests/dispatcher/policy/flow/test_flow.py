@@ -21,7 +21,9 @@ HOME = Label("site", "pi4", "home")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def give(flow, text=NOTES, label=PI, *, session="a", tool="filesystem.read_text_file", own=()):
+def give(
+    flow, text=NOTES, label=PI, *, session="a", tool="filesystem.read_text_file", own=frozenset()
+):
     flow.gave(
         flow.kept(text_result(text)), label, tool=tool, node=label.origin, session=session, own=own
     )
@@ -235,6 +237,17 @@ def test_tools_that_declassify():
     assert flow.declassifies("summarize", "summarize_text")
     assert flow.declassifies("any", "redact")
     assert not flow.declassifies("web", "fetch")
+
+
+def test_what_a_declassifying_tool_repeats_is_released():
+    flow = Flow("content")
+    give(flow)
+    first, second, *_ = NOTES.splitlines()
+    flow.release({"content": [{"type": "text", "text": f"They say: {first.upper()}"}]})
+    assert labels(flow, {"x": first}) == ()
+    assert labels(flow, {"x": second}) == (PI,)
+    give(flow)
+    assert labels(flow, {"x": first}) == (PI,)
 
 
 def test_reading_a_file_again_is_not_new():
