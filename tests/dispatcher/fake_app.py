@@ -45,7 +45,10 @@ class FakeApp:
         self.known_nodes = [NodeState("device", tier="device", connected=True, placeable=True)]
 
     def tools(self):
-        return [SimpleNamespace(definition=one, server="fake") for one in self.definitions]
+        return [
+            SimpleNamespace(definition=one, server="fake", name=one["name"])
+            for one in self.definitions
+        ]
 
     def tool(self, name):
         names = [one["name"] for one in self.definitions]
