@@ -3,7 +3,7 @@
     python -m bench.flow_cost [--calls N] [--rounds N] [--json]
 
 Two dispatchers with one agent each, alike but for ``policy.flow``, are asked in turns. Both have given
-private files before, so that there is something to look for. The calls:
+private texts before, so that there is something to look for. The calls:
 
     checked     a public call with 4 KiB of arguments, none of which is private
     read again  a private call that gives a file of 4 KiB that it has given before

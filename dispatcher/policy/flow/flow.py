@@ -73,7 +73,7 @@ class Flow:
             return
         self._use_key(flow_key(state))
         self._memory.restore()
-        self._printer.words = self._printer.rows = True
+        self._printer.words = self._printer.rows = len(self._memory) > 0  # nobody knows of what
         if self.mode == "session":
             for source in self._memory.sources.values():
                 _keep(self._earlier, replace(source))
