@@ -52,7 +52,8 @@ class Calls:
         self._batches = batches
         self._agents = agents
         self._account = account
-        self._watch = Watch(flow or Flow("off"))
+        self._flow = flow or Flow("off")
+        self._watch = Watch(self._flow)
         self._validators = Validators()
         self._sessions = session_affinity.Sessions()
         self._sender = Sender(scheduler, agents)
@@ -110,7 +111,7 @@ class Calls:
         arguments = self._validators.check(entry, request.arguments)
         body = json_bytes(entry.public_name, arguments)
         kib = len(body) / 1024
-        raised = self._watch.raised(request)
+        raised = self._watch.raised(request) if self._flow.active else None
         task = self._scheduler.task(entry, arguments, request.requirements, kib, raised)
         return task, body
 
@@ -119,7 +120,9 @@ class Calls:
     ) -> CallReply:
         """Try nodes until one answers, for as long as trying again is safe."""
         attempts = Attempts()
-        request = self._watch.watched(request, task)
+        private = task.constraints.privacy != "public"
+        if private or request.client is not None:
+            request = self._watch.watched(request, task)
         home = "" if pin is None else await self._home(pin)
         while attempts.failures < MOST_FAILURES:
             first = attempts.last is None and pin is None
@@ -142,7 +145,8 @@ class Calls:
             else:
                 if outcome.status not in _ELSEWHERE:
                     timing = Timing(began_s, sent_s, time.perf_counter())
-                    await self._watch.ended(request, placement, outcome)
+                    if private:
+                        await self._watch.ended(request, placement, outcome)
                     return self._reply(placement, outcome, timing, pin)
                 away = turned_away(placement, outcome)
                 if flight.node == home:

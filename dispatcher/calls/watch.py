@@ -15,9 +15,12 @@ from pydantic_core import from_json
 
 from dispatcher.agents.outcome import Outcome, Status
 from dispatcher.call import CallRequest, Client
+from dispatcher.errors import ClientRefused
+from dispatcher.placement.labels import implied
 from dispatcher.placement.task import Placement, Task
 from dispatcher.policy.flow.flow import Flow
 from dispatcher.policy.flow.labels import Label, Raised
+from protos.contract import PREFIX
 
 #: Results of more bytes are fingerprinted in a thread of their own: 1 MiB takes some 20 ms.
 _LONG: Final = 256 * 1024
@@ -31,24 +34,30 @@ class Watch:
 
     def raised(self, request: CallRequest) -> Raised | None:
         """What a call's content, or its session, adds to its label."""
-        flow = self._flow
-        if flow.mode == "off":
-            return None
-        return flow.raised(request.arguments, request.session)
+        sent = request.arguments
+        told = {key: one for key, one in request.meta.items() if not key.startswith(PREFIX)}
+        if told:
+            sent = {**sent, "_meta": told}
+        return self._flow.raised(sent, request.session)
 
     def watched(self, request: CallRequest, task: Task) -> CallRequest:
         """The request, so that what its client hears before the result is remembered as well."""
+        if self._flow.mode == "off":
+            return request
+        if request.client is not None:
+            asked = _Overheard(request.client, self, request, task)
+            request = replace(request, client=asked)
         if self._output(task) is None:
             return request
-        progress, log, client = request.progress, request.log, request.client
+        progress, log = request.progress, request.log
 
         async def heard_progress(done: float, total: float | None, message: str) -> None:
-            self._gave(request, task, message)
+            self.gave(request, task, message)
             if progress is not None:
                 await progress(done, total, message)
 
         async def heard_log(level: str, logger: str, message: str) -> None:
-            self._gave(request, task, message)
+            self.gave(request, task, message)
             if log is not None:
                 await log(level, logger, message)
 
@@ -56,7 +65,6 @@ class Watch:
             request,
             progress=None if progress is None else heard_progress,
             log=None if log is None else heard_log,
-            client=None if client is None else _Overheard(client, self, request, task),
         )
 
     async def ended(self, request: CallRequest, placement: Placement, outcome: Outcome) -> None:
@@ -81,7 +89,8 @@ class Watch:
             prints = self._flow.kept(value)
         self._remember(request, task, label, prints, placement.node.name)
 
-    def _gave(self, request: CallRequest, task: Task, value: Any) -> None:
+    def gave(self, request: CallRequest, task: Task, value: Any) -> None:
+        """A call said something on its way: remember it, if it is private."""
         label = self._output(task)
         if label is not None:
             node = label.origin if label.privacy == "node" else ""
@@ -108,7 +117,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Overheard:
-    """A client whose questions are remembered: they tell it what a private call knows."""
+    """A client whose questions are remembered, and whose answers are looked at.
+
+    A question tells the client what a private call knows; an answer tells the call what the client
+    knows of others.
+    """
 
     client: Client
     watch: Watch
@@ -121,9 +134,19 @@ class _Overheard:
         return self.client.capabilities
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The client's reply; raises as its own ``ask`` does."""
-        self.watch._gave(self.request, self.task, params)  # noqa: SLF001 - of this module
-        return await self.client.ask(method, params)
+        """The client's reply.
+
+        Raises:
+            ClientRefused: the client says no, or its reply holds what may not go to this call.
+        """
+        self.watch.gave(self.request, self.task, params)
+        reply = await self.client.ask(method, params)
+        raised = self.watch.raised(replace(self.request, arguments=reply, meta={}))
+        if raised is not None and not all(implied(one, self.task.label) for one in raised.labels):
+            raise ClientRefused(
+                f"{method}: the answer may not go to a tool of a wider privacy: {raised.why}"
+            )
+        return reply
 
 
 def _parsed(body: bytes) -> Any:

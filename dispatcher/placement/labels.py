@@ -28,21 +28,19 @@ class Bound:
     closed: bool = False
 
 
-def bound(own: Label, raised: Raised | None, nodes: Iterable[NodeState]) -> Bound:
+def bound(own: Label, raised: Raised, nodes: Iterable[NodeState]) -> Bound:
     """A call's own label and those of its content, all at once."""
-    if raised is None:
-        return Bound(own)
     more = [
         (label, why)
         for label, why in zip(raised.labels, raised.reasons, strict=True)
-        if not _implied(label, own)
+        if not implied(label, own)
     ]
     if not more:
         return Bound(own)
     labels, reasons = zip(*more, strict=True)
     every = strictest_first([own, *labels])
     allow = None
-    if not all(_implied(label, every[0]) for label in every[1:]):
+    if not all(implied(label, every[0]) for label in every[1:]):
         allow = permitted(every, ((node.name, node.site) for node in nodes))
     closed = own.privacy == "public"
     return Bound(every[0], allow, Raised(tuple(labels), tuple(reasons)), closed=closed)
@@ -58,7 +56,7 @@ def here(offers: Iterable[Offer]) -> tuple[Offer, ...]:
     return tuple(offer for offer in offers if offer.backend != REMOTE)
 
 
-def _implied(label: Label, own: Label) -> bool:
+def implied(label: Label, own: Label) -> bool:
     """Whether a call of its own label keeps another anyway."""
     if label == own:
         return True

@@ -131,13 +131,14 @@ class Scheduler:
         if origin not in self._known_origins:
             self._know(origin)
         offers = _permitted_offers(entry, constraints)
-        own = Label(ruled.privacy, origin, self._site(origin))
-        held = bound(
-            Label(constraints.privacy, origin, own.site),
-            raised,
-            self._registry.nodes() if raised is not None else (),
-        )
-        if held.raised is not None:
+        node = self._nodes.get(origin)
+        own = Label(ruled.privacy, origin, "" if node is None else node.site)
+        site = own.site
+        held = None
+        if raised is not None:
+            held = bound(Label(constraints.privacy, origin, site), raised, self._registry.nodes())
+        if held is not None and held.raised is not None:
+            site = held.label.site
             origin = held.label.origin
             if origin not in self._known_origins:
                 self._know(origin)
@@ -171,9 +172,9 @@ class Scheduler:
             spec,
             input_kib,
             offers,
-            held.label.site,
+            site,
             own=own,
-            raised=held.raised,
+            raised=None if held is None else held.raised,
         )
 
     def place(self, task: Task, without: frozenset[str] = frozenset()) -> Placement:
@@ -313,10 +314,6 @@ class Scheduler:
     def _said(self, task: Task, explanation: Explanation) -> Explanation:
         """The same with the label of the call's content, and the rules that stand behind reasons."""
         return explanation.of(task, self._policy.places(task.entry.server, task.entry.name))
-
-    def _site(self, name: str) -> str:
-        node = self._nodes.get(name)
-        return "" if node is None else node.site
 
     def _know(self, origin: str) -> None:
         """The solver needs the origin in its table, also when it has never registered."""

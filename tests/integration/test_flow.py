@@ -1,6 +1,7 @@
 """Labels that follow data through an agent's single calls, as MCP clients meet them."""
 
 import json
+import sys
 
 import pytest
 from mcp import Client
@@ -156,6 +157,61 @@ async def test_what_a_tool_declassifies_is_no_more_private(house):
     assert counted.meta[PLACEMENT_KEY]["node"] == "device"
     result = await ask(house.url, "summarize_text", {"text": counted.content[0].text * 3})
     assert not result.is_error
+
+
+SERVER = """
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("vault")
+TEXT = {text!r}
+
+
+@server.resource("vault://minutes")
+def minutes() -> str:
+    return TEXT
+
+
+@server.prompt()
+def reminder(name: str) -> str:
+    return TEXT[::-1]
+
+
+server.run("stdio")
+"""
+
+
+async def test_resources_and_prompts_have_labels_as_tools_have(tmp_path):
+    text = "The minutes say that nobody but the treasurer may know of the second account."
+    (tmp_path / "vault.py").write_text(SERVER.format(text=text))
+    (tmp_path / "home.toml").write_text(
+        f"""
+        [[policy.rules]]
+        tools = ["vault.*"]
+        privacy = "node"
+        [[policy.rules]]
+        tools = ["summarize.*"]
+        deny = ["tier:device"]
+        [[agents]]
+        name = "device"
+        [[agents.servers]]
+        name = "vault"
+        command = [{sys.executable!r}, "vault.py"]
+        [[agents]]
+        name = "cloud"
+        """
+    )
+    with started(tmp_path / "state", "--config", tmp_path / "home.toml") as up:
+        for given in (text, text[::-1]):
+            assert not (await ask(up.url, "summarize_text", {"text": given})).is_error
+        async with Client(up.url) as client:
+            read = await client.read_resource("vault://minutes")
+            assert read.contents[0].text == text
+            said = await client.get_prompt("reminder", {"name": "x"})
+            assert said.messages[0].content.text == text[::-1]
+        for given, method in ((text, "resources/read"), (text[::-1], "prompts/get")):
+            result = await ask(up.url, "summarize_text", {"text": given})
+            assert result.is_error
+            assert f"holds what vault.{method} gave on device" in result.content[0].text
 
 
 async def test_the_memory_outlives_the_dispatcher(tmp_path, private):

@@ -44,6 +44,7 @@ class Flow:
     """Remembers what was private, and finds it in arguments. Owned by the event loop.
 
     Attributes:
+        active: whether anything private was given yet: before, there is nothing to look for.
         public: what every client may know anyway, so that it is never taken for private content:
             the definitions of the tools.
     """
@@ -52,6 +53,7 @@ class Flow:
         self, mode: Mode, declassifies: Iterable[str] = (), store: Store | None = None
     ) -> None:
         self.mode = mode
+        self.active = False
         self.public: Public = lambda: (None, ())
         self._declassifies = tuple(declassifies)
         self._store = store
@@ -71,10 +73,11 @@ class Flow:
             return
         self._use_key(flow_key(state))
         self._memory.restore()
-        self._printer.rows = True
+        self._printer.words = self._printer.rows = len(self._memory) > 0  # nobody knows of what
         if self.mode == "session":
             for source in self._memory.sources.values():
                 _keep(self._earlier, replace(source))
+        self.active = len(self._memory) > 0
 
     def raised(self, arguments: Mapping[str, Any], session: str) -> Raised | None:
         """The labels that a call has by what it holds, or by what its session was given."""
@@ -124,6 +127,7 @@ class Flow:
         """
         if self.mode == "off" or label.privacy == "public":
             return
+        self.active = True
         now_s = time.time()
         source = Source(label, tool, node, now_s, now_s)
         if self.mode == "session":
@@ -192,7 +196,7 @@ class Flow:
 
     def _looked(self, value: Any) -> Iterator[Hashes]:
         for text in readings(value):
-            yield from self._printer.looked(text, self._memory.knows, rows=self._printer.rows)
+            yield from self._printer.looked(text, self._memory.knows)
 
     def _kept(self, hashes: Hashes) -> list[int]:
         found: list[int] = self._printer.mixed(hashes).tolist()

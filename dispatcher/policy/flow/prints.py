@@ -35,25 +35,25 @@ class Printer:
     """Makes fingerprints under one secret key. What is kept of them is ``mixed``.
 
     Attributes:
-        rows: whether any rows of numbers were kept.
+        words: whether any words were kept that tell by themselves.
+        rows: whether any rows of numbers were.
     """
 
     def __init__(self, key: bytes) -> None:
         self._hasher = Hasher(key)
-        self.rows = False
+        self.words = self.rows = False
         self.mixed = self._hasher.mixed
         self.unmixed = self._hasher.unmixed
 
     def looked(
-        self, text: bytes, known: Callable[[Hashes], bool] | None = None, *, rows: bool = True
+        self, text: bytes, known: Callable[[Hashes], bool] | None = None
     ) -> Iterator[Hashes]:
         """Every hash that a plain text is looked up by, not mixed yet.
 
         Args:
             text: of :func:`dispatcher.policy.flow.readings.readings`.
-            known: whether any of some hashes is; words are left out where none begins as a known
-                one does, which takes a quarter of the time.
-            rows: whether rows of numbers are looked for.
+            known: whether any of some hashes is. Then words are left out where none begins as a
+                known one does, and rows where none were kept, which takes half of the time.
         """
         for piece in _pieces(text):
             if len(piece) < STEM:
@@ -62,7 +62,8 @@ class Printer:
             yield laid.runs(GRAM)
             if not may_tell(piece):
                 continue
-            begun = known is None or known(laid.runs(STEM))
+            begun = known is None or (self.words and known(laid.runs(STEM)))
+            rows = known is None or self.rows
             if begun or rows:
                 words = Words(laid)
                 if begun:
@@ -85,7 +86,9 @@ class Printer:
             runs = laid.runs(GRAM)
             runs[words.timely(GRAM)] = _NEVER
             found.append(winnowed(runs, window))
-            found += words.telling()
+            telling = words.telling()
+            self.words = self.words or len(telling[0]) > 0
+            found += telling
             shortened = words.shortened(self._hasher)
             rows = list(words.telling_rows(self._hasher))
             rows += [] if shortened is None else shortened.telling_rows(self._hasher)

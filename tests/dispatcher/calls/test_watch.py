@@ -6,7 +6,7 @@ import json
 import pytest
 
 from dispatcher.call import CallRequest, Requirements
-from dispatcher.errors import CallFailed, CallRefused
+from dispatcher.errors import CallFailed, CallRefused, ClientRefused
 from protos.contract import PLACEMENT_KEY
 from protos.edge.v1 import edge_pb2
 
@@ -162,6 +162,39 @@ async def test_a_model_is_not_told_what_is_private(run_app, house, call):
             await app.calls.call(request)
             sent, _ = device.calls[-1]
             assert set(json.loads(sent.client)) == told
+
+
+async def test_a_clients_answer_does_not_carry_it_elsewhere(run_app, house, call):
+    async with run_app(policy()) as app:
+        await house(app)
+        await call(app, "read", {"path": "/data/a"})
+        entry = app.registry.tool("echo")
+
+        class Telling:
+            capabilities = {"elicitation": {}}  # noqa: RUF012 - never changed
+
+            async def ask(self, method, params):
+                return {"action": "accept", "content": {"note": params["say"]}}
+
+        request = CallRequest("echo", {"text": "x"}, client=Telling())
+        for privacy, forbidden in (("public", True), ("node", False)):
+            asked = Requirements(privacy=privacy, origin="device")
+            task = app.scheduler.task(entry, request.arguments, asked, 1.0)
+            client = app.calls._watch.watched(request, task).client
+            assert await client.ask("elicitation/create", {"say": "nothing"})
+            if forbidden:
+                with pytest.raises(ClientRefused, match=r"may not go to .* files.read gave"):
+                    await client.ask("elicitation/create", {"say": SECRET})
+            else:
+                assert await client.ask("elicitation/create", {"say": SECRET})
+
+
+async def test_meta_of_a_request_is_looked_at(run_app, house, call):
+    async with run_app(policy()) as app:
+        await house(app)
+        await call(app, "read", {"path": "/data/a"})
+        reply = await call(app, "echo", {"text": "x"}, meta={"org.example/note": SECRET})
+        assert reply.placement.node == "device"
 
 
 async def test_off_binds_single_calls_only(run_app, house, call):

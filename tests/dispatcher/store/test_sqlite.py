@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.errors import ConfigError
 from dispatcher.store import sqlite
-from dispatcher.store.base import CallRow, NodeRow, ProfileRow
+from dispatcher.store.base import CallRow, FlowRow, NodeRow, ProfileRow
 from dispatcher.store.migrations import MIGRATIONS
 
 
@@ -42,6 +42,26 @@ def test_rows_come_back_after_a_restart(store):
     assert again.profiles() == [ProfileRow("exec", "t.x", "pi4", 2, 3, 4, 5, 6)]
     assert again.calls(2) == [call_row(2), call_row(1)]
     assert again.calls(2)[0].cold is True
+
+
+def flow_row(n, prints, at_s=None):
+    return FlowRow(n, 1.0, at_s or float(n), "node", "pi4", "home", "files.read", "pi4", prints)
+
+
+def test_what_private_calls_gave_is_kept_touched_and_dropped(store):
+    store.save_flow([flow_row(n, bytes([n])) for n in range(1, 5)])
+    store.save_flow([flow_row(1, None, at_s=9.0)])
+    store.save_flow([flow_row(2, b"other")])
+    store.drop_flow([3])
+    again = reopened(store)
+    assert list(again.flow_rows()) == [
+        flow_row(2, b"other"),
+        flow_row(4, bytes([4])),
+        flow_row(1, bytes([1]), at_s=9.0),
+    ]
+    again.drop_flow([1, 2, 4])
+    again.save_flow([flow_row(4, b"anew")])
+    assert list(reopened(again).flow_rows()) == [flow_row(4, b"anew")]
 
 
 def test_flush_makes_rows_visible(store):
