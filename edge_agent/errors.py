@@ -15,7 +15,8 @@
         ├── LimitExceeded      stopped at another of its limits
         ├── ModuleTrapped      the module trapped
         ├── ServerDied         the server's process or connection ended in the middle of it
-        ├── NotSent            the server was gone before it saw the request
+        ├── NotStarted         nothing of it had begun
+        │   └── NotSent        the server was gone before it saw the request
         ├── RpcError           the server answered with a JSON-RPC error
         ├── CallCancelled      the caller no longer wants the answer
         └── BadAnswer          the answer is no MCP

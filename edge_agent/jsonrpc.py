@@ -15,7 +15,7 @@ import re
 from typing import Any, Final
 
 from edge_agent.errors import BadAnswer, OutputTooLarge
-from edge_agent.tool_results import sound_result
+from ground.tool_results import sound_result
 
 _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
 # About a hundred megabytes of objects, where each is as large as it can be.

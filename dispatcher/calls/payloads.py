@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from dispatcher.call import PlacementRecord
 from dispatcher.errors import CallFailed, InvalidArguments
+from ground.tool_results import sound_result
+
+#: What stands in place of a tool's result: a server's answer to another method, or its refusal.
+_ANSWERED: Final = frozenset({"error", "result"})
 
 
 def json_bytes(tool: str, value: Mapping[str, Any]) -> bytes:
@@ -41,7 +45,7 @@ def json_bytes(tool: str, value: Mapping[str, Any]) -> bytes:
 
 
 def parsed(tool: str, body: bytes, record: PlacementRecord) -> dict[str, Any]:
-    """The MCP result that a node sent.
+    """The MCP result that a node sent, such as every client can read it.
 
     Raises:
         CallFailed: it is none.
@@ -50,6 +54,8 @@ def parsed(tool: str, body: bytes, record: PlacementRecord) -> dict[str, Any]:
         result = from_json(body, allow_inf_nan=False)
     except ValueError:
         result = None
+    if isinstance(result, dict) and ("content" in result or not _ANSWERED & result.keys()):
+        result = sound_result(result)
     if not isinstance(result, dict):
         raise CallFailed(
             f"{tool}: its server answered on {record.node} with what is no "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from dispatcher.cli.common import (
 )
 from ground.commands import DONE, FAILED, Examples
 from ground.directories import state_directory
+from ground.plain_text import json_text
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -83,7 +83,7 @@ def call(
         with told_to_wait(f"waiting for {tool}"):
             result = client.call(request)
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(json_text(result))
     else:
         from dispatcher.cli import render
 
@@ -113,7 +113,7 @@ def explain(
         explanation = client.explain(request)
     if as_json:
         explanation.pop("why", None)
-        click.echo(json.dumps(explanation, ensure_ascii=False))
+        click.echo(json_text(explanation))
     else:
         from dispatcher.cli import render
 
@@ -135,7 +135,7 @@ def agents(*, as_json: bool, **where: Any) -> int:
     with connection(where) as client, told_to_wait("asking for the agents"):
         found, warnings = client.agents(), client.warnings()
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json_text(found))
     else:
         from dispatcher.cli import render
 

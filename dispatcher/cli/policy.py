@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from dispatcher.cli.common import JSON, STATE, URL, a_file
 from ground.commands import DONE, FAILED, USAGE, Examples, ExamplesGroup
 from ground.directories import state_directory
+from ground.plain_text import json_text
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -69,7 +69,7 @@ def check(
     found = doubts(config, known_of(config, nodes, tools))
     if as_json:
         shown = {"against": against, "warnings": [doubt.to_json() for doubt in found]}
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        click.echo(json_text(shown))
     else:
         for doubt in found:
             click.echo(str(doubt))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ground.plain_text import json_text, lines, one_line
 from protos.contract import PLACEMENT_KEY
 
 #: A pipe has no width; whoever reads from it wants whole lines.
@@ -54,12 +54,14 @@ def result(value: Json) -> None:
     failed = value.get("isError") is True
     text = [_block(block) for block in value.get("content") or ()]
     if not text and "structuredContent" in value:
-        text = [json.dumps(value["structuredContent"], ensure_ascii=False, indent=2)]
+        text = [json_text(value["structuredContent"], indent=2)]
     out = sys.stderr if failed else sys.stdout
-    out.write("".join(f"{one}\n" for one in text))
+    # A file or a pipe gets what the tool gave; a terminal must not obey it.
+    shown = map(lines, text) if out.isatty() else text
+    out.write("".join(f"{one}\n" for one in shown))
     placement = (value.get("_meta") or {}).get(PLACEMENT_KEY)
     if placement:
-        console(to_stderr=True).print(_ran(placement), style="dim")
+        console(to_stderr=True).print(one_line(_ran(placement)), style="dim")
 
 
 def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
@@ -79,16 +81,16 @@ def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
         style = "bold" if node is best else "dim" if node["reasons"] else None
         table.add_row(mark, node["node"], *shown, _why(node, best), style=style)
     out.print(table)
-    out.print(verdict(tool, value))
+    out.print(one_line(verdict(tool, value)))
     if value.get("label"):
-        out.print(f"Its label is raised: {value['label']['why']}.")
+        out.print(one_line(f"Its label is raised: {value['label']['why']}."))
     for reason, places in (value.get("rules") or {}).items():
         out.print(f"{reason} is of the rule at {' and '.join(places)}.")
     if value["placed"] is None:
         if value.get("core"):
             out.print(f"In the way: {'; and '.join(map(_in_words, value['core']))}.")
         if value.get("mend"):
-            out.print(f"To mend: {value['mend']}")
+            out.print(one_line(f"To mend: {value['mend']}"))
 
 
 def _why(node: Json, best: Json | None) -> str:
@@ -138,8 +140,8 @@ def tools(found: Sequence[Json]) -> None:
 
 def agents(found: Sequence[Json]) -> None:
     """Print the nodes, and what is wrong with their servers."""
-    lines = [line for node in found for one in node.get("servers", ()) for line in troubles(one)]
-    console().print(Group(nodes_table(found), *lines))
+    wrong = [line for node in found for one in node.get("servers", ()) for line in troubles(one)]
+    console().print(Group(nodes_table(found), *wrong))
 
 
 def server_state(state: str) -> Text:
@@ -151,13 +153,15 @@ def server_state(state: str) -> Text:
 def troubles(server: Json) -> list[Text]:
     """A line for each thing that is wrong with a server of a node."""
     name = f"{server['name']} on {server['node']}"
-    lines = []
+    wrong = []
     if server["error"]:
         # Why it ended has its last words already.
         words = server["words"] if server["words"] not in server["error"] else ""
         told = f"{server['error']} (its last words: {words})" if words else server["error"]
-        lines.append(Text(f"{name}: {told}", style="red"))
-    return lines + [Text(f"{name}: {line}", style="yellow") for line in server["warnings"]]
+        wrong.append(Text(one_line(f"{name}: {told}"), style="red"))
+    return wrong + [
+        Text(one_line(f"{name}: {line}"), style="yellow") for line in server["warnings"]
+    ]
 
 
 def nodes_table(found: Sequence[Json]) -> RenderableType:
@@ -209,9 +213,23 @@ def calls_table(found: Sequence[Json]) -> RenderableType:
     return table
 
 
-def new_table(*columns: str | tuple[str, str]) -> Table:
+class PlainTable(Table):
+    """A table whose cells come from elsewhere: each is shown so that it can do nothing."""
+
+    def add_row(self, *cells: RenderableType | None, **more: Any) -> None:
+        """Add a row; see :class:`rich.table.Table`."""
+        super().add_row(*(_plain(cell) for cell in cells), **more)
+
+
+def _plain(cell: RenderableType | None) -> RenderableType | None:
+    if isinstance(cell, str):
+        return one_line(cell)
+    return Text(one_line(cell.plain), style=cell.style) if isinstance(cell, Text) else cell
+
+
+def new_table(*columns: str | tuple[str, str]) -> PlainTable:
     """A table of these columns; one with an alignment is a pair."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = PlainTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         if isinstance(column, str):
             table.add_column(column, overflow="fold")
@@ -227,7 +245,7 @@ def _block(block: Json) -> str:
         return str(block.get("text", ""))
     if "data" in block:
         return f"[{kind}: {block.get('mimeType', '?')}, {len(block['data'])} characters of base64]"
-    return json.dumps(block, ensure_ascii=False)
+    return json_text(block)
 
 
 def _ran(placement: Json) -> str:

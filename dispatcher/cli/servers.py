@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from dispatcher.cli.ask import ask_options, connection
 from dispatcher.cli.common import JSON, told_to_wait
 from ground.commands import DONE, Examples
+from ground.plain_text import json_text
 
 
 @click.command(
@@ -27,7 +27,7 @@ def servers(*, as_json: bool, **where: Any) -> int:
     with connection(where) as client, told_to_wait("asking for the servers"):
         found = client.servers()
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json_text(found))
     else:
         _print(found)
     return DONE

@@ -18,6 +18,7 @@ from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.executables import EDGE_AGENT
 from ground.commands import DONE, Examples, ExamplesGroup
 from ground.directories import state_directory
+from ground.plain_text import json_text, one_line
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -53,7 +54,7 @@ def tools(context: click.Context, /, *, as_json: bool, **where: Any) -> int:
     with connection(where, agents=False) as client, told_to_wait("asking for the tools"):
         found = client.tools()
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json_text(found))
     else:
         from dispatcher.cli import render
 
@@ -193,13 +194,13 @@ def _show(upload: Any, found: dict[str, Any]) -> None:
     for index, tool in enumerate(upload.tools):
         about = str(tool.get("description") or "").strip().partition("\n")[0][:80]
         about = "".join(char for char in about if char.isprintable())
-        click.echo(f"  {'tools' if index == 0 else '':<10}{tool['name']}: {about}")
+        click.echo(one_line(f"  {'tools' if index == 0 else '':<10}{tool['name']}: {about}"))
     asks = [_ASKS[ask] for ask in found["asks"]] or ["nothing but to compute"]
     for index, ask in enumerate(asks):
         click.echo(f"  {'asks for' if index == 0 else '':<10}{ask}")
     imports = found["imports"]
     more = f" and {len(imports) - _MOST_IMPORTS} more" if len(imports) > _MOST_IMPORTS else ""
-    click.echo(f"  imports   {', '.join(imports[:_MOST_IMPORTS])}{more}")
+    click.echo(one_line(f"  imports   {', '.join(imports[:_MOST_IMPORTS])}{more}"))
 
 
 def _register(upload: Any, url: str | None, state: Path | None) -> list[str]:

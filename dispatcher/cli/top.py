@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from dispatcher.cli.ask import ask_options, connection
 from dispatcher.cli.common import JSON
 from ground.commands import DONE, Examples
+from ground.plain_text import json_text
 
 if TYPE_CHECKING:
     from dispatcher.cli.client import DispatcherClient
@@ -39,7 +39,7 @@ def top(*, once: bool, every_s: float, as_json: bool, **where: Any) -> int:
     """Show nodes and recent calls, live; with --json one object, once."""
     with connection(where) as client:
         if as_json:
-            click.echo(json.dumps(_picture(client), ensure_ascii=False))
+            click.echo(json_text(_picture(client)))
             return DONE
         from rich.live import Live
 

@@ -19,12 +19,12 @@ from dispatcher.placement.explanation import Explanation, explained, refusal
 from dispatcher.placement.exploration import Explorer
 from dispatcher.placement.guard import guarded
 from dispatcher.placement.labels import bound, here, shut
-from dispatcher.placement.loads import Load
+from dispatcher.placement.lines.loads import Load
+from dispatcher.placement.lines.server_lines import ServerLines
 from dispatcher.placement.network import Network
 from dispatcher.placement.origins import Origins
 from dispatcher.placement.prices import Prices
 from dispatcher.placement.profiles import Profiles
-from dispatcher.placement.server_lines import ServerLines
 from dispatcher.placement.task import Placement, Task
 from dispatcher.policy import egress
 from dispatcher.policy.constraints import Constraints, Policy, constraints_asked

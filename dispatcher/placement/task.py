@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dispatcher.placement.loads import Load
+from dispatcher.placement.lines.loads import Load
 from dispatcher.policy.constraints import Constraints
 from dispatcher.policy.flow.labels import Label, Raised
 from dispatcher.registry.nodes import NodeState

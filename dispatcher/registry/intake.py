@@ -56,14 +56,11 @@ class Intake:
             if not isinstance(item, Mapping) or not isinstance(name, str) or not name:
                 lines.append(f"{kind} {number} of the list is left out: it has no {key}")
                 continue
-            if not is_shallow(item):
-                lines.append(f"{kind} {_short(name)}: nests deeper than {DEEPEST}; left out")
-                continue
             if name in taken:
                 lines.append(f"{kind} {_short(name)}: listed twice; the first counts")
                 continue
             notes = _Notes()
-            taken[name] = take(dict(item), notes)
+            taken[name] = take(notes.shallow(item), notes)
             if notes.lines:
                 lines.append(f"{kind} {_short(name)}: {'; '.join(notes.lines)}")
         if len(lines) > _LISTED_MAX:
@@ -93,6 +90,13 @@ class _Notes:
 
     def tell(self, line: str) -> None:
         self.lines.append(line)
+
+    def shallow(self, item: Mapping[str, Any]) -> Definition:
+        """The definition without what nests too deep to be walked through."""
+        deep = [key for key, value in item.items() if not is_shallow(value)]
+        for key in deep:
+            self.tell(f"{key} nests deeper than {DEEPEST}; left out")
+        return {key: value for key, value in item.items() if key not in deep}
 
     def keep(
         self, item: Definition, keys: Iterable[str], fits: Callable[[Any], bool], what: str

@@ -25,7 +25,7 @@ from edge_agent.engine.limits import (
 from edge_agent.errors import BadAnswer, CallRefused, ConfigError, OutputTooLarge
 from edge_agent.jsonrpc import make_call, parse, parse_foreign, read_result, sound
 from edge_agent.mounts import Mount, normalise, parse_mount, uncovered
-from edge_agent.tool_results import sound_result
+from ground.tool_results import sound_result
 from protos.edge.v1 import edge_pb2
 
 # ---- mounts -------------------------------------------------------------------------

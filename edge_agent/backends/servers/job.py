@@ -37,7 +37,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, dump, parse, read_error
-from edge_agent.tool_results import sound_result
+from ground.tool_results import sound_result
 from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS, ROUNDS_KEY
 
 TOOLS_CALL: Final = "tools/call"

@@ -1,6 +1,7 @@
 """What a person sees."""
 
 import io
+import re
 import sys
 
 import pytest
@@ -193,3 +194,36 @@ def test_a_result_tells_what_it_spent(capsys, spent, said):
     placement = {"node": "pi4", "tier": "edge", "cold": False, "total_ms": 2.0, "exec_ms": 1.0}
     render.result({"content": [], "_meta": {render.PLACEMENT_KEY: {**placement, **spent}}})
     assert capsys.readouterr().err.endswith(said)
+
+
+HARM = "\x1b]0;owned\x07\n\u202eexe"
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+
+
+def test_what_nodes_and_servers_say_of_themselves_steers_no_terminal(capsys):
+    told = {
+        "name": HARM, "node": HARM, "error": HARM, "words": HARM, "warnings": [HARM],
+    }  # fmt: skip
+    node = {
+        "name": HARM, "tier": HARM, "site": HARM, "isa": HARM, "slots": 1, "running": 0,
+        "queued": 0, "memory_free_mib": 1, "memory_mib": 1, "cpu_percent": 0.0, "features": [HARM],
+        "mounts": [{"path": HARM, "readonly": True}], "connected": True, "placeable": True,
+        "states": [HARM], "last_seen": 0.0, "servers": [told],
+    }  # fmt: skip
+    render.agents([node])
+    render.tools([{"name": HARM, "server": HARM, "description": f"\x9b2J{HARM}"}])
+    render.explanation(HARM, {**REFUSED, "mend": HARM})
+    out = capsys.readouterr().out
+    assert not UNSEEN.search(out)
+    assert "\\x1b]0;owned\\x07" in out
+
+
+def test_a_tools_text_is_as_it_was_for_a_pipe(capsys):
+    render.result({"content": [{"type": "text", "text": HARM}]})
+    assert capsys.readouterr().out == f"{HARM}\n"
+
+
+def test_and_shown_for_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    render.result({"content": [{"type": "text", "text": HARM}]})
+    assert capsys.readouterr().out == "\\x1b]0;owned\\x07\n\\u202eexe\n"

@@ -100,6 +100,15 @@ def test_what_no_revision_permits_goes_with_a_line_that_names_the_tool():
         assert word in line
 
 
+def test_what_nests_too_deep_goes_and_its_tool_stays():
+    deep = {}
+    for _ in range(100):
+        deep = {"properties": {"a": deep}}
+    tool, (line,) = one_tool(inputSchema=deep, _meta={"x": deep}, description="kept")
+    assert tool == {"name": "t", "inputSchema": PLAIN, "description": "kept"}
+    assert "inputSchema nests deeper than 64; left out; _meta nests deeper than 64" in line
+
+
 def test_unknown_keys_are_handed_on():
     tool, _ = one_tool(inputSchema=PLAIN, cost=3, annotations={"com.example/x": None})
     assert tool["cost"] == 3

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatcher.placement.loads import Load
+from dispatcher.placement.lines.loads import Load
 from dispatcher.registry.nodes import NodeState
 from dispatcher.registry.tools import Offer
 from solver import NodeTable

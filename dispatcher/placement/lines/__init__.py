@@ -1,0 +1,1 @@
+"""What is in flight: on each node, and to each server that has slots of its own."""
