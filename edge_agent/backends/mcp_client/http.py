@@ -1,8 +1,7 @@
 """A remote MCP server over streamable HTTP: each request a POST, its answer JSON or events.
 
-The operator's configuration names the server, so it is trusted with what calls send it; it is not
-trusted with this agent's memory or time. A server that knows only HTTP+SSE of 2024-11-05 is spoken
-to in that way (:mod:`edge_agent.backends.mcp_client.http_sse`).
+The operator names the server, so it is trusted with what calls send it, but not with this agent's
+memory or time. One of HTTP+SSE (2024-11-05) is spoken to by :mod:`.http_sse`.
 
 Source: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 """
@@ -148,7 +147,7 @@ class StreamChannel:
             return
         if reader is not None and reader.last_id and self._version != STATELESS_ERA:
             self._resume(reader, until_s, pending)
-        elif self._held_open and response.status == HTTPStatus.ACCEPTED and not pending.settled:
+        elif self._held_open and response.status == HTTPStatus.ACCEPTED:
             pending.wait(until_s)  # what it owes may come on the stream that is held open
             left_s(until_s, pending)
         if pending.method != "initialize":
@@ -167,7 +166,7 @@ class StreamChannel:
         *,
         url: str = "",
     ) -> Iterator[Answer]:
-        """Send a request of the session; see :class:`OldStream`, which is given this too."""
+        """Send a request of the session; :class:`OldStream` is given this too."""
         headers = {**self._headers(body, pending), **(more or {})}
         with self._exchanges.exchange(
             method, body, headers, until_s, key=pending, url=url

@@ -130,8 +130,8 @@ def test_it_is_offered_and_what_is_not_there_is_refused(up):
     async def run():
         async with Client(up.url, mode="legacy") as client:
             offered = client.server_capabilities.resources
-            with pytest.raises(MCPError, match="no server has the resource 'watched://nothing'"):
-                await client.session.subscribe_resource("watched://nothing")
+            with pytest.raises(MCPError, match="no server has the resource 'elsewhere://nothing'"):
+                await client.session.subscribe_resource("elsewhere://nothing")
             return offered
 
     offered = asyncio.run(run())
