@@ -40,6 +40,7 @@ CAPABILITY_OF: Final = {
 PREFIX: Final = "dev.sanderling/"
 REQUIREMENTS_KEY: Final = PREFIX + "requirements"  # of a request: what narrows its placement
 PLACEMENT_KEY: Final = PREFIX + "placement"  # of a result: where it ran, and why
+ERROR_KEY: Final = PREFIX + "error"  # of a result: a server's JSON-RPC error
 REFUSAL_KEY: Final = PREFIX + "refusal"  # of a result: why it ran nowhere
 SESSION_KEY: Final = PREFIX + "session"  # of a request: its session; of a result: what it met
 #: Of a request of the stateless era: its client goes on by itself, with a server of that era.

@@ -13,11 +13,10 @@ from mcp.shared.exceptions import MCPError
 from dispatcher.calls.accounting import record_json
 from dispatcher.calls.payloads import refusal
 from dispatcher.errors import CallFailed, CallRefused, RequestError, SanderlingError
-from protos.contract import PLACEMENT_KEY, REFUSAL_KEY
+from protos.contract import ERROR_KEY, PLACEMENT_KEY, REFUSAL_KEY
 
 log = logging.getLogger("sanderling.gateway")
 
-ERROR_KEY: Final = "dev.sanderling/error"  # a server's JSON-RPC error, in an error result's _meta
 FAILED: Final = -32603
 
 
