@@ -198,14 +198,15 @@ class Gateway:
         name, arguments, meta = _call_params(ctx)
         try:
             entry = self._app.registry.tool(name)
+            heard, wanted = self._logs.sink(ctx), self._logs.wanted(ctx)
             request = CallRequest(
                 tool=name,
                 arguments=arguments,
                 requirements=self._requirements(meta),
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
-                log=self._logs.sink(ctx),
-                meta=self._server_meta(ctx, meta, entry),
+                log=heard,
+                meta={**wanted, **_tool_meta(meta), **rounds_of(ctx, entry.offers)},
                 client=caller if caller.capabilities else None,
             )
             result = (await self._app.calls.call(request, entry)).result
@@ -217,10 +218,13 @@ class Gateway:
             return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
-        said_no = refusal(result)
+        said_no = refusal(result) if "error" in result else None
         if said_no is not None:
             raise refused(said_no)
-        return result if is_modern(ctx) else of_handshake_era(result)
+        structured = result.get("structuredContent")
+        if structured is None or isinstance(structured, dict) or is_modern(ctx):
+            return result
+        return of_handshake_era(result)
 
     async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
@@ -274,8 +278,8 @@ class Gateway:
         self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
     ) -> dict[str, Any]:
         """What a server gets of a request's ``_meta``, and how its client is to be served."""
-        offers = getattr(entry, "offers", ())
-        return {**_tool_meta(meta), **self._logs.wanted(ctx), **rounds_of(ctx, offers)}
+        offers = entry.offers
+        return {**self._logs.wanted(ctx), **_tool_meta(meta), **rounds_of(ctx, offers)}
 
     def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
         asked = meta.get(REQUIREMENTS_KEY)

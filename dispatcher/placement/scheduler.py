@@ -148,7 +148,9 @@ class Scheduler:
             if held.closed:
                 constraints, offers = shut(constraints), here(offers)
         column = self.costs.column(entry, input_kib, offers)
-        queue = self._servers.queue(offers, list(self._nodes.values()))
+        queue = None
+        if offers and offers[-1].native:  # a module's offer comes first
+            queue = self._servers.queue(offers, list(self._nodes.values()))
         spec = CallSpec(
             origin=origin,
             profile=column.profile,
@@ -194,7 +196,8 @@ class Scheduler:
         node = self._nodes[answer.node]
         rejected = partial(self._rejections, task)
         offer = self._offer(task, node)
-        line = self._servers.line(node, offer) or self._loads[node.name]
+        line = self._servers.line(node, offer) if offer.native else None
+        line = line or self._loads[node.name]
         return Placement(task, node, offer, answer, rejected, line)
 
     def trial(self, task: Task) -> Task | None:
@@ -244,18 +247,19 @@ class Scheduler:
 
     def began(self, placement: Placement) -> None:
         """A call is sent to a node: it will hold a slot there."""
-        placement.line.began(placement.placed)
-        self._line_changed(placement)
+        line = placement.line
+        line.began(placement.placed)
+        if line is self._loads[placement.node.name]:
+            line.tell(self.table, placement.node)
+        else:
+            self._servers.changed(placement.node, placement.offer)
 
     def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
-        placement.line.ended(placement.placed)
-        self._line_changed(placement)
-
-    def _line_changed(self, placement: Placement) -> None:
-        load = self._loads[placement.node.name]
-        if placement.line is load:
-            load.tell(self.table, placement.node)
+        line = placement.line
+        line.ended(placement.placed)
+        if line is self._loads[placement.node.name]:
+            line.tell(self.table, placement.node)
         else:
             self._servers.changed(placement.node, placement.offer)
 

@@ -19,21 +19,3 @@ class Line:
     slots: int
     running: int = 0
     waiting: OrderedDict[str, Ticket] = field(default_factory=OrderedDict)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether one more call would wait."""
-        return self.running >= self.slots
-
-    def begin(self, ticket: Ticket) -> Ticket:
-        """Give a call a slot."""
-        ticket.running = True
-        self.running += 1
-        return ticket
-
-    def following(self) -> Ticket | None:
-        """The next call that has a slot now, if there is one."""
-        if not self.waiting or self.is_full:
-            return None
-        _, ticket = self.waiting.popitem(last=False)
-        return self.begin(ticket)

@@ -89,6 +89,8 @@ class CallQueue:
         # Takes over for a thread whose call waits, with the next call to run if there is one.
         self.spare: Callable[[Ticket | None], None] | None = None
         self._parked = 0
+        #: Threads that run calls which hold none of the node's slots.
+        self.away = 0
         self._held_bytes = 0
         self._exec_ms = 0.0
         self._draining: str | None = None
@@ -98,11 +100,6 @@ class CallQueue:
         self.acknowledged.set()
         # Set when a dispatcher would place otherwise if it knew.
         self.load_changed = threading.Event()
-
-    @property
-    def away(self) -> int:
-        """How many threads run calls that hold none of the node's slots."""
-        return self._parked + sum(line.running for line in self._server_lines.values())
 
     # ---- messages from the dispatcher ----------------------------------------
 
@@ -210,7 +207,7 @@ class CallQueue:
         with self._lock:
             line = self._line
             queued = len(line.waiting)
-            ahead = queued + 1 if line.is_full else 0
+            ahead = queued + 1 if line.running >= line.slots else 0
             return Load(
                 running=line.running,
                 queued=queued,
@@ -250,6 +247,7 @@ class CallQueue:
     def _admit(self, ticket: Ticket) -> None:
         """Check a call against this node's own rules and register it."""
         call, rules = ticket.call, self._rules
+        line = self._line_of(ticket)
         if self._draining is not None:
             raise CallRefused(f"draining: {self._draining}; place the call elsewhere")
         rules.policy.check_tool(call.server, call.tool)
@@ -263,7 +261,7 @@ class CallQueue:
                 "which has a network of its own",
                 "backend",
             )
-        if len(self._line_of(ticket).waiting) >= rules.queue_limit:
+        if len(line.waiting) >= rules.queue_limit:
             raise CallRefused(f"busy: {rules.queue_limit} calls wait already")
         if self._held_bytes + ticket.argument_bytes > ARGUMENT_BYTES:
             raise CallRefused(
@@ -300,8 +298,8 @@ class CallQueue:
         )
         ticket.parts = None
         line = self._line_of(ticket)
-        if not line.is_full:
-            return line.begin(ticket)
+        if line.running < line.slots:
+            return self._start(line, ticket)
         line.waiting[call.id] = ticket
         if line is self._line and len(line.waiting) == 1:
             self.load_changed.set()
@@ -326,16 +324,25 @@ class CallQueue:
                 return
             ticket.parked = waits
             self._parked += 1 if waits else -1
+            self.away += 1 if waits else -1
             self._line.running -= 1 if waits else -1
             following = self._next(self._line) if waits else None
         if waits:
             self.spare(following)
 
     def _next(self, line: Line) -> Ticket | None:
-        following = line.following()
-        if following is not None and line is self._line and not line.waiting:
+        if not line.waiting or line.running >= line.slots:
+            return None
+        _, ticket = line.waiting.popitem(last=False)
+        if line is self._line and not line.waiting:
             self.load_changed.set()
-        return following
+        return self._start(line, ticket)
+
+    def _start(self, line: Line, ticket: Ticket) -> Ticket:
+        ticket.running = True
+        line.running += 1
+        self.away += line is not self._line
+        return ticket
 
     def _forget(self, ticket: Ticket) -> None:
         if self._tickets.get(ticket.call.id) is not ticket:
@@ -346,8 +353,10 @@ class CallQueue:
         self._held_bytes -= ticket.argument_bytes
         if ticket.parked:
             self._parked -= 1
+            self.away -= 1
         elif ticket.running:
             line.running -= 1
+            self.away -= line is not self._line
 
     def _note_idle(self) -> None:
         if not self._tickets:

@@ -44,17 +44,12 @@ def parts_of(table: NodeTable, call: CallSpec, i: int) -> Parts:
     start, execution = call.profile.at(i)
     extra = surcharge_ms(call)
     return Parts(
-        queue=float(queue_ms(table, call)[i]),
+        queue=float((table if call.queue is None else call.queue).queue_ms[i]),
         start=start,
         exec=execution,
         transfer=transfer_at(table, call, i),
         surcharge=0.0 if extra is None else float(extra[i]),
     )
-
-
-def queue_ms(table: NodeTable, call: CallSpec) -> Floats:
-    """The wait per node: in the node's line, or in the call's own."""
-    return table.queue_ms if call.queue is None else call.queue.queue_ms
 
 
 def surcharge_ms(call: CallSpec) -> Floats | None:
@@ -84,7 +79,8 @@ def cost_ms(table: NodeTable, call: CallSpec, out: Floats | None = None) -> Floa
     total = np.empty(len(table)) if out is None else out
     part, refused = table.scratch[0], table.scratch_mask
     row = table.row_of(call.origin)
-    np.add(queue_ms(table, call), call.profile.run_ms, out=total)
+    queue_ms = (table if call.queue is None else call.queue).queue_ms
+    np.add(queue_ms, call.profile.run_ms, out=total)
     np.multiply(row.half_rtt_ms, 2.0 if call.returns else 1.0, out=part)
     np.add(total, part, out=total)
     kib = call.input_kib + call.output_kib if call.returns else call.input_kib

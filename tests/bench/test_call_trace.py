@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-#: Each time the next function stands in another file than the last; see docs/architecture.md.
-MOST_CHANGES = 120
+#: Each time the next function stands in another file than the last; see docs/architecture.md. It
+#: was 201 before the wings. Ids in flight and sessions are noted on the way since, and results are
+#: read by one module on both sides.
+MOST_CHANGES = 130
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,9 @@ class FakeApp:
         names = [one["name"] for one in self.definitions]
         if name not in names:
             raise UnknownTool(f"no tool is called {name!r}; {nearest(name, names, 'there are')}")
-        return SimpleNamespace(definition=self.definitions[names.index(name)], server="fake")
+        return SimpleNamespace(
+            definition=self.definitions[names.index(name)], server="fake", offers=()
+        )
 
     def nodes(self):
         return self.known_nodes

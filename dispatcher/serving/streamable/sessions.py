@@ -84,10 +84,12 @@ class Transport(StreamableHTTPServerTransport):
             body = found if found is not None else body
             request = Request(scope, _once(body, receive))
         number = message.get("id") if isinstance(message, dict) and "method" in message else None
-        if not isinstance(message, dict) or (number is not None and not is_id(number)):
+        plain = type(number) is int  # as nearly all are: the SDK knows it by that name
+        if not isinstance(message, dict) or not (plain or number is None or is_id(number)):
             await super()._handle_post_request(scope, request, receive, send)
             return
-        request = self._renamed(message, number, request, receive)
+        if not plain:
+            request = self._renamed(message, number, request, receive)
         if number is None:
             await super()._handle_post_request(scope, request, receive, send)
             return
@@ -135,11 +137,9 @@ class Transport(StreamableHTTPServerTransport):
 
     def _create_event_data(self, event_message: EventMessage) -> SSEEvent:
         message = event_message.message
-        if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id is not None:
-            given = outer(message.id)
-            if given != message.id:
-                renamed = message.model_copy(update={"id": given})
-                event_message = EventMessage(renamed, event_message.event_id)
+        if isinstance(message, JSONRPCResponse | JSONRPCError) and isinstance(message.id, str):
+            renamed = message.model_copy(update={"id": outer(message.id)})
+            event_message = EventMessage(renamed, event_message.event_id)
         return super()._create_event_data(event_message)
 
     async def _terminate_unanswered_request(self, request_id: Id) -> None:
@@ -171,7 +171,7 @@ class _Noting:
         await self._stream.send(item)
         message = item.message
         if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id is not None:
-            self._ids.answered(outer(message.id))
+            self._ids.answered(outer(message.id) if isinstance(message.id, str) else message.id)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -1,8 +1,7 @@
 """The client's side of MCP, as far as a proxy needs it: requests out, answers and news back.
 
-A :class:`Client` knows the protocol and nothing of how messages travel; its channel does
-(:mod:`.stdio`, :mod:`.http`). It speaks the stateless era (``server/discover``, 2026-07-28) and the
-one with a handshake (``initialize``, 2024-11-05 to 2025-11-25).
+A :class:`Client` knows the protocol, and its channel (:mod:`.stdio`, :mod:`.http`) how messages
+travel. Both eras: ``server/discover`` (2026-07-28), and ``initialize`` (up to 2025-11-25).
 """
 
 from __future__ import annotations

@@ -19,11 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.backends.mcp_client.channel import (
-    LARGEST_MESSAGE_BYTES,
-    STATELESS_ERA,
-    Client,
-)
+from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, STATELESS_ERA, Client
 from edge_agent.backends.mcp_client.faces import Heard
 from edge_agent.backends.mcp_client.http_sse import OldStream
 from edge_agent.backends.mcp_client.request import PendingRequest

@@ -57,6 +57,12 @@ class Catalogue:
         """The same, with tools that say that they keep state for each session."""
         return replace(self, tools=[_stateful(tool) for tool in self.tools])
 
+    def schema_of(self, tool: str) -> Mapping[str, Any] | None:
+        """The input schema of a tool, where it has one."""
+        found = next((one for one in self.tools if one.get("name") == tool), {})
+        schema = found.get("inputSchema")
+        return schema if isinstance(schema, dict) else None
+
     def to_json(self) -> bytes:
         """As it goes to the dispatcher and to disk, without the version."""
         return json.dumps(

@@ -11,14 +11,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from edge_agent.backends.mcp_client.channel import Client
 from edge_agent.backends.servers.catalogue import Bounds, Catalogue, survey
 from edge_agent.backends.servers.listening import Listening
-from edge_agent.backends.servers.live import LiveServer, Open, ServerChannel
+from edge_agent.backends.servers.live import LiveServer, Open, Opening, ServerChannel
 from edge_agent.backends.servers.news import ServerNews
+from edge_agent.backends.servers.restarts import Restarts
 from edge_agent.backends.settings import ServerTable
 from edge_agent.engine.limits import KIB
 from edge_agent.errors import (
@@ -27,23 +28,14 @@ from edge_agent.errors import (
     CallTimeout,
     EdgeAgentError,
     ModuleUnavailable,
-    RpcError,
 )
 from edge_agent.logs import log_unexpected
 
 STEADY_S: Final = 10.0  # a server that lived for so long did not die of its start
-PAUSES_S: Final = (0.2, 30.0)
 PATIENCE_S: Final = 1.0  # a longer pause is not waited for: another node may do it sooner
-SIGN_OF_LIFE_S: Final = 3.0
 #: How long a session's first call waits for what its server asks when it is initialized.
 EARLY_S: Final = 1.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Opening:
-    over: bool = False
-    error: EdgeAgentError | None = None
 
 
 class Server:
@@ -87,10 +79,8 @@ class Server:
         self._wake = wake
         self._changed = threading.Condition()
         self._live: LiveServer | None = None
-        self._opening: _Opening | None = None
-        self._failures = 0
-        self._retry_at = 0.0
-        self._last_fault = ""
+        self._opening: Opening | None = None
+        self._restarts = Restarts()
         self._last_words = ""
         self._closed = False
 
@@ -101,7 +91,7 @@ class Server:
             return "running"
         if self._opening is not None:
             return "starting"
-        return "failed" if self.fault or self._failures else "idle"
+        return "failed" if self.fault or self._restarts.count else "idle"
 
     @property
     def words(self) -> str:
@@ -112,7 +102,7 @@ class Server:
     @property
     def trouble(self) -> str:
         """Why it cannot be used now, as far as is known."""
-        dead = self._last_fault if self._failures and self._live is None else ""
+        dead = self._restarts.fault if self._restarts.count and self._live is None else ""
         return self.fault.removeprefix(f"{self.name}: ") or dead
 
     @property
@@ -167,7 +157,7 @@ class Server:
                 cold = True
                 opening = self._opening or self._begin()
                 if opening is None:
-                    self._changed.wait(max(0.01, self._retry_at - time.monotonic()))
+                    self._changed.wait(max(0.01, self._restarts.pause_s()))
                     continue
                 while not opening.over and not cancelled():
                     self._changed.wait()
@@ -233,37 +223,26 @@ class Server:
             if live.doubted or self._live is not live:
                 return
             live.doubted = True
-        threading.Thread(target=self._look_after, args=(live,), name="doubt", daemon=True).start()
-
-    def _look_after(self, live: LiveServer) -> None:
-        try:
-            live.client.request("ping", {}, time.monotonic() + SIGN_OF_LIFE_S)
-        except RpcError:
-            pass  # it answers, if only to say that it knows no ping
-        except CallTimeout:
-            live.channel.break_off("did not answer any more, and was ended")
-        except CallFailed as error:
-            _log.debug("%s: %s", self.name, error)
-        live.doubted = False
+        threading.Thread(target=live.look_after, name="doubt", daemon=True).start()
 
     # ---- opening
 
-    def _begin(self) -> _Opening | None:
+    def _begin(self) -> Opening | None:
         """Start to open it, or return None while it is too early; the lock is held."""
-        pause_s = self._retry_at - time.monotonic()
+        pause_s = self._restarts.pause_s()
         if pause_s > PATIENCE_S:
             raise ModuleUnavailable(
-                f"{self.name}: is not started again for {pause_s:.0f} s: {self._last_fault}"
+                f"{self.name}: is not started again for {pause_s:.0f} s: {self._restarts.fault}"
             )
         if pause_s > 0:
             return None
-        self._opening = opening = _Opening()
+        self._opening = opening = Opening()
         threading.Thread(
             target=self._open, args=(opening,), name=f"open {self.name}", daemon=True
         ).start()
         return opening
 
-    def _open(self, opening: _Opening) -> None:
+    def _open(self, opening: Opening) -> None:
         until_s = time.monotonic() + self.table.start_s
         client = Client(self.name, self.heard, self._schema_of)
         client.asks = self._note_asks
@@ -293,7 +272,7 @@ class Server:
         self._wake()
 
     def _open_failed(
-        self, opening: _Opening, error: Exception, channel: ServerChannel | None
+        self, opening: Opening, error: Exception, channel: ServerChannel | None
     ) -> None:
         if isinstance(error, CallTimeout):
             reason = f"did not answer its first message within {self.table.start_s:g} s"
@@ -315,10 +294,7 @@ class Server:
 
     def _failed(self, reason: str) -> None:
         """It died of its start, or soon after; the lock is held."""
-        first, most = PAUSES_S
-        self._last_fault = reason
-        self._retry_at = time.monotonic() + min(first * 2**self._failures, most)
-        self._failures = min(self._failures + 1, 16)
+        self._restarts.failed(reason)
         self.news = True
         self._wake()
         _log.warning("server %s: %s", self.name, reason)
@@ -337,7 +313,7 @@ class Server:
         self._last_words = live.channel.words() or self._last_words
         self.ended = live.client.gone or "it ended"
         if live.proven:
-            self._failures = 0  # no fault of its start
+            self._restarts.forgive()  # no fault of its start
         if time.monotonic() - live.opened_s < STEADY_S:
             self._failed(live.client.gone or "ended")
         else:
@@ -359,7 +335,7 @@ class Server:
                 return left_s
             self._live = None
             self.ended = f"no call came for {self.table.idle_s:g} s"
-            self._failures = 0
+            self._restarts.forgive()
         live.channel.end()
         return None
 
@@ -373,7 +349,7 @@ class Server:
             and not self._closed
             and self.heard.subscriptions
         ):
-            early_s = self._retry_at - now_s
+            early_s = self._restarts.pause_s()
             if early_s > 0:
                 waits.append(early_s)
             else:
@@ -439,6 +415,4 @@ class Server:
             self._wake()
 
     def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
-        catalogue = self.catalogue
-        tools = catalogue.tools if catalogue is not None else []
-        return next((one.get("inputSchema") for one in tools if one.get("name") == tool), None)
+        return None if self.catalogue is None else self.catalogue.schema_of(tool)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.backends.mcp_client import stdio
-from edge_agent.backends.servers import server
+from edge_agent.backends.servers import live
 from edge_agent.errors import (
     BadAnswer,
     CallTimeout,
@@ -67,7 +67,7 @@ def test_a_server_that_hangs_at_start_is_given_up_and_ended(agent, tmp_path):
 
 
 def test_a_server_that_reads_nothing_holds_no_call(agent, monkeypatch):
-    monkeypatch.setattr(server, "SIGN_OF_LIFE_S", 0.2)
+    monkeypatch.setattr(live, "SIGN_OF_LIFE_S", 0.2)
     one = agent(rude("deaf"))
     with pytest.raises(CallTimeout):
         one.call("rude", "echo", {"text": "x" * 5_000_000}, wall_ms=300)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from edge_agent.backends.servers import server
+from edge_agent.backends.servers import live
 from edge_agent.engine.limits import Limits
 from edge_agent.errors import CallCancelled, CallTimeout, ModuleUnavailable
 from tests.edge_agent.backends.conftest import Agent, Told, is_alive, rude, wait_for, workshop
@@ -145,7 +145,7 @@ def test_a_call_that_is_cancelled_while_its_server_starts_ends_at_once(agent):
 
 
 def test_a_server_that_is_stuck_after_its_time_is_replaced(agent, monkeypatch):
-    monkeypatch.setattr(server, "SIGN_OF_LIFE_S", 0.2)
+    monkeypatch.setattr(live, "SIGN_OF_LIFE_S", 0.2)
     one = agent(rude())
     pid = int(one.text("rude"))
     with pytest.raises(CallTimeout, match="wall time of 200 ms"):
