@@ -155,7 +155,8 @@ class McpClient:
 def messages_of(response):
     if response.headers["content-type"].startswith("text/event-stream"):
         lines = response.text.split("\n")  # splitlines would also split at U+2028
-        return [json.loads(line[5:]) for line in lines if line.startswith("data:")]
+        told = [line[5:].strip() for line in lines if line.startswith("data:")]
+        return [json.loads(text) for text in told if text]  # a stream begins with an empty one
     return [json.loads(response.content)]
 
 

@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from dispatcher.serving.streamable.plain_json import PLAIN
+from dispatcher.serving.streamable.replay import LEAST_BYTES, RETRY_MS, Kept, Replay
 from dispatcher.serving.streamable.request_ids import (
     Id,
     OpenIds,
@@ -46,8 +47,11 @@ _CANCELLED: Final = "notifications/cancelled"
 class Transport(StreamableHTTPServerTransport):
     """One session. ``used_s`` is when a request last came or ended, of ``time.monotonic``."""
 
-    def __init__(self, session: str, idle_s: float) -> None:
-        super().__init__(session, idle_timeout=idle_s)
+    def __init__(self, session: str, idle_s: float, kept: Kept) -> None:
+        self.replay = Replay(kept)
+        super().__init__(
+            session, idle_timeout=idle_s, event_store=self.replay, retry_interval=RETRY_MS
+        )
         self.used_s = time.monotonic()
         self.posts = 0  # in flight
         self.streams = 0
@@ -140,7 +144,10 @@ class Transport(StreamableHTTPServerTransport):
         if isinstance(message, JSONRPCResponse | JSONRPCError) and isinstance(message.id, str):
             renamed = message.model_copy(update={"id": outer(message.id)})
             event_message = EventMessage(renamed, event_message.event_id)
-        return super()._create_event_data(event_message)
+        made = super()._create_event_data(event_message)
+        if len(made["data"]) > LEAST_BYTES:  # what an event is taken to have, until it is written
+            self.replay.written(event_message.event_id, len(made["data"]))
+        return made
 
     async def _terminate_unanswered_request(self, request_id: Id) -> None:
         """End the stream of a request that was cancelled: it gets no answer (MCP, "Cancellation")."""
@@ -225,12 +232,13 @@ class SessionManager(StreamableHTTPSessionManager):
         )
         self._idle_s = idle_s
         self._ended = ended
+        self._kept = Kept()
 
     def _admit_session(self, requestor: Any) -> StreamableHTTPServerTransport | None:
         if len(self._server_instances) >= (self.max_sessions or 0) and not self._make_room():
             return None
         session = uuid4().hex
-        transport = Transport(session, self._idle_s)
+        transport = Transport(session, self._idle_s, self._kept)
         self._server_instances[session] = transport
         if requestor is not None:
             self._session_owners[session] = requestor
@@ -263,7 +271,10 @@ class SessionManager(StreamableHTTPSessionManager):
 
     def _forget(self, session: str) -> None:
         self._session_owners.pop(session, None)
-        if self._server_instances.pop(session, None) is not None:
+        transport = self._server_instances.pop(session, None)
+        if isinstance(transport, Transport):
+            transport.replay.close()
+        if transport is not None:
             self._ended(session)
 
 

