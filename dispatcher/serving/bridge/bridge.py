@@ -32,7 +32,7 @@ from dispatcher.serving.bridge.link import (
     own_id,
 )
 from dispatcher.serving.bridge.repeating import Repeatable, ran_nothing
-from dispatcher.serving.bridge.routing import Headers, parameter_headers, routing, version_of
+from dispatcher.serving.bridge.routing import routing, version_of
 from dispatcher.serving.stdio_transport import (
     CANCELLED,
     GRACE_S,
@@ -42,6 +42,7 @@ from dispatcher.serving.stdio_transport import (
     stdio_transport,
 )
 from dispatcher.serving.streamable.request_ids import refusal
+from ground.routing_headers import Parameters, parameter_headers
 from protos.contract import SESSION_KEY
 
 log = logging.getLogger("sanderling.stdio")
@@ -104,7 +105,7 @@ class _Bridge:
         self._notices: set[asyncio.Task[None]] = set()
         self._cancelled: set[str] = set()
         self._repeatable = Repeatable()
-        self._parameters: dict[str, Headers] = {}  # by tool
+        self._parameters: dict[str, Parameters] = {}  # by tool
         self._events: asyncio.Task[None] | None = None
 
     async def run(self) -> None:

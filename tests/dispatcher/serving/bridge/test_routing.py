@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from mcp.shared import inbound
 
 from dispatcher.serving.bridge.repeating import Repeatable, ran_nothing
-from dispatcher.serving.bridge.routing import encoded, parameter_headers, routing
+from dispatcher.serving.bridge.routing import routing
+from ground.routing_headers import encoded, parameter_headers
 
 VERSION = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 
@@ -72,10 +73,10 @@ def test_arguments_are_mirrored_as_the_sdk_does(value):
     )
     mirrored = inbound.mcp_param_headers(expected(schema), arguments)
     assert headers == {
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "tools/call",
-        "mcp-name": inbound.encode_header_value("größe"),
-        **{key.lower().replace("region", "Region"): one for key, one in mirrored.items()},
+        "Mcp-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": inbound.encode_header_value("größe"),
+        **mirrored,
     }
 
 
