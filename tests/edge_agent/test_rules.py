@@ -349,6 +349,14 @@ def test_a_result_has_a_content_list_that_clients_read(result, content):
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"), [("false", False), ("False", False), ("true", True), (1, True), (0, False)]
+)
+def test_is_error_is_read_as_it_is_meant(said, meant):
+    made = sound_result({"content": [], "isError": said, "resultType": None})
+    assert made == {"content": [], "isError": meant}
+
+
 def test_a_sound_result_is_not_touched():
     for result in (
         {"content": [text("a")], "structuredContent": {"n": None}, "isError": True, "_meta": {}},

@@ -33,6 +33,7 @@ from dispatcher.serving.streamable.request_ids import (
     OpenIds,
     inner,
     is_id,
+    odd_id,
     outer,
     refusal,
     unread,
@@ -83,6 +84,10 @@ class Transport(StreamableHTTPServerTransport):
             message = None
             body = found if found is not None else body
             request = Request(scope, _once(body, receive))
+        odd = odd_id(message) if isinstance(message, dict) else None
+        if odd is not None:
+            await self._say(odd, scope, receive, send)
+            return
         number = message.get("id") if isinstance(message, dict) and "method" in message else None
         if not isinstance(message, dict) or (number is not None and not is_id(number)):
             await super()._handle_post_request(scope, request, receive, send)
