@@ -28,6 +28,7 @@ _ESCAPE: Final = re.compile(
     % {b"hex": _HEX},
     re.DOTALL,
 )
+_OBJECT: Final = re.compile(r'\{\s*"(?:jsonrpc|id|result|error)"\s*:')
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # Codes of errors (https://www.jsonrpc.org/specification#error_object).
 PARSE_ERROR: Final = -32700
@@ -89,6 +90,21 @@ def parse_foreign(text: bytes) -> Any:
         return _WIDE.decode(_whole(text).decode(errors="replace"))
     except RecursionError:
         raise ValueError("it nests too deep") from None
+
+
+def objects_within(line: bytes) -> list[Any]:
+    """JSON-RPC objects in a line that is no JSON: behind what was printed, or one after another."""
+    text = _whole(line).decode(errors="replace")
+    found: list[Any] = []
+    start = _OBJECT.search(text)
+    while start is not None:
+        try:
+            value, end = _WIDE.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            break
+        found.append(value)
+        start = _OBJECT.search(text, end)
+    return found
 
 
 def sound(text: bytes) -> bytes:

@@ -177,7 +177,7 @@ class Gateway:
 
     def list_tools(self, ctx: Context) -> dict[str, Any]:
         """The `tools/list` result: all definitions that the client's era can read, on one page."""
-        if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") is not None:
+        if isinstance(ctx.params, Mapping) and ctx.params.get("cursor") not in (None, ""):
             raise MCPError(INVALID_PARAMS, "cursor: unknown; all tools are on the first page")
         version = self._app.registry.version
         if self._listed[0] != version:
@@ -237,10 +237,12 @@ class Gateway:
         meta = params.pop("_meta", None)
         meta = meta if isinstance(meta, Mapping) else {}
         if ctx.method in LISTS:
-            if params.get("cursor") is not None:
+            if params.get("cursor") not in (None, ""):
                 raise MCPError(INVALID_PARAMS, "cursor: unknown; all is on the first page")
             cache = _CACHE if is_modern(ctx) else {}
             return {**self.proxied.listed(ctx.method), **cache}
+        if ctx.method == READ and not isinstance(params.get("uri"), str):
+            raise MCPError(INVALID_PARAMS, "params.uri: must be a string, the resource's URI")
         try:
             request = CallRequest(
                 tool="",

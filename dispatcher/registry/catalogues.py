@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from dispatcher.registry.foreign import read_object
@@ -21,7 +23,8 @@ class Catalogue:
     """What a node's server offers; lists of MCP objects in a form that clients can read.
 
     ``slots`` are the calls of it that run at once (0: the node's own slots count). ``warnings``
-    say what its lists lack, ``words`` are the last that it wrote to standard error.
+    say what its lists lack, ``words`` are the last that it wrote to standard error. ``lists`` is
+    what was read of its lists alone, whose ``digest`` is that of the bytes that they were read from.
     """
 
     server: str
@@ -42,6 +45,8 @@ class Catalogue:
     state: str = ""
     warnings: Sequence[str] = ()
     words: str = ""
+    lists: Catalogue | None = None
+    digest: bytes = b""
 
     @property
     def offer(self) -> Offer:
@@ -54,17 +59,25 @@ class Catalogue:
         return ServerEntry(self.server, self.version, None, self.tools, self.backend, self.validate)
 
 
-def catalogues(servers: Iterable[ServerReport]) -> dict[str, Catalogue]:
-    """What a node's servers offer, by the name of the offer; what cannot be read is empty."""
+def catalogues(
+    servers: Iterable[ServerReport], known: Mapping[str, Catalogue] = MappingProxyType({})
+) -> dict[str, Catalogue]:
+    """What a node's servers offer, by the name of the offer; what cannot be read is empty.
+
+    An agent tells of all its servers when one of them has changed: the lists of ``known``, what the
+    node offered before, are not read again where they are the same.
+    """
     found = {}
     for told in servers:
-        one = _taken_in(told)
+        before = known.get(Offer(told.name, told.backend).name)
+        one = _taken_in(told, None if before is None else before.lists)
         found[one.offer.name] = one
     return found
 
 
-def _taken_in(told: ServerReport) -> Catalogue:
-    lists = _lists(told.name, told.catalogue)
+def _taken_in(told: ServerReport, before: Catalogue | None) -> Catalogue:
+    same = before is not None and before.digest == _digest(told.catalogue)
+    lists = before if same and before is not None else _lists(told.name, told.catalogue)
     return replace(
         lists,
         backend=told.backend,
@@ -77,10 +90,11 @@ def _taken_in(told: ServerReport) -> Catalogue:
         state=told.state,
         warnings=(*told.warnings, *lists.warnings),
         words=told.words,
+        lists=lists,
     )
 
 
-@lru_cache(maxsize=64)  # an agent tells of all its servers when one of them has changed
+@lru_cache(maxsize=64)  # many nodes have the same servers
 def _lists(server: str, catalogue: bytes) -> Catalogue:
     """The lists of a server taken in, with what had to be said about them."""
     intake = Intake()
@@ -99,11 +113,16 @@ def _lists(server: str, catalogue: bytes) -> Catalogue:
         subscribe=form.get("subscribe") is True,
         instructions=_text(form.get("instructions")),
         protocol=_text(form.get("protocol")),
-        warnings=intake.warnings,
+        warnings=tuple(dict.fromkeys(intake.warnings)),
+        digest=_digest(catalogue),
     )
     for line in made.warnings:
         log.warning("server %s: %s", server, line)
     return made
+
+
+def _digest(catalogue: bytes) -> bytes:
+    return hashlib.blake2b(catalogue, digest_size=16).digest()
 
 
 def _text(value: object) -> str:

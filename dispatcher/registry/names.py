@@ -33,7 +33,12 @@ def published(entries: Sequence[ToolEntry]) -> list[ToolEntry]:
     """The tools under their public names: no two have one, whatever the order they came in."""
     plain = {entry.key: fitting(entry.name) for entry in entries}
     count = Counter(plain.values())
-    names = {key: name for key, name in plain.items() if count[name] == 1}
+    owners = {f"{entry.server}__{entry.name}": entry.server for entry in entries}
+    names = {
+        entry.key: plain[entry.key]
+        for entry in entries
+        if count[plain[entry.key]] == 1 and not _of_another(entry, plain[entry.key], owners)
+    }
     shared = sorted((entry for entry in entries if entry.key not in names), key=_by_key)
     full = {entry.key: f"{entry.server}__{entry.name}" for entry in shared}
     wanted = Counter([*names.values(), *map(fitting, full.values())])
@@ -73,6 +78,11 @@ def renamed(before: Mapping[str, ToolEntry], after: Mapping[str, ToolEntry]) -> 
         elif entry.key not in old and name != entry.name:
             own.append(f"{entry.key} is published as {name}")
     return changed + own
+
+
+def _of_another(entry: ToolEntry, name: str, owners: Mapping[str, str]) -> bool:
+    """Whether it is called as another server's tool is in calls: nobody takes another's calls."""
+    return owners.get(name, entry.server) != entry.server
 
 
 def _under(entry: ToolEntry, name: str) -> ToolEntry:

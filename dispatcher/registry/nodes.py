@@ -133,7 +133,7 @@ def describe(node: NodeState, capabilities: Capabilities) -> None:
     node.memory_mib_s = capabilities.memory_mib_s
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
-    node.servers = catalogues(capabilities.servers)
+    node.servers = catalogues(capabilities.servers, node.servers)
     node.offers = node.backends | node.servers.keys()
     node.described = capabilities.kept
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from mcp.shared.message import SessionMessage
@@ -30,7 +30,7 @@ from dispatcher.serving.stdio_transport import (
     parse_error,
     stdio_transport,
 )
-from dispatcher.serving.streamable.request_ids import inner, is_id, outer, refusal, unread
+from dispatcher.serving.streamable.request_ids import inner, is_id, odd_id, outer, refusal, unread
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -107,10 +107,11 @@ class StdioSession:
             answer = parse_error(error) if found is None else json.dumps(found).encode()
             await self._transport.write(answer)
             return None
+        refused = self._refused(message, line)
+        if refused is not None:
+            await self._transport.write(json.dumps(refused).encode())
+            return None
         if isinstance(message, JSONRPCRequest):
-            if self._open.is_open(message.id):
-                await self._transport.write(json.dumps(refusal(message.id)).encode())
-                return None
             self._open.asked(message.id, message.method)
             return message.model_copy(update={"id": inner(message.id)})
         if isinstance(message, JSONRPCNotification):
@@ -120,6 +121,14 @@ class StdioSession:
                 params = {**(message.params or {}), "requestId": inner(number)}
                 return message.model_copy(update={"params": params})
         return message
+
+    def _refused(self, message: JSONRPCMessage, line: bytes) -> dict[str, Any] | None:
+        """The answer to a request whose id is in flight, or is none."""
+        if isinstance(message, JSONRPCRequest) and self._open.is_open(message.id):
+            return refusal(message.id)
+        if isinstance(message, JSONRPCNotification) and b'"id"' in line:
+            return odd_id(json.loads(line))
+        return None
 
     async def _pump_out(self) -> None:
         async with self._receive_out:

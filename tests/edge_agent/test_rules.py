@@ -338,7 +338,7 @@ def text(value):
         ({"content": [{**text("c"), "annotations": None}]}, [text("c")]),
         ({"content": [text(None), text(3)]}, [text(""), text("3")]),
         ({"content": [{"type": "image", "data": "x"}]}, [text('{"type": "image", "data": "x"}')]),
-        ({"content": [{"type": "hologram", "beams": None}]}, [{"type": "hologram", "beams": None}]),
+        ({"content": [{"type": "hologram", "beams": None}]}, [text('{"type": "hologram"}')]),
     ],
 )
 def test_a_result_has_a_content_list_that_clients_read(result, content):
@@ -347,6 +347,14 @@ def test_a_result_has_a_content_list_that_clients_read(result, content):
         "content": content,
         **{key: value for key, value in result.items() if key != "content"},
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("false", False), ("False", False), ("true", True), (1, True), (0, False)]
+)
+def test_is_error_is_read_as_it_is_meant(said, meant):
+    made = sound_result({"content": [], "isError": said, "resultType": None})
+    assert made == {"content": [], "isError": meant}
 
 
 def test_a_sound_result_is_not_touched():

@@ -19,6 +19,8 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic_core import from_json
 
+from dispatcher.policy.flow.other_forms import other_forms
+
 #: The most that something encoded is unpacked to.
 UNPACKED_MAX: Final = 8 * 1024 * 1024
 
@@ -105,6 +107,8 @@ def _plain(text: bytes, depth: int) -> Iterator[bytes]:
     if b'":' in text or b'" :' in text:
         text = _KEY.sub(b" ", text)
     yield text if text.isascii() else _folded(text)
+    for other in other_forms(text):
+        yield other if other.isascii() else _folded(other)
 
 
 def _unescaped(text: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 Id = str | int
@@ -38,6 +39,19 @@ def outer(number: Id) -> Id:
 def is_id(number: object) -> TypeGuard[Id]:
     """Whether a value can be an id at all."""
     return isinstance(number, str | int) and not isinstance(number, bool)
+
+
+def odd_id(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The answer to a request whose id is none; without it the client would wait for ever.
+
+    A notification may have a null one, as some clients write it.
+    """
+    method = message.get("method")
+    if not isinstance(method, str) or "id" not in message or is_id(message["id"]):
+        return None
+    if method.startswith("notifications/"):
+        return None
+    return _error(None, _INVALID_REQUEST, f"{method}: its id must be a text or a whole number")
 
 
 def refusal(number: Id) -> dict[str, Any]:

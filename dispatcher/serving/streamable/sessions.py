@@ -34,6 +34,7 @@ from dispatcher.serving.streamable.request_ids import (
     OpenIds,
     inner,
     is_id,
+    odd_id,
     outer,
     refusal,
     unread,
@@ -87,6 +88,10 @@ class Transport(StreamableHTTPServerTransport):
             message = None
             body = found if found is not None else body
             request = Request(scope, _once(body, receive))
+        odd = odd_id(message) if isinstance(message, dict) else None
+        if odd is not None:
+            await self._say(odd, scope, receive, send)
+            return
         number = message.get("id") if isinstance(message, dict) and "method" in message else None
         plain = type(number) is int  # as nearly all are: the SDK knows it by that name
         if not isinstance(message, dict) or not (plain or number is None or is_id(number)):

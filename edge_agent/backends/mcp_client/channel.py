@@ -301,9 +301,10 @@ class Client:
     def waits_for(self, number: Any) -> int | None:
         """The number of the request that an answer's id means, while it waits; else None.
 
-        Some servers give it back as a text.
+        Some servers give it back as a text, or as 1.0, which is 1 in JSON.
         """
-        if isinstance(number, str) and number.isdecimal() and len(number) <= _DIGITS_MAX:
+        text = isinstance(number, str) and number.isdecimal() and len(number) <= _DIGITS_MAX
+        if text or (isinstance(number, float) and number.is_integer()):
             number = int(number)
         if not isinstance(number, int) or isinstance(number, bool):
             return None
@@ -398,7 +399,7 @@ def _info(result: Mapping[str, Any], server: Any, protocol: str) -> ServerInfo:
     return ServerInfo(
         name=str(said.get("name", "")),
         version=str(said.get("version", "")),
-        capabilities=capabilities if isinstance(capabilities, dict) else {},
+        capabilities=capabilities if isinstance(capabilities, dict) else None,
         instructions=instructions if isinstance(instructions, str) else "",
         protocol=protocol,
     )

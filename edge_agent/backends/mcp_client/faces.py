@@ -48,7 +48,7 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a server said of itself when it was met."""
+    """What a server said of itself when it was met; ``capabilities`` None: nothing that is any."""
 
     name: str = ""
     version: str = ""
@@ -57,8 +57,16 @@ class ServerInfo:
     protocol: str = ""
 
     def offers(self, capability: str) -> bool:
-        """Whether it has tools, resources, prompts, completions or logging."""
-        return isinstance((self.capabilities or {}).get(capability), dict)
+        """Whether it says that it has tools, resources, prompts, completions or logging."""
+        found = (self.capabilities or {}).get(capability)
+        return isinstance(found, dict) or found is True
+
+    def may_offer(self, capability: str) -> bool:
+        """Whether it may have it, said or not.
+
+        Clients ask for tools in any case, so that nobody notices that a server does not say it.
+        """
+        return self.capabilities is None or capability == "tools" or self.offers(capability)
 
     def tells_of_resources(self) -> bool:
         """Whether its resources can be subscribed to."""

@@ -18,7 +18,7 @@ from edge_agent.backends.mcp_client.channel import LARGEST_MESSAGE_BYTES, Client
 from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import BadAnswer, CallFailed, CallTimeout, NotSent, OutputTooLarge
-from edge_agent.jsonrpc import parse_foreign
+from edge_agent.jsonrpc import objects_within, parse_foreign
 
 LINE_BYTES: Final = LARGEST_MESSAGE_BYTES
 JUNK_BYTES: Final = MIB  # that is no MCP, before a server is given up
@@ -213,9 +213,11 @@ class LineChannel:
             self._unread(line, error)
             return
         except ValueError as error:
-            reason = f"{self._client.name}: its answer is no JSON in one line: {error}"
-            self._unread(line, BadAnswer(reason))
-            message = None
+            # Two threads, or a print without a line end, may have shared the line.
+            message = [one for one in objects_within(line) if self._is_answer(one)]
+            if not message:
+                reason = f"{self._client.name}: its answer is no JSON in one line: {error}"
+                self._unread(line, BadAnswer(reason))
         known = [one for one in _batch(message) if self._is_message(one)]
         if known:
             self._junk = 0
@@ -236,10 +238,14 @@ class LineChannel:
         """Whether it is JSON-RPC: by its word, or since it answers what waits for an answer."""
         if not isinstance(message, dict):
             return False
-        answers = ("result" in message or "error" in message) and "method" not in message
-        return message.get("jsonrpc") == "2.0" or (
-            answers and self._client.waits_for(message.get("id")) is not None
-        )
+        return message.get("jsonrpc") == "2.0" or self._is_answer(message)
+
+    def _is_answer(self, message: Any) -> bool:
+        """Whether it answers a request that waits."""
+        if not isinstance(message, dict) or "method" in message:
+            return False
+        told = "result" in message or "error" in message
+        return told and self._client.waits_for(message.get("id")) is not None
 
     def _unread(self, line: bytes, error: CallFailed) -> None:
         """End the request that a line answers, where that can be told."""

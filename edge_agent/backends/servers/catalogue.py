@@ -99,7 +99,8 @@ def survey(client: Client, bounds: Bounds, until_s: Callable[[], float]) -> Cata
         CallFailed: it says nothing.
     """
     asking = _Asking(client, bounds, until_s)
-    offered = [one for one in _LISTS if client.info.offers(one[2])]
+    offered = [one for one in _LISTS if client.info.may_offer(one[2])]
+    offered.sort(key=lambda one: not client.info.offers(one[2]))  # what it said comes first
     found = {key: asking.all_pages(method, key) for key, method, _ in offered}
     if asking.error is not None and not any(found.values()):
         raise asking.error
@@ -134,14 +135,17 @@ class _Asking:
     def all_pages(self, method: str, key: str) -> list[dict[str, Any]]:
         """One list, as far as it can be read."""
         items: list[dict[str, Any]] = []
-        cursor = ""
-        seen: set[str] = set()
+        cursor: str | int | float = ""
+        seen: set[str | int | float] = set()
         for _ in range(self._bounds.pages):
             result = self._page(method, cursor, len(items))
             if result is None or not self._take(method, result.get(key), items):
                 return items
             following = result.get("nextCursor")
-            if not isinstance(following, str) or not following:
+            if following in (None, "", False):
+                return items
+            if not isinstance(following, str | int | float):
+                self._warn(f"{method}: its cursor is no text; {_kept(items)}")
                 return items
             if following in seen:
                 self._warn(f"{method}: its cursor does not advance; {_kept(items)}")
@@ -154,16 +158,18 @@ class _Asking:
         )
         return items
 
-    def _page(self, method: str, cursor: str, count: int) -> dict[str, Any] | None:
-        params = {"cursor": json.dumps(cursor).encode()} if cursor else {}
+    def _page(self, method: str, cursor: str | float, count: int) -> dict[str, Any] | None:
+        params = {"cursor": json.dumps(cursor).encode()} if cursor != "" else {}
         if self.error is not None and not isinstance(self.error, RpcError):
             return None  # it answers nothing any more
         try:
             return self._client.request(method, params, self._until_s())
         except CallFailed as error:
             # Templates and prompts are often declared and not there.
+            said = self._client.info.offers(method.partition("/")[0])
             known = isinstance(error, RpcError) and error.error.get("code") == METHOD_NOT_FOUND
-            if known and not cursor and method != "tools/list":
+            absent = (known and method != "tools/list") or not said
+            if isinstance(error, RpcError) and absent and cursor == "":
                 return None
             self.error = self.error or error
             self.partial = True
@@ -174,8 +180,8 @@ class _Asking:
     def _take(self, method: str, page: Any, items: list[dict[str, Any]]) -> bool:
         """Add a page; False once the bound is reached."""
         if not isinstance(page, list):
-            if page is not None:
-                self._warn(f"{method}: its list is no list")
+            if page is not None or self._client.info.offers(method.partition("/")[0]):
+                self._warn(f"{method}: its answer has no list")
             return True
         for item in page:
             if not isinstance(item, dict):

@@ -37,6 +37,7 @@ from edge_agent.errors import (
     ServerDied,
 )
 from edge_agent.jsonrpc import INTERNAL_ERROR, dump, parse, read_error
+from ground.other_results import sound_other_result
 from ground.tool_results import sound_result
 from protos.contract import LARGEST_CLIENT_REQUEST_BYTES, OPEN_CLIENT_REQUESTS, ROUNDS_KEY
 
@@ -262,7 +263,10 @@ class ServerJob:
         if isinstance(answer, _Refused):
             made = dump({"error": answer["error"]})
         elif self._call.method not in {"", TOOLS_CALL}:
-            made = dump({"result": answer})
+            whole = sound_other_result(self._call.method, answer, parse(self._call.arguments))
+            if whole is None:
+                raise BadAnswer(f"{self._server.name}: its answer has not what was asked for")
+            made = dump({"result": whole})
         else:
             result = sound_result(answer)
             if result is None:

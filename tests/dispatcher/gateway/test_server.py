@@ -51,6 +51,12 @@ async def test_a_cursor_that_nobody_gave_is_refused(either):
     assert answer["error"]["code"] == -32602
 
 
+async def test_an_empty_cursor_is_none_and_a_resource_without_a_uri_is_no_request(either):
+    assert "tools" in (await either.ask("tools/list", {"cursor": ""}))["result"]
+    answer = await either.ask("resources/read", {})
+    assert answer["error"]["code"] == -32602
+
+
 async def test_results_pass_untouched(app, client):
     said = {
         "content": [

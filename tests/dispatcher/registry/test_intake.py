@@ -242,3 +242,17 @@ def test_an_agents_own_warnings_come_first():
 def test_a_catalogue_that_is_no_json():
     (made,) = catalogues([ServerReport("s", "process", catalogue=b"[" * 100_000)]).values()
     assert made.warnings == ("its catalogue is no JSON object",)
+
+
+def test_lists_that_are_the_same_are_not_read_again(caplog):
+    """An agent tells of all its servers when one has changed, and may have many."""
+    text = json.dumps({"tools": [{"name": "a"}, {"name": "a"}, {"name": "a"}]}).encode()
+    many = [ServerReport(f"again{n}", "process", catalogue=text) for n in range(100)]
+    known = catalogues(many)
+    assert known["process/again1"].warnings == ("tool a: listed twice; the first counts",)
+    said = len(caplog.records)
+    assert said == 100
+    again = catalogues([*many[:-1], ServerReport("again99", "process", catalogue=b"{}")], known)
+    assert len(caplog.records) == said
+    assert again["process/again1"] == known["process/again1"]
+    assert again["process/again99"].tools == []

@@ -68,9 +68,13 @@ def test_the_parts_of_a_shared_name_may_not_run_together():
     made = names(a=["b__c", "x"], a__b=["c", "x"], z=["b__c", "c"])
     assert len(set(made.values())) == 6
     assert made["a.x"] == "a__x"
+
+
+def test_no_server_takes_the_calls_of_another_by_its_name():
     literal = names(a=["x"], b=["x"], c=["a__x"])
-    assert literal["c.a__x"] == "a__x"
-    assert literal["a.x"] != "a__x"
+    assert literal == {"a.x": "a__x", "b.x": "b__x", "c.a__x": "c__a__x"}
+    assert names(a=["x"], c=["a__x"]) == {"a.x": "x", "c.a__x": "c__a__x"}
+    assert names(a=["x", "a__x"], c=["d__x"])["a.a__x"] == "a__x"  # its own
 
 
 def test_an_alias_never_hides_another_tool_of_that_full_name():

@@ -99,3 +99,13 @@ async def test_what_is_no_message_is_said_to_nobody_in_particular(talk):
     await until(lambda: lines.written)
     assert lines.written[0]["id"] is None
     assert lines.written[0]["error"]["code"] == -32700
+
+
+async def test_a_request_whose_id_is_none_is_refused_in_words(talk):
+    lines, session = talk
+    for number in (None, 1.5, {}):
+        lines.say(request(number))
+    lines.say({**request(None), "method": "notifications/roots/list_changed"})
+    assert (await heard(session)).method == "notifications/roots/list_changed"
+    codes = [one["error"]["code"] for one in lines.written]
+    assert codes == [-32600] * 3

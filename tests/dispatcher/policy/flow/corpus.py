@@ -9,6 +9,7 @@ import gzip
 import html
 import io
 import json
+import quopri
 from urllib.parse import quote
 
 NOTES = (
@@ -58,6 +59,15 @@ def numbered(text):
     return "".join(f"{n:5}: {line}\n" for n, line in enumerate(text.splitlines(), 1))
 
 
+def cut(text):
+    return [text[at : at + 20].replace("\n", " ") for at in range(0, len(text), 20)]
+
+
+def sixteens(text):
+    data = text.encode()
+    return [data[at : at + 16] for at in range(0, len(data), 16)]
+
+
 def as_csv(records):
     out = io.StringIO()
     writer = csv.DictWriter(out, list(records[0]))
@@ -76,6 +86,30 @@ LEAKING = {
     "within other text": (
         text_result(NOTES),
         {"text": f"Please shorten this:\n\n{NOTES}\nThanks!"},
+    ),
+    "short numbered lines": (
+        text_result(NOTES),
+        {"text": "\n".join(f"{n}: {one}" for n, one in enumerate(cut(NOTES), 1))},
+    ),
+    "markup around every word": (
+        text_result(NOTES),
+        {"text": "".join(f"<td class='w{n}'>{one}</td>" for n, one in enumerate(NOTES.split()))},
+    ),
+    "pairs of hexadecimal": (text_result(NOTES), {"data": NOTES.encode().hex(" ")}),
+    "a list of 0x": (text_result(NOTES), {"data": ", ".join(map(hex, NOTES.encode()))}),
+    "as xxd prints": (
+        text_result(NOTES),
+        {"data": "\n".join(f"{n:08x}: {b.hex(' ')}" for n, b in enumerate(sixteens(NOTES)))},
+    ),
+    "a list of bytes": (text_result(NOTES), {"data": list(NOTES.encode())}),
+    "octal escapes": (text_result(NOTES), {"t": "".join(f"\\{b:03o}" for b in NOTES.encode())}),
+    "quoted-printable": (
+        text_result(NOTES),
+        {"t": quopri.encodestring(NOTES.encode(), quotetabs=True).decode()},
+    ),
+    "a number in other groups": (
+        text_result("insured as 84-2231-9907"),
+        {"text": "asked for 84 2231 9907"},
     ),
     "one sentence": (text_result(NOTES), {"text": NOTES.splitlines()[2]}),
     "six words": (text_result(NOTES), {"text": "so: suspected fracture of the left wrist, ok?"}),

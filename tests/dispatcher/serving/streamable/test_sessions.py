@@ -206,3 +206,20 @@ async def test_a_session_whose_call_runs_makes_no_room(tmp_path, http):
         assert refused.status_code == 503
         release.set()
         assert (await call)["result"]["content"] == []
+
+
+@pytest.mark.parametrize("number", [1.5, True, [1], {}])
+async def test_a_request_without_a_real_id_is_refused_in_words(raw, number):
+    (answer,) = messages_of(await raw.post(number, name="echo", arguments={"text": ""}))
+    assert answer["id"] is None
+    assert answer["error"]["code"] == -32600
+    assert "id must be a text or a whole number" in answer["error"]["message"]
+
+
+async def test_null_is_no_id_but_a_notification_may_have_it(raw):
+    for method, status in (("ping", 200), ("notifications/initialized", 202)):
+        body = {"jsonrpc": "2.0", "id": None, "method": method}
+        headers = {**raw.client.session, "accept": BOTH}
+        answer = await raw.client.http.post(raw.client.url, json=body, headers=headers)
+        assert answer.status_code == status
+        assert ("error" in answer.text) == (status == 200)

@@ -2,7 +2,7 @@
 
 Its second argument, if any, is a file whose text is its version and the name of its tool.
 """
-# ruff: noqa: T201 - a program of its own, as foreign ones are
+# ruff: noqa: PLR0911, T201 - a program of its own, as foreign ones are
 
 import json
 import sys
@@ -21,6 +21,10 @@ def page(cursor):
     number = int(cursor or 0)
     if HOW == "many pages":
         return {"tools": [tool(f"t{number}")], "nextCursor": str(number + 1)}
+    if HOW == "numbers":
+        return {"tools": [tool(f"t{cursor}")], "nextCursor": None if cursor else 1}
+    if HOW == "no list":
+        return {"tools": {"t0": tool("t0")}, "nextCursor": ["1"]}
     if HOW == "stuck":
         return {"tools": [tool(f"t{number}")], "nextCursor": "1"}
     if HOW == "large":
@@ -39,9 +43,10 @@ def answer(message):
     params = message.get("params") or {}
     if message["method"] == "initialize":
         version = Path(sys.argv[2]).read_text() if HOW == "versions" else "1"
+        capabilities = {"silent": None, "bare": {}}.get(HOW, {"tools": {}, "prompts": True})
         return {
             "protocolVersion": "2025-06-18",
-            "capabilities": {"tools": {}, "prompts": {}},
+            "capabilities": capabilities,
             "serverInfo": {"name": "lists", "version": version},
             "instructions": "Read the lists with care.",
         }

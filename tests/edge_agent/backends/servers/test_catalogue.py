@@ -34,6 +34,26 @@ def test_a_cursor_that_does_not_advance(surveyed):
     assert json.loads(report.catalogue)["prompts"] == [{"name": "kept"}]
 
 
+def test_a_cursor_that_is_a_number_is_given_back_as_one(surveyed):
+    assert surveyed(lists("numbers"))[1] == ["tNone", "t1"]
+
+
+def test_an_answer_without_a_list_is_told(surveyed):
+    report, names = surveyed(lists("no list"))
+    assert names == []
+    assert "tools/list: its answer has no list" in report.warnings
+
+
+@pytest.mark.parametrize(("how", "prompts"), [("silent", True), ("bare", False)])
+def test_tools_are_asked_for_whether_the_server_says_that_it_has_them_or_not(
+    surveyed, how, prompts
+):
+    report, names = surveyed(lists(how))
+    assert names == ["slow", "quick"]
+    assert bool(json.loads(report.catalogue)["prompts"]) == prompts
+    assert report.warnings == ()
+
+
 def test_more_pages_than_are_read(surveyed):
     report, names = surveyed(lists("many pages", catalogue_pages=120))
     assert names == [f"t{number}" for number in range(120)]
@@ -92,7 +112,7 @@ def test_a_server_that_dies_of_its_start_tells_its_last_words(agent):
     assert report.state == "failed"
     assert report.error.startswith("ended with exit code 3")
     assert report.words == "no licence found"
-    assert one.changes
+    assert wait_for(lambda: one.changes)
 
 
 class TestTimeOfCalls:

@@ -127,6 +127,9 @@ BATCH = '[{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[]}}]'
         (HALF, {"content": [{"type": "text", "text": "a\ufffd"}]}),
         (NO_TEXT, {"content": [{"type": "text", "text": "\ufffd"}]}),
         (BATCH, {"content": []}),
+        ('50 %...{"jsonrpc":"2.0","id":NUMBER,"result":{"content":[]}}', {"content": []}),
+        ('{"id":0,"result":{}}{"id":NUMBER,"result":{"content":[]}} done', {"content": []}),
+        ('{"jsonrpc":"2.0","id":NUMBER.0,"result":{"content":[]}}', {"content": []}),
         (
             ODD_NUMBERS,
             {
