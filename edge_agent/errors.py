@@ -16,7 +16,8 @@
         ├── ModuleTrapped      the module trapped
         ├── ServerDied         the server's process or connection ended in the middle of it
         ├── NotStarted         nothing of it had begun
-        │   └── NotSent        the server was gone before it saw the request
+        │   ├── NotSent        the server was gone before it saw the request
+        │   └── OAuthRefused   an authorization server gave no token for it
         ├── RpcError           the server answered with a JSON-RPC error
         ├── CallCancelled      the caller no longer wants the answer
         └── BadAnswer          the answer is no MCP
@@ -105,6 +106,14 @@ class NotStarted(CallFailed):
 
 class NotSent(NotStarted):
     """The server has not seen the request: sending it again, to a new one, is safe."""
+
+
+class OAuthRefused(NotStarted):
+    """An authorization server says no; ``error`` is its word of RFC 6749."""
+
+    def __init__(self, message: str, error: str = "") -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class RpcError(CallFailed):

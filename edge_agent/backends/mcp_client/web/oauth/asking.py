@@ -20,19 +20,11 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from edge_agent.backends.mcp_client.web.connections import connect, origin_of, target_of
 from edge_agent.backends.mcp_client.web.reading import body_of, left_s
 from edge_agent.backends.settings import check_safe
-from edge_agent.errors import CallFailed
+from edge_agent.errors import CallFailed, OAuthRefused
 from edge_agent.jsonrpc import parse_foreign
 
 _MOST_BYTES: Final = 256 * 1024
 _CONNECT_S: Final = 10.0
-
-
-class OAuthRefused(CallFailed):
-    """An authorization server says no; ``error`` is its word of RFC 6749."""
-
-    def __init__(self, message: str, error: str = "") -> None:
-        super().__init__(message)
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)

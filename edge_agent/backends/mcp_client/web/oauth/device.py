@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edge_agent.backends.mcp_client.web.oauth.asking import OAuthRefused, ask, plain
+from edge_agent.backends.mcp_client.web.oauth.asking import ask, plain
 from edge_agent.backends.mcp_client.web.oauth.discovery import Places, discover
 from edge_agent.backends.mcp_client.web.oauth.login import Login, Logins
 from edge_agent.backends.mcp_client.web.oauth.tokens import logged_in
 from edge_agent.backends.settings import OAuthTable
-from edge_agent.errors import CallFailed, EdgeAgentError
+from edge_agent.errors import CallFailed, EdgeAgentError, OAuthRefused
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _ASK_S: Final = 20.0

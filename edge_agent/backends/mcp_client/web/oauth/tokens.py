@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edge_agent.backends.mcp_client.web.oauth.asking import Client, OAuthAnswer, OAuthRefused, ask
+from edge_agent.backends.mcp_client.web.oauth.asking import Client, OAuthAnswer, ask
 from edge_agent.backends.mcp_client.web.oauth.discovery import Places, discover
 from edge_agent.backends.mcp_client.web.oauth.login import Login, Logins
 from edge_agent.backends.settings import OAuthTable
-from edge_agent.errors import CallFailed
+from edge_agent.errors import CallFailed, OAuthRefused
 
 _ASK_S: Final = 15.0
 _EARLY_S: Final = 60.0  # before its end a token is renewed, or at nine tenths of its time
