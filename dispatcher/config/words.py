@@ -57,8 +57,9 @@ class Table(BaseModel):
 
 
 def close(word: str, known: Sequence[str]) -> str:
-    """The known name nearest to one that is not; "" where none is near."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    """The known name nearest to one that is not, in any case; "" where none is near."""
+    found = [name for name in known if name.lower() == word.lower()]
+    found = found or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     found = found or [name for name in known if word and name.startswith(word)]
     return found[0] if found else ""
 

@@ -158,6 +158,9 @@ def _of_rule(
     config: Config, key: tuple[str | int, ...], rule: RuleConfig, known: Known
 ) -> Iterator[Doubt]:
     place = config.positions.place
+    if rule.tools is not None and not rule.tools:
+        said = "tools: an empty list matches no tool, so the rule binds nothing"
+        yield Doubt(place(*key, "tools"), said, "leave the key out for all tools", near=True)
     for glob in rule.tools or ():
         yield from _glob(place(*key, "tools", value=glob), "tools", glob, known)
     for name, selectors in (("allow", rule.allow or ()), ("deny", rule.deny)):

@@ -35,8 +35,7 @@ from protos.contract import CAPABILITY_OF
 
 HANDSHAKE_ERAS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_ERA: Final = "2026-07-28"
-#: The largest answer that an agent takes, and a little for what is around it.
-LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB
+LARGEST_MESSAGE_BYTES: Final = MOST_LIMITS.output_bytes + MIB  # an answer, and what is around it
 #: How long a server is given to say that it is of the stateless era.
 PROBE_S: Final = 3.0
 _META: Final = "io.modelcontextprotocol/"

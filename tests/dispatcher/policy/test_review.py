@@ -37,6 +37,7 @@ def found(tmp_path, text, nodes=NODES, tools=TOOLS):
         ('tools = ["sumarize*"]', "'summarize*'"),
         ('allow = ["tier:clod"]', "'tier:cloud'"),
         ('deny = ["tier:Cloud"]', "'tier:cloud'"),
+        ('deny = ["tier:CLOUD"]', "'tier:cloud'"),
         ('deny = ["node:nuk"]', "'node:nuc'"),
         ('allow = ["site:hom"]', "'site:home'"),
         ('allow = ["isa:x86-64"]', "'isa:x86_64'"),
@@ -50,6 +51,11 @@ def test_a_misspelt_rule_is_found(tmp_path, line, meant):
     [one] = found(tmp_path, f"[[policy.rules]]\n{line}\n")
     assert one.startswith("p.toml:2: ")
     assert one.endswith(f"did you mean {meant}?")
+
+
+def test_a_rule_of_no_tools_binds_nothing(tmp_path):
+    [one] = found(tmp_path, '[[policy.rules]]\nprivacy = "node"\ntools = []\n')
+    assert one.startswith("p.toml:3: tools: an empty list matches no tool")
 
 
 @pytest.mark.parametrize(
