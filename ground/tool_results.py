@@ -47,11 +47,21 @@ def _is_sound(result: Mapping[str, Any]) -> bool:
     content = result.get("content")
     return (
         isinstance(content, list)
-        and all(map(is_block, content))
+        and all(_is_plain_text(block) or is_block(block) for block in content)
         and isinstance(result.get("isError", False), bool)
         and isinstance(result.get("_meta", {}), dict)
         and isinstance(result.get("resultType", ""), str)
         and (result.get("structuredContent") is not None or "structuredContent" not in result)
+    )
+
+
+def _is_plain_text(block: Any) -> bool:
+    """Whether a block is text and nothing else, as most are."""
+    return (
+        type(block) is dict
+        and len(block) == len(("type", "text"))
+        and block.get("type") == "text"
+        and isinstance(block.get("text"), str)
     )
 
 

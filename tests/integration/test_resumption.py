@@ -118,12 +118,12 @@ def test_another_session_gets_nothing_by_that_id(up):
 
 
 async def test_what_is_kept_is_bounded(monkeypatch):
-    monkeypatch.setattr("dispatcher.serving.streamable.replay.KEPT_BYTES", 2800)
+    monkeypatch.setattr("dispatcher.serving.streamable.replay.KEPT_BYTES", 8000)
     kept = Kept()
     one, other = Replay(kept), Replay(kept)
     first = await one.store_event("1", None)
     for _ in range(3):
-        other.written(await other.store_event("2", None), 900)
+        other.written(await other.store_event("2", None), 2600)
     sent = []
     assert await one.replay_events_after(first, sent.append) is None  # the oldest went
     assert await other.replay_events_after("1", sent.append) == "2"

@@ -25,7 +25,7 @@ KEPT_EVENTS: Final = 20_000
 RETRY_MS: Final = 1000
 _DIGITS: Final = 18
 #: What an event is counted as at least.
-LEAST_BYTES: Final = 256
+LEAST_BYTES: Final = 1024
 
 
 @dataclass(slots=True, eq=False)
