@@ -311,22 +311,22 @@ class CallQueue:
     def _wait_for_client(self, call_id: str, waits: bool) -> None:  # noqa: FBT001 - two states
         """A running call begins to wait for its client, who may be a person, or goes on.
 
-        It gives up its slot meanwhile, else a few requests would hold up the whole node. When it
-        goes on it has one again, though there may then be one more than usual.
+        It gives up its slot meanwhile, of the node or of its server, else a few requests would hold
+        up all others. When it goes on it has one again, though there may then be one more than usual.
         """
         with self._lock:
             ticket = self._tickets.get(call_id)
             if ticket is None or not ticket.running or ticket.parked == waits or self.spare is None:
                 return
-            if self._line_of(ticket) is not self._line:
-                return  # it holds none
             if waits and self._parked >= MOST_PARKED:
                 return
+            line = self._line_of(ticket)
             ticket.parked = waits
             self._parked += 1 if waits else -1
-            self.away += 1 if waits else -1
-            self._line.running -= 1 if waits else -1
-            following = self._next(self._line) if waits else None
+            line.running -= 1 if waits else -1
+            if line is self._line:  # the thread of a server's call is away all the time
+                self.away += 1 if waits else -1
+            following = self._next(line) if waits else None
         if waits:
             self.spare(following)
 

@@ -98,6 +98,24 @@ def test_a_waiting_call_that_is_cancelled_leaves_its_line(one):
     assert [outcome.call_id for outcome in one.sent] == ["2"]
 
 
+def test_calls_that_wait_for_their_clients_hold_no_slot_of_their_server(one):
+    spared = []
+    one.spare = spared.append
+    for number in range(3):
+        one.offer(ticket(number))
+    one._wait_for_client("0", True)
+    (third,) = spared  # it has the slot now
+    assert third.call.id == "2"
+    assert one.away == 3
+    one._wait_for_client("0", False)
+    assert one.away == 3
+    one.backend.go.set()
+    for call_id in ("0", "1", "2"):
+        one.run(one._tickets[call_id])
+    assert one.away == 0
+    assert [one._server_lines["process", "far"].running, one._parked] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("asked", "most_ms", "wall", "extended"),
     [
