@@ -15,21 +15,14 @@ import re
 from typing import Any, Final
 
 from edge_agent.errors import BadAnswer, OutputTooLarge
+from ground import wide_json
 from ground.tool_results import sound_result
 
 _ANSWER_HEAD: Final = b'{"jsonrpc":"2.0","id":1,"result":'
 # About a hundred megabytes of objects, where each is as large as it can be.
 MOST_VALUES: Final = 500_000
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_HEX: Final = rb"[0-9a-fA-F]"
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB]%(hex)b{2}\\u[dD][c-fC-F]%(hex)b{2}|(?P<half>u[dD][89a-fA-F]%(hex)b{2})|.)"
-    % {b"hex": _HEX},
-    re.DOTALL,
-)
 _OBJECT: Final = re.compile(r'\{\s*"(?:jsonrpc|id|result|error)"\s*:')
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # Codes of errors (https://www.jsonrpc.org/specification#error_object).
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -49,15 +42,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _finite_or_none(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
 _STRICT: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-_WIDE: Final = json.JSONDecoder(
-    parse_constant=lambda _: None, parse_float=_finite_or_none, strict=False
-)
 
 
 def parse(text: bytes) -> Any:
@@ -68,7 +53,7 @@ def parse(text: bytes) -> Any:
     """
     try:
         value = _STRICT.decode(text.decode())
-        if _SURROGATE.search(text):
+        if b"\\u" in text and wide_json.has_surrogates(text):
             # A half of a pair alone is no text, and could not be passed on.
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -86,20 +71,17 @@ def parse_foreign(text: bytes) -> Any:
         OutputTooLarge: it holds more values than any real answer.
     """
     _check_size(text)
-    try:
-        return _WIDE.decode(_whole(text).decode(errors="replace"))
-    except RecursionError:
-        raise ValueError("it nests too deep") from None
+    return wide_json.read(text)
 
 
 def objects_within(line: bytes) -> list[Any]:
     """JSON-RPC objects in a line that is no JSON: behind what was printed, or one after another."""
-    text = _whole(line).decode(errors="replace")
+    text = wide_json.as_text(line)
     found: list[Any] = []
     start = _OBJECT.search(text)
     while start is not None:
         try:
-            value, end = _WIDE.raw_decode(text, start.start())
+            value, end = wide_json.DECODER.raw_decode(text, start.start())
         except (ValueError, RecursionError):
             break
         found.append(value)
@@ -123,14 +105,6 @@ def sound(text: bytes) -> bytes:
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8 of a value that was parsed here."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
-def _whole(text: bytes) -> bytes:
-    """The text without a byte order mark, and with U+FFFD for each half of a surrogate pair."""
-    text = text.removeprefix(_BYTE_ORDER_MARK)
-    if not _SURROGATE.search(text):
-        return text
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], text)
 
 
 def _check_size(text: bytes) -> None:

@@ -208,9 +208,7 @@ class Calls:
         if outcome.status != Status.DONE:
             raise failure(task, outcome, record)
         result = parsed(task.entry.public_name, outcome.body, record)
-        is_error = result.get("isError") is True or (
-            "error" in result and refusal(result) is not None
-        )
+        is_error = result.get("isError") is True or refusal(result) is not None
         # Learning can wait until the answer is on its way.
         asyncio.get_running_loop().call_soon(
             partial(self._account.answered, placement, outcome, record, is_error=is_error)

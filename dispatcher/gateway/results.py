@@ -36,11 +36,9 @@ def unwrapped(answer: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, A
     return found
 
 
-def of_handshake_era(result: dict[str, Any]) -> dict[str, Any]:
-    """A result as that era permits it: its structured content is an object, or is text alone."""
-    structured = result.get("structuredContent")
-    if structured is None or isinstance(structured, dict):
-        return result
+def with_text_alone(result: dict[str, Any]) -> dict[str, Any]:
+    """A result whose structured content is no object, which the handshake era has as text alone."""
+    structured = result["structuredContent"]
     made = {key: value for key, value in result.items() if key != "structuredContent"}
     if not made.get("content"):
         made["content"] = [{"type": "text", "text": json.dumps(structured, ensure_ascii=False)}]

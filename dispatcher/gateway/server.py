@@ -62,9 +62,9 @@ from dispatcher.gateway.results import (
     FAILED,
     error_result,
     internal_error,
-    of_handshake_era,
     refused,
     unwrapped,
+    with_text_alone,
 )
 from dispatcher.gateway.subscribing import Subscribing
 from dispatcher.gateway.subscriptions import ResourceSubscriptions
@@ -206,7 +206,7 @@ class Gateway:
                 session=self._session(ctx, meta),
                 progress=_progress_sink(caller, meta),
                 log=heard,
-                meta={**wanted, **_tool_meta(meta), **rounds_of(ctx, entry.offers)},
+                meta=_server_meta(ctx, meta, wanted, entry),
                 client=caller if caller.capabilities else None,
             )
             result = (await self._app.calls.call(request, entry)).result
@@ -218,13 +218,12 @@ class Gateway:
             return error_result(InvalidArguments(f"{name}: {_HALF_PAIR}"))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed
             return internal_error(name, error)
-        said_no = refusal(result) if "error" in result else None
+        said_no = refusal(result)
         if said_no is not None:
             raise refused(said_no)
         structured = result.get("structuredContent")
-        if structured is None or isinstance(structured, dict) or is_modern(ctx):
-            return result
-        return of_handshake_era(result)
+        fits = structured is None or isinstance(structured, dict)
+        return result if fits or is_modern(ctx) else with_text_alone(result)
 
     async def ask_proxied(self, caller: Caller) -> dict[str, Any]:
         """The result of a method about resources, prompts or completion, from whoever has them.
@@ -254,7 +253,8 @@ class Gateway:
                 client=caller if caller.capabilities else None,
             )
             entry, request = self.proxied.request(ctx.method, params, request)
-            request = replace(request, meta=self._server_meta(ctx, meta, entry))
+            wanted = self._logs.wanted(ctx)
+            request = replace(request, meta=_server_meta(ctx, meta, wanted, entry))
             reply = await self._app.calls.relay(entry, request)
         except UnknownTool as error:
             code = INVALID_PARAMS if is_modern(ctx) or ctx.method != READ else _NO_RESOURCE
@@ -275,13 +275,6 @@ class Gateway:
                 return self._app.registry.tool(str(params.get("name"))).offers
             return self.proxied.request(ctx.method, params, CallRequest("", {}))[0].offers
         return ()
-
-    def _server_meta(
-        self, ctx: Context, meta: Mapping[str, Any], entry: ToolEntry
-    ) -> dict[str, Any]:
-        """What a server gets of a request's ``_meta``, and how its client is to be served."""
-        offers = entry.offers
-        return {**self._logs.wanted(ctx), **_tool_meta(meta), **rounds_of(ctx, offers)}
 
     def _requirements(self, meta: Mapping[str, Any]) -> Requirements:
         asked = meta.get(REQUIREMENTS_KEY)
@@ -371,6 +364,13 @@ def _progress_sink(caller: Caller, meta: Mapping[str, Any]) -> ProgressSink | No
         await caller.ctx.session.report_progress(done, total, message or None)
 
     return sink
+
+
+def _server_meta(
+    ctx: Context, meta: Mapping[str, Any], wanted: Mapping[str, str], entry: ToolEntry
+) -> dict[str, Any]:
+    """What a server gets of a request's ``_meta``, and how its client is to be served."""
+    return {**wanted, **_tool_meta(meta), **rounds_of(ctx, entry.offers)}
 
 
 def _tool_meta(meta: Mapping[str, Any]) -> dict[str, Any]:

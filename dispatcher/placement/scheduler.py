@@ -86,6 +86,7 @@ class Scheduler:
         self._nodes[node.name] = node
         load = self._loads.setdefault(node.name, Load())
         load.described(node)
+        load.changed = partial(load.tell, self.table, node)
         self.network.joined(node.name)
         self.costs.node_changed(node)
         load.tell(self.table, node)
@@ -247,21 +248,11 @@ class Scheduler:
 
     def began(self, placement: Placement) -> None:
         """A call is sent to a node: it will hold a slot there."""
-        line = placement.line
-        line.began(placement.placed)
-        if line is self._loads[placement.node.name]:
-            line.tell(self.table, placement.node)
-        else:
-            self._servers.changed(placement.node, placement.offer)
+        placement.line.began(placement.placed)
 
     def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
-        line = placement.line
-        line.ended(placement.placed)
-        if line is self._loads[placement.node.name]:
-            line.tell(self.table, placement.node)
-        else:
-            self._servers.changed(placement.node, placement.offer)
+        placement.line.ended(placement.placed)
 
     # ---- within
 

@@ -1,35 +1,24 @@
-"""JSON that strangers wrote, made such as can be written again: nothing in it breaks a list later.
-
-Python reads more than JSON is: ``NaN``, halves of surrogate pairs. What holds them could be parsed
-here, and then not be sent to any client.
-"""
+"""JSON that strangers wrote, within what can be walked through and written again."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Final
+
+from ground import wide_json
 
 #: How deep a definition may nest. Real ones stay below 20; what walks through them recurses.
 DEEPEST: Final = 64
 
 
 def read_object(text: bytes) -> dict[str, Any] | None:
-    """A JSON object: NaN and infinities are null, halves of surrogate pairs U+FFFD.
-
-    None: it is none, or nests too deep for the parser.
-    """
+    """A JSON object, read widely; None where it is none, or nests too deep for the parser."""
     try:
-        value = json.loads(
-            text.decode(errors="replace"), parse_constant=lambda _: None, parse_float=_finite
-        )
-    except (ValueError, RecursionError):
+        value = wide_json.read(text)
+    except ValueError:
         return None
-    if not isinstance(value, dict):
-        return None
-    found: dict[str, Any] = sound(value) if b"\\u" in text else value
-    return found
+    return value if isinstance(value, dict) else None
 
 
 def sound(value: Any) -> Any:
@@ -39,8 +28,7 @@ def sound(value: Any) -> Any:
         ValueError: it nests too deep for the parser.
     """
     try:
-        text = _whole(json.dumps(value, ensure_ascii=False))
-        return json.loads(text, parse_constant=lambda _: None)
+        return wide_json.read(json.dumps(value).encode())
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
@@ -52,12 +40,3 @@ def is_shallow(value: Any, left: int = DEEPEST) -> bool:
     if isinstance(value, list):
         return left > 0 and all(is_shallow(one, left - 1) for one in value)
     return True
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

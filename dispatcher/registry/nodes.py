@@ -114,16 +114,17 @@ def check_capabilities(capabilities: Capabilities) -> None:
 
 
 def describe(node: NodeState, capabilities: Capabilities) -> None:
-    """Take in what a node says that it is."""
+    """Take in what a node says that it is: all of it, or nothing where any of it cannot be read."""
+    features = _features(capabilities)
+    servers = catalogues(capabilities.servers, node.servers)
+    mounts = [(tool_path(path), readonly) for path, readonly in capabilities.mounts]
     node.tier = capabilities.tier
     node.site = capabilities.site
     node.isa = capabilities.isa
-    node.features = _features(capabilities)
+    node.features = features
     node.backends = frozenset(capabilities.backends)
-    node.mounts = tuple(tool_path(path) for path, _ in capabilities.mounts)
-    node.readonly_mounts = frozenset(
-        tool_path(path) for path, readonly in capabilities.mounts if readonly
-    )
+    node.mounts = tuple(path for path, _ in mounts)
+    node.readonly_mounts = frozenset(path for path, readonly in mounts if readonly)
     node.cores = capabilities.cores
     node.slots = capabilities.slots
     node.memory_mib = capabilities.memory_mib
@@ -133,7 +134,7 @@ def describe(node: NodeState, capabilities: Capabilities) -> None:
     node.memory_mib_s = capabilities.memory_mib_s
     node.engine = capabilities.engine
     node.labels = dict(capabilities.labels)
-    node.servers = catalogues(capabilities.servers, node.servers)
+    node.servers = servers
     node.offers = node.backends | node.servers.keys()
     node.described = capabilities.kept
 

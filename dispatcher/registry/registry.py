@@ -175,18 +175,19 @@ class Registry:
             ValueError: its registration cannot be used; one line with field and mend.
         """
         check(register)
-        node = self._nodes.get(register.node)
-        if node is None:
-            node = self._nodes[register.node] = NodeState(register.node)
+        node = self._nodes.get(register.node) or NodeState(register.node)
+        # What is kept of it from an earlier run offers nothing before it comes itself.
+        before = node.servers if node in self._offering else {}
+        describe(node, register.capabilities)
+        self._nodes[register.node] = node
         node.agent_version = register.agent_version
         node.connected = node.placeable = True
         node.warm, node.states, node.rtt_ms = set(), frozenset(), None
         node.temperature_c = node.battery_percent = None
         if node not in self._offering:
-            # What is kept of it from an earlier run offers nothing before it comes itself.
-            node.servers, node.offers = {}, node.backends
             self._offering.append(node)
-        self._describe(node, register.capabilities)
+        if node.servers != before:
+            self._name_tools()
         node.memory_free_mib = node.memory_mib
         if register.load is not None:
             load(node, register.load)

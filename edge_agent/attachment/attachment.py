@@ -254,7 +254,8 @@ class Attachment:
     def _is_surplus(self) -> bool:
         """Whether there is a worker too many now; whoever asks is to end."""
         with self._changed:
-            surplus = self._spares > self.queue.away + _SPARES_KEPT
+            spare = self._spares - _SPARES_KEPT
+            surplus = spare > 0 and spare > self.queue.away
             self._spares -= surplus
         return surplus
 

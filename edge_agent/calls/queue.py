@@ -89,8 +89,6 @@ class CallQueue:
         # Takes over for a thread whose call waits, with the next call to run if there is one.
         self.spare: Callable[[Ticket | None], None] | None = None
         self._parked = 0
-        #: Threads that run calls which hold none of the node's slots.
-        self.away = 0
         self._held_bytes = 0
         self._exec_ms = 0.0
         self._draining: str | None = None
@@ -100,6 +98,11 @@ class CallQueue:
         self.acknowledged.set()
         # Set when a dispatcher would place otherwise if it knew.
         self.load_changed = threading.Event()
+
+    @property
+    def away(self) -> int:
+        """How many threads run calls that hold none of the node's slots."""
+        return self._parked + sum(line.running for line in self._server_lines.values())
 
     # ---- messages from the dispatcher ----------------------------------------
 
@@ -324,8 +327,6 @@ class CallQueue:
             ticket.parked = waits
             self._parked += 1 if waits else -1
             line.running -= 1 if waits else -1
-            if line is self._line:  # the thread of a server's call is away all the time
-                self.away += 1 if waits else -1
             following = self._next(line) if waits else None
         if waits:
             self.spare(following)
@@ -341,7 +342,6 @@ class CallQueue:
     def _start(self, line: Line, ticket: Ticket) -> Ticket:
         ticket.running = True
         line.running += 1
-        self.away += line is not self._line
         return ticket
 
     def _forget(self, ticket: Ticket) -> None:
@@ -353,10 +353,8 @@ class CallQueue:
         self._held_bytes -= ticket.argument_bytes
         if ticket.parked:
             self._parked -= 1
-            self.away -= 1
         elif ticket.running:
             line.running -= 1
-            self.away -= line is not self._line
 
     def _note_idle(self) -> None:
         if not self._tickets:

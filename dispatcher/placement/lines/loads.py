@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from dispatcher.registry.nodes import NodeState
 from solver import NodeTable, Placed
@@ -12,7 +13,8 @@ from solver import NodeTable, Placed
 class Load:
     """What this dispatcher has sent to a node, and what the node said of itself.
 
-    Calls past its slots wait there, and hold no memory while they do.
+    Calls past its slots wait there, and hold no memory while they do. ``changed`` is called when one
+    more call would find another line than before.
     """
 
     slots: int = 1
@@ -22,6 +24,7 @@ class Load:
     work_ms: float = 0.0  # predicted, of all calls in flight
     need_mib: float = 0.0  # of all calls in flight
     warm: set[str] | None = None
+    changed: Callable[[], None] = field(default=lambda: None, compare=False)
 
     @property
     def waiting(self) -> int:
@@ -52,6 +55,7 @@ class Load:
         self.calls += 1
         self.work_ms += placed.parts.start + placed.parts.exec
         self.need_mib += placed.call.memory_mib
+        self.changed()
 
     def ended(self, placed: Placed) -> None:
         """It is back, or lost."""
@@ -60,6 +64,7 @@ class Load:
         self.need_mib = max(self.need_mib - placed.call.memory_mib, 0.0)
         if not self.calls:
             self.work_ms = self.need_mib = 0.0
+        self.changed()
 
     def queue_ms(self) -> float:
         """The expected wait of one more call: nothing while a slot is free."""

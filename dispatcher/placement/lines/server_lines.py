@@ -7,6 +7,7 @@ core may have sixty calls of a remote server in flight, and still run a module a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,9 @@ class ServerLines:
                 del lines[name]
         for name, server in node.servers.items():
             if server.slots:
-                lines.setdefault(name, Load()).slots = server.slots
+                line = lines.setdefault(name, Load())
+                line.slots = server.slots
+                line.changed = partial(self._changed, node, name)
         for offers, queue in self._queues.items():
             self._tell(queue, offers, node)
 
@@ -80,10 +83,10 @@ class ServerLines:
                 self._tell(queue, offers, node)
         return queue
 
-    def changed(self, node: NodeState, offer: Offer) -> None:
+    def _changed(self, node: NodeState, name: str) -> None:
         """A call of an offer began or ended on a node."""
         for offers, queue in self._queues.items():
-            if offer in offers:
+            if any(offer.name == name for offer in offers):
                 self._tell(queue, offers, node)
 
     def _tell(self, queue: ServerQueue, offers: tuple[Offer, ...], node: NodeState) -> None:

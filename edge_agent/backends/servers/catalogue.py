@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 class Catalogue:
     """A server's lists, as it gave them. ``version`` is its own.
 
-    ``asks``: it has asked something of clients, ``asks_early`` outside of calls. ``warnings`` say what of its lists was left;
-    ``partial``: some of that may come if it is asked again.
+    ``asks``: it has asked something of clients, ``asks_early`` outside of calls. ``warnings`` say
+    what of its lists was left; ``partial``: some of that may come if it is asked again.
     """
 
     version: str = ""

@@ -102,10 +102,10 @@ class Listening:
             heard = self._channel.hear()
             if heard is None:
                 return
-            steady = time.monotonic() - began_s > STEADY_S
+            following_s = _following(pause_s, began_s)
             wanted_s = heard.again_s
             self._client.ended.wait(pause_s if wanted_s is None else max(wanted_s, _LEAST_S))
-            pause_s = PAUSES_S[0] if steady else min(pause_s * 2, PAUSES_S[1])
+            pause_s = following_s
             if not heard.resumable and not self._client.ended.is_set():
                 self._missed()
 
@@ -142,8 +142,7 @@ class Listening:
                 return
             except CallFailed as error:
                 _log.debug("%s: its news ended: %s", self._client.name, error)
-            steady = time.monotonic() - began_s > STEADY_S
-            pause_s = PAUSES_S[0] if steady else min(pause_s * 2, PAUSES_S[1])
+            pause_s = _following(pause_s, began_s)
             if self._client.ended.wait(pause_s):
                 return
             successor = self._client.standing(self._wanted())
@@ -152,3 +151,9 @@ class Listening:
                     return
                 self._standing = request = successor
             self._missed()
+
+
+def _following(pause_s: float, began_s: float) -> float:
+    """The pause after one: the first again once a stream has lasted, else twice as long."""
+    steady = time.monotonic() - began_s > STEADY_S
+    return PAUSES_S[0] if steady else min(pause_s * 2, PAUSES_S[1])
