@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check check-quick lint types imports protos wasm wheel-riscv64 bench lock clean
+.PHONY: help demo test test-all check check-quick lint types imports protos docs wasm wheel-riscv64 bench lock clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ protos: $(VENV)/.dev ## regenerate the code of protos/edge/v1
 .PHONY: protos-check
 protos-check: $(VENV)/.dev
 	$(BIN)/python protos/generate.py --check
+
+docs: $(VENV)/.dev ## make the pages anew that are made from the code
+	$(BIN)/python -m tests.docs.configuration
 
 wasm: $(VENV)/.run ## rebuild the Wasm tool servers (rustup target, or a Debian chroot)
 	$(BIN)/python -m wasm_tools build

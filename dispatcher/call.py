@@ -71,11 +71,11 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlacementRecord:
-    """Where one call ran and why: ``_meta["dev.sanderling/placement"]``.
+    """Where one call ran and why: ``_meta["dev.sanderling/placement"]``, and ``why`` in ``"dev.sanderling/why"``.
 
     Times are in milliseconds. ``rejected`` counts nodes per reason. ``trial``: it was sent there to
-    learn what it costs (:mod:`dispatcher.placement.exploration`). ``money`` and ``energy_j`` are what it spent,
-    where the policy has prices. ``label`` is the label that what it holds gave it, and why.
+    learn what it costs (:mod:`dispatcher.placement.exploration`). ``why`` says in a few words why that node, as in
+    "since /photos is there". ``money`` and ``energy_j`` are what it spent, where the policy has prices. ``label`` is the label that what it holds gave it, and why.
     """
 
     node: str
@@ -92,6 +92,7 @@ class PlacementRecord:
     total_ms: float
     rejected: Mapping[str, int]
     trial: bool = False
+    why: str = ""
     money: float | None = None
     energy_j: float | None = None
     label: Mapping[str, Any] | None = None

@@ -39,7 +39,8 @@ CAPABILITY_OF: Final = {
 #: Every key of ours in an MCP ``_meta`` begins so.
 PREFIX: Final = "dev.sanderling/"
 REQUIREMENTS_KEY: Final = PREFIX + "requirements"  # of a request: what narrows its placement
-PLACEMENT_KEY: Final = PREFIX + "placement"  # of a result: where it ran, and why
+PLACEMENT_KEY: Final = PREFIX + "placement"  # of a result: where it ran, and what that took
+WHY_KEY: Final = PREFIX + "why"  # of a result: why it ran there, in words after "ran on NODE, "
 ERROR_KEY: Final = PREFIX + "error"  # of a result: a server's JSON-RPC error
 REFUSAL_KEY: Final = PREFIX + "refusal"  # of a result: why it ran nowhere
 SESSION_KEY: Final = PREFIX + "session"  # of a request: its session; of a result: what it met

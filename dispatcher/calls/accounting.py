@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +41,7 @@ class Account:
         node, placed = placement.node, placement.placed
         held_ms = outcome.start_ms + outcome.exec_ms
         spent = None if self._prices is None else self._prices.spent(node, held_ms)
+        rejected = placement.rejected()
         flown_ms = (timing.back_s - timing.sent_s) * 1000
         return PlacementRecord(
             node=node.name,
@@ -55,8 +56,9 @@ class Account:
             transfer_ms=round(max(flown_ms - outcome.queue_ms - held_ms, 0.0), 3),
             predicted_ms=round(placed.cost_ms - placed.parts.surcharge, 3),
             total_ms=round((timing.back_s - timing.began_s) * 1000, 3),
-            rejected=placement.rejected(),
+            rejected=rejected,
             trial=placement.task.trial is not None,
+            why=_why(placement, rejected, self._scheduler),
             money=None if spent is None else spent.money,
             energy_j=None if spent is None else spent.energy_j,
             label=None if placement.task.raised is None else placement.task.raised.to_json(),
@@ -166,6 +168,28 @@ def record_json(record: PlacementRecord) -> dict[str, Any]:
         **({} if record.energy_j is None else {"energy_j": _figures(record.energy_j)}),
         **({} if record.label is None else {"label": dict(record.label)}),
     }
+
+
+def _why(placement: Placement, rejected: Mapping[str, int], scheduler: Scheduler) -> str:
+    """Why it ran on that node, in words that go on after "ran on NODE, "."""
+    if placement.task.trial is not None:
+        return "to learn what it takes there"
+    left = int(scheduler.table.alive.sum()) - sum(rejected.values())
+    there = sorted(
+        mount
+        for mount in placement.node.mounts
+        if any(f"{path}/".startswith(f"{mount.rstrip('/')}/") for path in placement.task.spec.data)
+    )
+    said = []
+    if there and "data" in rejected:
+        said.append(f"since {' and '.join(there)} {'is' if len(there) == 1 else 'are'} there")
+    if left > 1:
+        whose = "the cheapest" if scheduler.joins else f"the choice of {scheduler.name}"
+        said.append(f"{whose} of {left} nodes")
+    elif not said and rejected:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in rejected.items())
+        said.append(f"the only node that may run it ({reasons})")
+    return ", ".join(said) or "the only node"
 
 
 def _figures(value: float) -> float:

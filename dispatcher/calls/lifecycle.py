@@ -30,7 +30,7 @@ from dispatcher.placement.task import Placement, Task
 from dispatcher.policy.flow.flow import Flow
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ToolEntry
-from protos.contract import PLACEMENT_KEY, SESSION_KEY
+from protos.contract import PLACEMENT_KEY, SESSION_KEY, WHY_KEY
 
 _ELSEWHERE: Final = (Status.REFUSED, Status.UNAVAILABLE)
 
@@ -215,7 +215,7 @@ class Calls:
         )
         meta = result.get("_meta")
         result["_meta"] = {**(meta if isinstance(meta, dict) else {})}
-        result["_meta"][PLACEMENT_KEY] = shown
+        result["_meta"] |= {PLACEMENT_KEY: shown, WHY_KEY: record.why}
         if met is not None:
             result["_meta"][SESSION_KEY] = met
         return CallReply(result, record)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ground.plain_text import json_text, lines, one_line
-from protos.contract import PLACEMENT_KEY
+from protos.contract import PLACEMENT_KEY, WHY_KEY
 
 #: A pipe has no width; whoever reads from it wants whole lines.
 _WIDE: Final = 200
@@ -59,9 +59,10 @@ def result(value: Json) -> None:
     # A file or a pipe gets what the tool gave; a terminal must not obey it.
     shown = map(lines, text) if out.isatty() else text
     out.write("".join(f"{one}\n" for one in shown))
-    placement = (value.get("_meta") or {}).get(PLACEMENT_KEY)
-    if placement:
-        console(to_stderr=True).print(one_line(_ran(placement)), style="dim")
+    meta = value.get("_meta") or {}
+    if PLACEMENT_KEY in meta:
+        said = _ran(meta[PLACEMENT_KEY], meta.get(WHY_KEY, ""))
+        console(to_stderr=True).print(one_line(said), style="dim")
 
 
 def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
@@ -248,13 +249,13 @@ def _block(block: Json) -> str:
     return json_text(block)
 
 
-def _ran(placement: Json) -> str:
+def _ran(placement: Json, why: str) -> str:
     start = "cold" if placement["cold"] else "warm"
     units = (("money", "of money"), ("energy_j", "J"))
     paid = [f"{placement[name]:.3g} {unit}" for name, unit in units if placement.get(name)]
     spent = f"; spent {' and '.join(paid)}" if paid else ""
     return (
-        f"ran on {placement['node']} ({placement['tier']}), {start}, "
+        f"ran on {placement['node']} ({placement['tier']}){f', {why}' if why else ''}: {start}, "
         f"{_ms(placement['total_ms'])} ms of which {_ms(placement['exec_ms'])} ms running{spent}"
     )
 

@@ -26,9 +26,13 @@ class LinkConfig(Table):
     """``[[links]]``: what is known of a link before it is measured."""
 
     a: NodeName
+    """One end, a node."""
     b: NodeName
+    """The other end."""
     rtt_ms: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+    """A message there and back, in ms."""
     mbit_s: Annotated[float, Field(gt=1e-6, le=1e9, allow_inf_nan=False)]
+    """Bandwidth, in Mbit/s."""
 
     @model_validator(mode="after")
     def _two_ends(self) -> LinkConfig:
@@ -40,28 +44,36 @@ class LinkConfig(Table):
 class DispatcherConfig(Table):
     """``[dispatcher]``: where it listens, what it keeps, where calls come from.
 
-    ``scheduler`` is one of :mod:`dispatcher.config.schedulers`; ``batch_ms`` is how long calls that would
-    wait in line are held to be placed together (0: never). ``explore`` is the share of a tool's calls
-    that may try where it has not run yet (0: none). ``origin`` None is the first of the
-    configured agents, else the first node by name. ``cors_origins`` are the web pages that may use
-    the endpoint, as ``https://app.example.org``. A session of a client that says nothing ends after
-    ``session_idle_s``, or as the longest idle where more than ``sessions_max`` are open.
+    The texts under the keys, here and in the other tables, are those of docs/configuration.md.
     """
 
     host: Word = "127.0.0.1"
+    """Address to listen on. Other than loopback, clients need the token."""
     port: Port = 0
+    """Port of `/mcp`; 0 is 7333 if that is free, else any free one."""
     grpc_port: Port = 0
+    """Port for agents; 0 is any free one."""
     state: DirectoryPath = Field(default_factory=state_directory)
+    """Directory of what is kept: token, added tools, profiles, calls."""
     scheduler: Word = "exact"
+    """Who chooses among the nodes that may run a call: see [schedulers.md](schedulers.md)."""
     batch_ms: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
+    """How long calls that would wait in line are held to be placed together; 0 is never."""
     explore: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = EXPLORED_SHARE
+    """Share of a tool's calls that may try where it has not run yet; 0 is none."""
     origin: NodeName | None = None
+    """The node that calls come from where nothing else tells; absent, the first of the file's
+    agents, else the first by name."""
     origins: list[Word] = ["*"]
+    """Nodes that a caller may name as its origin; `*` is any."""
     cors_origins: list[Word] = []
+    """Web pages that may use the endpoint, as `https://app.example.org`."""
     session_idle_s: Annotated[
         float, Field(gt=0, le=31_536_000, allow_inf_nan=False, strict=False)
     ] = SESSION_IDLE_S
+    """A session whose client says nothing ends after this."""
     sessions_max: Annotated[int, Field(ge=1, le=1_000_000)] = SESSIONS_MAX
+    """Sessions open at once; of more the longest idle ends."""
 
     @field_validator("cors_origins")
     @classmethod

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from dispatcher.calls.accounting import record_json
 from dispatcher.calls.payloads import refusal
 from dispatcher.errors import CallFailed, CallRefused, RequestError, SanderlingError
-from protos.contract import ERROR_KEY, PLACEMENT_KEY, REFUSAL_KEY
+from protos.contract import ERROR_KEY, PLACEMENT_KEY, REFUSAL_KEY, WHY_KEY
 
 log = logging.getLogger("sanderling.gateway")
 
@@ -78,7 +78,7 @@ def error_result(error: SanderlingError) -> dict[str, Any]:
             **({"label": error.label} if error.label else {}),
         }
     elif isinstance(error, CallFailed) and error.placement is not None:
-        meta[PLACEMENT_KEY] = record_json(error.placement)
+        meta |= {PLACEMENT_KEY: record_json(error.placement), WHY_KEY: error.placement.why}
     elif not isinstance(error, RequestError):
         log.info("%s: %s", type(error).__name__, error)
     return _text_error(str(error), meta)

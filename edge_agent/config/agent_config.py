@@ -56,7 +56,9 @@ class PolicyTable:
     """``[policy]``: globs over ``tool`` and ``server.tool``; deny wins, no allow means all."""
 
     allow: list[str] | None = None
+    """Globs over `TOOL` and `SERVER.TOOL` that this node runs; absent, all."""
     deny: list[str] = field(default_factory=list)
+    """Globs that it does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +80,22 @@ class AgentTable:
     """The keys of an agent's configuration file; every one is optional."""
 
     dispatcher: str | None = None
+    """`HOST:PORT` of the dispatcher's port for agents."""
     token: str | None = field(default=None, repr=False)
+    """The token itself. Better in `token_file`, or `SANDERLING_TOKEN`."""
     token_file: str | None = None
+    """The file that holds the token."""
     name: str | None = None
     tier: str | None = None
+    """Absent: `edge`."""
     site: str | None = None
+    """Where it is, in a word; absent, none."""
     mounts: list[MountTable] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     slots: Annotated[int, within(1, 256)] | None = None
     memory_mib: _Positive | None = None
     state: str | None = None
+    """Directory of what is kept: compiled modules, logins."""
     labels: dict[str, str] = field(default_factory=dict)
     policy: PolicyTable = field(default_factory=PolicyTable)
     limits: LimitsTable = field(default_factory=LimitsTable)

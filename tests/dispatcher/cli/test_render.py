@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from dispatcher.cli import render
+from protos.contract import PLACEMENT_KEY, WHY_KEY
 from solver import REASONS
 
 PARTS = {"queue": 0.0, "start": 0.25, "exec": 1.0, "transfer": 0.5}
@@ -89,14 +90,19 @@ def test_a_result_is_its_text_and_where_it_ran_goes_to_stderr(capsys):
         {"type": "image", "mimeType": "image/png", "data": "AAAA"},
         {"type": "resource_link", "uri": "file:///a"},
     ]
-    render.result({"content": blocks, "_meta": {"dev.sanderling/placement": placement}})
+    render.result(
+        {"content": blocks, "_meta": {PLACEMENT_KEY: placement, WHY_KEY: "the cheapest of 2 nodes"}}
+    )
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "[bold]not markup[/bold]",
         "[image: image/png, 4 characters of base64]",
         '{"type": "resource_link", "uri": "file:///a"}',
     ]
-    assert err == "ran on edge (edge), cold, 3.20 ms of which 1.00 ms running\n"
+    assert (
+        err
+        == "ran on edge (edge), the cheapest of 2 nodes: cold, 3.20 ms of which 1.00 ms running\n"
+    )
 
 
 def test_an_error_result_goes_to_stderr(capsys):
