@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.scenarios.chains import SCENARIOS, Reading, problem_of
-from bench.scenarios.chart import bars
+from bench.scenarios.chart import dots
 from bench.scenarios.runs import CP_SAT, METHODS, NAIVE, REFERENCE, Run, floor_ms
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
@@ -51,7 +51,7 @@ def _plot(cells: Cells) -> str:
         scenario: {name: cells["tool", scenario, name].ratio for name in PLOTTED}
         for scenario in SCENARIOS
     }
-    return bars("Speed over cloud-only, end to end (higher is faster)", ratios, [*NAIVE])
+    return dots("Speed over cloud-only, end to end (higher is faster)", ratios, [*NAIVE])
 
 
 def _page(cells: Cells) -> str:
@@ -60,7 +60,7 @@ def _page(cells: Cells) -> str:
             _INTRODUCTION,
             "## A private tool binds itself (as in EdgeAgent)\n",
             f"![Speed over cloud-only by scenario and scheduler]({PLOT})\n",
-            "Hatched: breaks constraints.\n",
+            "Each dot is a scheduler; red and hollow ones break constraints.\n",
             *_table(cells, "tool"),
             "\n## A private label follows the data (as Sanderling's policy does)\n",
             (
