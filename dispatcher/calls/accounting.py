@@ -181,7 +181,7 @@ def _why(placement: Placement, rejected: Mapping[str, int], scheduler: Scheduler
         if any(f"{path}/".startswith(f"{mount.rstrip('/')}/") for path in placement.task.spec.data)
     )
     said = []
-    if there and "data" in rejected:
+    if there and ("data" in rejected or left == 1):
         said.append(f"since {' and '.join(there)} {'is' if len(there) == 1 else 'are'} there")
     if left > 1:
         whose = "the cheapest" if scheduler.joins else f"the choice of {scheduler.name}"

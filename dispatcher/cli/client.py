@@ -132,6 +132,11 @@ class DispatcherClient:
             value = json.loads(body)
         except ValueError:
             value = None
+        if status == http.client.UNAUTHORIZED:
+            raise DispatcherError(
+                f"{self.url} needs a token: set {TOKEN_VARIABLE} to what `sanderling token --client` "
+                "prints where it runs"
+            )
         if not isinstance(value, dict):
             said = body[:200].decode(errors="replace").strip()
             raise SanderlingError(f"{self.url} is no dispatcher (HTTP {status}: {said})")

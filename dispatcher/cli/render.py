@@ -59,6 +59,7 @@ def result(value: Json) -> None:
     # A file or a pipe gets what the tool gave; a terminal must not obey it.
     shown = map(lines, text) if out.isatty() else text
     out.write("".join(f"{one}\n" for one in shown))
+    out.flush()  # before what is said of it, also where both go to one file
     meta = value.get("_meta") or {}
     if PLACEMENT_KEY in meta:
         said = _ran(meta[PLACEMENT_KEY], meta.get(WHY_KEY, ""))

@@ -32,7 +32,9 @@ ENVIRONMENT = """\
 |---|---|---|
 | `SANDERLING_STATE` | `sanderling` | the state directory, as `--state` |
 | `SANDERLING_URL` | commands that ask a running dispatcher | its URL, as `--url` |
-| `SANDERLING_TOKEN` | all | the token, in place of the one in the state directory or `token_file` |
+| `SANDERLING_TOKEN` | dispatchers, `edge-agent run` | the agents' token, in place of the one in the state directory or `token_file` |
+| `SANDERLING_CLIENT_TOKEN` | commands and `sanderling mcp` with a URL | the clients' token, where the dispatcher asks for one |
+| `SANDERLING_SERVE_TOKEN` | `edge-agent serve --http` | the token that its clients show, in place of `--token-file` |
 | `SANDERLING_CACHE` | builds, boards under QEMU | where toolchains and engines are kept |
 | `XDG_STATE_HOME`, `XDG_CACHE_HOME` | all | where `sanderling/` lies unless a directory is named |
 | `NO_COLOR` | all | no colours on a terminal either |
@@ -46,14 +48,18 @@ DISPATCHER = (
     (
         "`[[policy.rules]]`",
         policy.RuleConfig,
-        "Every rule whose `tools` match applies, and together they only narrow. A caller's "
-        "requirements have the same keys but `tools`, `egress` and `limits`, and `origin` besides.",
+        (
+            "Every rule whose `tools` match applies, and together they only narrow. A caller's "
+            "requirements have the same keys but `tools`, `egress` and `limits`, and `origin` besides."
+        ),
     ),
     (
         "`limits`",
         policy.LimitsConfig,
-        "Of a rule: the most that a call gets. Of an agent: the most that any call gets there. "
-        "What is unasked, and what happens over it: [limits.md](limits.md).",
+        (
+            "Of a rule: the most that a call gets. Of an agent: the most that any call gets there. "
+            "What is unasked, and what happens over it: [limits.md](limits.md)."
+        ),
     ),
     (
         "`[policy.weights]`",
@@ -69,9 +75,11 @@ DISPATCHER = (
     (
         "`[[servers]]` and `[[agents.servers]]`",
         agents.SharedServerConfig,
-        "Servers that are no modules: [servers.md](servers.md). Exactly one of `command`, `url`, "
-        "`image` and `rootfs` is needed (`command` goes with the last two). `agents` stands in "
-        "`[[servers]]` alone.",
+        (
+            "Servers that are no modules: [servers.md](servers.md). Exactly one of `command`, `url`, "
+            "`image` and `rootfs` is needed (`command` goes with the last two). `agents` stands in "
+            "`[[servers]]` alone."
+        ),
     ),
     ("`limits` of a server", agents.ServerLimitsConfig, "By the kernel, of each process; absent, none."),
     ("`oauth` of a server", agents.OAuthConfig, "How a remote server's tokens are had."),
@@ -106,25 +114,26 @@ def texts(model):
 
 
 def of_schema(schema, whole):
-    """A type in words: ``1 to 256``, ``list of text``, ``"a" or "b"``."""
+    """A type in words: ``whole number, 1 to 256``, ``list of texts``, ``"a" or "b"``."""
     if "$ref" in schema:
         return of_schema(whole["$defs"][schema["$ref"].rpartition("/")[2]], whole)
     if "anyOf" in schema:
         some = [one for one in schema["anyOf"] if one.get("type") != "null"]
         return " or ".join(dict.fromkeys(of_schema(one, whole) for one in some))
-    if "enum" in schema:
-        return " or ".join(f"`{one}`" for one in schema["enum"])
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    kind = schema.get("type")
-    if kind in ("integer", "number"):
-        return number(schema, "whole number" if kind == "integer" else "number")
-    if kind == "array":
-        inner = of_schema(schema["items"], whole)
-        return "list of tables" if inner == "table" else f"list of {inner.replace('text', 'texts')}"
-    if kind == "string":
-        return "path" if schema.get("format") == "path" else "text"
-    return {"boolean": "true or false", "object": "table"}[kind]
+    if "enum" in schema or "const" in schema:
+        return " or ".join(f"`{one}`" for one in schema.get("enum", [schema.get("const")]))
+    match schema.get("type"):
+        case "array":
+            inner = of_schema(schema["items"], whole)
+            plural = "tables" if inner == "table" else inner.replace("text", "texts")
+            words = f"list of {plural}"
+        case "string":
+            words = "path" if schema.get("format") == "path" else "text"
+        case "integer" | "number" as kind:
+            words = number(schema, "whole number" if kind == "integer" else "number")
+        case kind:
+            words = {"boolean": "true or false", "object": "table"}[kind]
+    return words
 
 
 def number(schema, kind):
@@ -193,12 +202,20 @@ def page():
         lines += [f"### {heading}", "", text, "", *table(rows(model)), ""]
     lines += ["## An agent's own file", ""]
     lines += [
-        "The keys of `[[agents]]` stand at the top, `[[mounts]]` and `[[servers]]` are tables of "
-        "their own. `name` and the address may come from the command line.",
+        (
+            "The keys of `[[agents]]` stand at the top, `[[mounts]]` and `[[servers]]` are tables of "
+            "their own. `name` and the address may come from the command line."
+        ),
         "",
     ]
     lines += table(agent_rows())
-    lines += ["", "### `[policy]` of an agent", "", "What the node runs, whatever a dispatcher asks.", ""]
+    lines += [
+        "",
+        "### `[policy]` of an agent",
+        "",
+        "What the node runs, whatever a dispatcher asks.",
+        "",
+    ]
     told = texts(agent_config.PolicyTable)
     lines += table(f"| `{key}` | list of texts | | {text} |" for key, text in told.items())
     return "\n".join([*lines, "", ENVIRONMENT])
@@ -215,4 +232,4 @@ def keys_of_agents():
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"wrote {PAGE}", file=sys.stderr)
+    sys.stderr.write(f"wrote {PAGE}\n")

@@ -8,6 +8,8 @@ import pytest
 from dispatcher.demo import _check_placements
 from dispatcher.demo.calls import DEVICE, CallRecord
 from dispatcher.errors import SanderlingError
+from tests.docs.pages import blocks
+from tests.docs.world import shape
 
 
 def test_the_demo_runs_four_scenarios_and_breaks_no_constraint():
@@ -25,6 +27,19 @@ def test_the_demo_runs_four_scenarios_and_breaks_no_constraint():
     assert "Refused, as it must be: no node may run parse_logs" in done.stdout
     assert "1 was refused; violated constraints: 0." in done.stdout
     assert done.stdout.endswith("Everything is stopped again.\n")
+    # What README shows of it is what it prints; which node was cheapest, and how long it took, varies.
+    [shown] = [one for one in blocks("console", pages=["README.md"]) if "make demo" in one.text]
+    said = [
+        line for line in shown.commands()[0][1]
+        if line.startswith(("Starting", "Found: ", "Refused")) or line.endswith((".", "...")) or ": " in line
+    ]  # fmt: skip
+    whole = "\n".join(map(shape, done.stdout.splitlines()))
+    assert len(said) > 10
+    assert not [
+        line
+        for line in said
+        if line != "..." and shape(line.partition("; to mend")[0]) not in whole
+    ]
 
 
 def test_a_call_that_ran_where_it_must_not_fails_the_demo():
