@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.engine.call_state import CallState
-from edge_agent.engine.guest.file_quota import nearly_full
+from edge_agent.engine.guest.disk import nearly_full
 from edge_agent.engine.watch.bytes_written import EngineThreads
 from edge_agent.engine.watch.descriptors import Descriptors
 
