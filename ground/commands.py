@@ -69,6 +69,8 @@ def run(
 
     ``fault`` gives the words and the exit code of an error that is not click's.
     """
+    # gRPC's own lines are of its files, say nothing of ours, and come before ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     take_any_text()
     columns = shutil.get_terminal_size().columns
     more: dict[str, Any] = {}

@@ -209,6 +209,10 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
     )
 
 
+# A name, or an address, which may have a zone.
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]")
+
+
 def _said(limits: LimitsTable) -> dict[str, int]:
     return {name: value for name, value in asdict(limits).items() if value is not None}
 
@@ -216,8 +220,17 @@ def _said(limits: LimitsTable) -> dict[str, int]:
 def _check_address(address: str | None) -> str:
     if not address:
         raise ConfigError("dispatcher: missing; name it with --dispatcher HOST:PORT")
+    scheme, is_url, _ = address.partition("://")
+    if is_url:
+        raise ConfigError(
+            f"dispatcher {address!r}: not a URL, which is where clients go (by {scheme}); write the "
+            "HOST:PORT for agents, which its ready line calls grpc, as in 127.0.0.1:7410"
+        )
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ConfigError(f"dispatcher {address!r}: write an IPv6 address as in [::1]:7410")
+    given = port.isascii() and port.isdigit() and 0 < int(port[:6]) <= LAST_PORT
+    if not host or not given or not _HOST.fullmatch(host):
         raise ConfigError(f"dispatcher {address!r}: write HOST:PORT, as in 127.0.0.1:7410")
     return address
 
