@@ -17,8 +17,8 @@ from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
 from ground.addresses import authority
+from ground.logs import Repeats
 from ground.plain_text import one_line
-from ground.repeats import Repeats
 from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 

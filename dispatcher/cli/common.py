@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from dispatcher.errors import ConfigError
-from ground.repeats import Repeats
+from ground.logs import Repeats
 
 if TYPE_CHECKING:
     from dispatcher.config import Config

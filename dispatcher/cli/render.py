@@ -11,8 +11,8 @@ from typing import Any, Final
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from dispatcher.fitting_table import ENDLESS, Column, FittingTable
 from ground.plain_text import json_text, lines, one_line
-from ground.tables import ENDLESS, Column, FittingTable
 from protos.contract import PLACEMENT_KEY
 
 _PARTS: Final = ("queue", "start", "exec", "transfer")

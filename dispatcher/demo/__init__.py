@@ -25,7 +25,7 @@ from dispatcher.demo.samples.pictures import write_pictures
 from dispatcher.demo.samples.repository import write_repository
 from dispatcher.demo.samples.website import running_website
 from dispatcher.errors import SanderlingError, innermost
-from ground.tables import ENDLESS
+from dispatcher.fitting_table import ENDLESS
 
 
 def run() -> int:

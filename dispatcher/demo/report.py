@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dispatcher.demo.calls import CallRecord
-from ground.tables import Column, FittingTable
+from dispatcher.fitting_table import Column, FittingTable
 
 
 class LiveTables:

@@ -45,7 +45,7 @@ from edge_agent.calls.ticket import Ticket
 from edge_agent.calls.updates import Send
 from edge_agent.errors import ConnectionLost
 from edge_agent.threads import start_essential
-from ground.repeats import Repeats
+from ground.logs import Repeats
 
 DRAIN_S: Final = 3.0
 DRAIN_ASKED_S: Final = 30.0

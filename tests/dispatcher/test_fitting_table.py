@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ground.tables import ENDLESS, Column, FittingTable
+from dispatcher.fitting_table import ENDLESS, Column, FittingTable
 
 NAMES = [
     "edge",

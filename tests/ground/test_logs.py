@@ -1,6 +1,6 @@
 """Lines about what happens again and again."""
 
-from ground.repeats import Repeats
+from ground.logs import Repeats
 
 
 class Clock:
