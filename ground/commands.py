@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -44,6 +45,25 @@ class Examples(_WithExamples):
 
 class ExamplesGroup(_WithExamples, click.Group):
     """A group of commands whose help ends with examples."""
+
+
+def given_text(text: str, what: str) -> str:
+    """Return what an option was given: itself, or by ``@file`` or ``-`` (standard input).
+
+    Raises:
+        click.UsageError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        if text == "-":
+            piped = getattr(sys.stdin, "buffer", None)
+            return sys.stdin.read() if piped is None else str(piped.read(), "utf-8-sig")
+        if text.startswith("@"):
+            return Path(text[1:]).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{what}: {text[1:] or 'standard input'}: no UTF-8") from None
+    return text
 
 
 def _over_lines(line: str, width: int) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from dispatcher.errors import ConfigError
+from ground.commands import given_text
 from ground.logs import Repeats
 
 if TYPE_CHECKING:
@@ -81,13 +82,7 @@ def json_object(text: str, what: str) -> dict[str, Any]:
         click.UsageError: it is none.
     """
     try:
-        if text == "-":
-            text = sys.stdin.read()
-        elif text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        value = json.loads(text)
-    except OSError as error:
-        raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
+        value = json.loads(given_text(text, what))
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{what}: no JSON ({error}); write {what} '{{...}}'") from None
     if not isinstance(value, dict):

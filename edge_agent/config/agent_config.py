@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import socket
@@ -34,10 +35,12 @@ from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.tables import TableError, read, within
 from ground.directories import agent_directory
+from ground.files import others_may_read
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
 #: Unless ``limits.wall_ms`` says less: what a server does takes as long as others need for it.
+_log = logging.getLogger(__name__)
 LONGEST_SERVER_CALL_MS: Final = 86_400_000
 _Positive = Annotated[int, within(1)]
 
@@ -245,6 +248,9 @@ def _find_token(table: AgentTable) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"token_file {table.token_file}: {reason.lower()}") from None
+    told = others_may_read(Path(table.token_file))
+    if told:
+        _log.warning("token_file %s", told)
     if not token:
         raise ConfigError(f"token_file {table.token_file}: empty; write the token into it")
     return token
