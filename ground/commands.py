@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -17,6 +20,14 @@ FAILED: Final = 1
 USAGE: Final = 2
 
 
+_EXAMPLE_INDENT: Final = 2
+_MORE: Final = " \\"
+# A word of a shell's line: quoted parts and others, without space between them.
+_WORD: Final = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|[^\s'"])+""")
+# click makes help no narrower than 50 columns by itself.
+_CLICK_LEAST: Final = 52
+
+
 class _WithExamples(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""
@@ -24,7 +35,8 @@ class _WithExamples(click.Command):
         if self.epilog:
             with formatter.section("Examples"):
                 for line in self.epilog.strip().splitlines():
-                    formatter.write(f"  {line.strip()}\n")
+                    for part in _over_lines(line.strip(), formatter.width - _EXAMPLE_INDENT):
+                        formatter.write(f"{' ' * _EXAMPLE_INDENT}{part}\n")
 
 
 class Examples(_WithExamples):
@@ -35,6 +47,41 @@ class ExamplesGroup(_WithExamples, click.Group):
     """A group of commands whose help ends with examples."""
 
 
+def given_text(text: str, what: str) -> str:
+    """Return what an option was given: itself, or by ``@file`` or ``-`` (standard input).
+
+    Raises:
+        click.UsageError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        if text == "-":
+            piped = getattr(sys.stdin, "buffer", None)
+            return sys.stdin.read() if piped is None else str(piped.read(), "utf-8-sig")
+        if text.startswith("@"):
+            return Path(text[1:]).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{what}: {text[1:] or 'standard input'}: no UTF-8") from None
+    return text
+
+
+def _over_lines(line: str, width: int) -> list[str]:
+    """Return a command line as lines that a shell reads as the same one."""
+    if len(line) <= width:
+        return [line]
+    first, *words = _WORD.findall(line)
+    lines = [first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if len(longer) > width - len(_MORE):
+            lines[-1] += _MORE
+            lines.append(f"  {word}")
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def run(
     program: str, group: click.Group, fault: Callable[[Exception], tuple[str, int]]
 ) -> NoReturn:
@@ -42,12 +89,16 @@ def run(
 
     ``fault`` gives the words and the exit code of an error that is not click's.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # A finished call must not fail since a terminal lacks one of its characters.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    # gRPC's own lines are of its files, say nothing of ours, and come before ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    take_any_text()
+    columns = shutil.get_terminal_size().columns
+    more: dict[str, Any] = {}
+    if columns < _CLICK_LEAST:
+        more["terminal_width"] = max(columns - 1, 20)
     try:
-        code = group.main(prog_name=program, standalone_mode=False)
+        code = group.main(prog_name=program, standalone_mode=False, **more)
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         code = USAGE
@@ -57,11 +108,36 @@ def run(
         code = _complain(program, "interrupted", FAILED)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
         code = _complain(program, *fault(error))
+        _end_output()
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def take_any_text() -> None:
+    """Let no character that an output cannot take, and no output that is closed, fail a command."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
+    for stream in (sys.stdout, sys.stderr):
+        # A finished call must not fail since a terminal lacks one of its characters.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Write what is left of the output to nowhere, so that the end of the program is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_output() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:  # which was the error itself, and told
+        drop_output()
 
 
 def _complain(program: str, text: str, code: int) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -50,6 +53,53 @@ def write_whole(
         raise
     if durable:
         _sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a file for its owner alone, whole, where there is none; return whether there was none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.link(beside, path)
+    except FileExistsError:
+        return False
+    except PermissionError:  # a file system without links
+        return _write_new_here(path, data)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+    return True
+
+
+def _write_new_here(path: Path, data: bytes) -> bool:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    return True
+
+
+def keep_from_git(folder: Path) -> None:
+    """Have git pass over a folder of our own, whose files are secrets or can be made again."""
+    with contextlib.suppress(OSError):  # what cannot be written to will say so itself
+        write_new(folder / ".gitignore", b"# made by sanderling\n*\n")
+
+
+def others_may_read(path: Path) -> str:
+    """Words with the mend where others than its owner may read a secret's file, or ""."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    if not stat.S_ISREG(mode) or not mode & 0o077:
+        return ""
+    return f"{path}: others may read this secret; `chmod 600 {shlex.quote(str(path))}`"
 
 
 def _sync_folder(folder: Path) -> None:

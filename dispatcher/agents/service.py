@@ -17,6 +17,8 @@ from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
 from ground.addresses import authority
+from ground.logs import Repeats
+from ground.plain_text import one_line
 from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 
@@ -47,6 +49,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         self._artifacts = artifacts
         self._bearer = b""
         self._server: grpc.aio.Server | None = None
+        self._refusals = Repeats(lambda line: log.warning("%s", line))
 
     async def start(self, host: str, port: int, token: str) -> int:
         """Listen, for agents that show the token; returns the port.
@@ -126,12 +129,21 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             log.warning("artifact %s: %s", artifact.path, error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the artifact cannot be read")
 
+    def _refused(self, context: Context, why: str) -> None:
+        """Tell the operator, once for each machine and reason, and then how often."""
+        host = context.peer().rpartition(":")[0]
+        line = one_line(f"refused an agent at {host} {why}")
+        self._refusals.happened(line, line)
+
     async def _authenticate(self, context: Context) -> None:
         for key, value in context.invocation_metadata() or ():
             if key == "authorization":
                 shown = value.encode() if isinstance(value, str) else bytes(value)
                 if hmac.compare_digest(shown, self._bearer):
                     return
+        self._refused(
+            context, "with a wrong or missing token; give it the one of `sanderling token`"
+        )
         await context.abort(
             grpc.StatusCode.UNAUTHENTICATED,
             "wrong or missing token; start the agent with the token of the dispatcher's state",
@@ -143,6 +155,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             async with asyncio.timeout(REGISTER_S):
                 first = await context.read()
         except TimeoutError:
+            self._refused(context, "that never registered; only agents have business at this port")
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no registration came")
             raise
         if not isinstance(first, edge_pb2.AttachRequest) or not first.HasField("register"):
@@ -152,9 +165,11 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         try:
             return self._agents.admit(messages.registration(first.register), context)
         except NameTaken as error:
+            self._refused(context, f"since {error}")
             await context.abort(grpc.StatusCode.ALREADY_EXISTS, str(error))
             raise
         except ValueError as error:
+            self._refused(context, f"since its registration cannot be used: {error}")
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from dispatcher.errors import ConfigError
+from ground.files import keep_from_git, write_new
 
 
 def load_token(state: Path) -> str:
@@ -24,10 +24,9 @@ def load_token(state: Path) -> str:
     path = state / "token"
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with suppress(FileExistsError):
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(file, "w") as out:
-                out.write(secrets.token_urlsafe(32))
+        keep_from_git(state)
+        if not path.exists():
+            write_new(path, secrets.token_urlsafe(32).encode())
         path.chmod(0o600)
         token = path.read_text(encoding="ascii").strip()
     except OSError as error:

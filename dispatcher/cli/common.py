@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from dispatcher.errors import ConfigError
+from ground.commands import given_text
+from ground.logs import Repeats
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -80,13 +82,7 @@ def json_object(text: str, what: str) -> dict[str, Any]:
         click.UsageError: it is none.
     """
     try:
-        if text == "-":
-            text = sys.stdin.read()
-        elif text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        value = json.loads(text)
-    except OSError as error:
-        raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
+        value = json.loads(given_text(text, what))
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{what}: no JSON ({error}); write {what} '{{...}}'") from None
     if not isinstance(value, dict):
@@ -151,6 +147,26 @@ def _names(text: str | None) -> list[str]:
     return names
 
 
+class _NoHttp(logging.Filter):
+    """Counts what dials the MCP port and speaks no HTTP/1.1: an agent with the wrong port would for hours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        log = logging.getLogger("sanderling.serving")
+        self._repeats = Repeats(lambda line: log.warning("%s", line))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every other record of uvicorn's."""
+        if record.msg != "Invalid HTTP request received.":
+            return True
+        self._repeats.happened(
+            "no HTTP",
+            "what is no HTTP/1.1 came to the MCP port; agents dial the one that the ready line "
+            "calls grpc",
+        )
+        return False
+
+
 def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     """Log to stderr: our own lines, and of others what should worry somebody."""
     logging.basicConfig(
@@ -160,6 +176,7 @@ def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     )
     if not verbose:
         logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("uvicorn.error").addFilter(_NoHttp())
     for chatty in ("asyncio", "sse_starlette", "httpcore2", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dispatcher.fitting_table import ENDLESS, Column, FittingTable
 from ground.plain_text import json_text, lines, one_line
 from protos.contract import PLACEMENT_KEY, WHY_KEY
 
-#: A pipe has no width; whoever reads from it wants whole lines.
-_WIDE: Final = 200
 _PARTS: Final = ("queue", "start", "exec", "transfer")
 _SURCHARGE: Final = "surcharge"  # what money and energy count as; a part where they do
 _SAME_MS: Final = 5e-4  # nearer than this is the same
@@ -45,7 +43,7 @@ Json = Mapping[str, Any]
 def console(*, to_stderr: bool = False) -> Console:
     """A console on stdout or stderr."""
     stream = sys.stderr if to_stderr else sys.stdout
-    width = None if stream.isatty() else _WIDE
+    width = None if stream.isatty() else ENDLESS
     return Console(stderr=to_stderr, highlight=False, markup=False, width=width)
 
 
@@ -71,8 +69,8 @@ def explanation(tool: str, value: Json, *, to_stderr: bool = False) -> None:
     out = console(to_stderr=to_stderr)
     priced = any((node["parts"] or {}).get(_SURCHARGE) for node in value["nodes"])
     parts = (*_PARTS, _SURCHARGE) if priced else _PARTS
-    figures = (("ms", "right"), *((part, "right") for part in parts))
-    table = new_table("", "node", *figures, "why")
+    figures = tuple(right(part) for part in ("ms", *parts))
+    table = new_table("", "node", *figures, sentences("why"))
     nodes = sorted(value["nodes"], key=_by_cost)
     best = next((node for node in nodes if node["node"] == value["placed"]), None)
     for node in sorted(nodes, key=lambda one: one is not best):
@@ -132,7 +130,7 @@ def verdict(tool: str, value: Json) -> str:
 
 def tools(found: Sequence[Json]) -> None:
     """Print the tools, and how many there are."""
-    table = new_table("tool", "server", "what it does")
+    table = new_table("tool", "server", sentences("what it does"))
     for tool in found:
         about = (tool.get("description") or tool.get("title") or "").strip().splitlines()
         table.add_row(tool["name"], tool["server"], about[0] if about else "")
@@ -173,14 +171,14 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
         "tier",
         "site",
         "isa",
-        ("slots", "right"),
-        ("running", "right"),
-        ("memory free", "right"),
-        ("cpu", "right"),
-        ("away", "right"),
-        "mounts",
-        "features",
-        "state",
+        right("slots"),
+        right("running"),
+        right("memory free"),
+        right("cpu"),
+        right("away"),
+        sentences("mounts"),
+        sentences("features"),
+        sentences("state"),
     )
     for node in found:
         mounts = (m["path"] + (" (ro)" if m["readonly"] else "") for m in node["mounts"])
@@ -205,7 +203,7 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
 
 def calls_table(found: Sequence[Json]) -> RenderableType:
     """The last calls as a table, newest first."""
-    table = new_table("when", "tool", "node", "", *((p, "right") for p in (*_PARTS, "total")))
+    table = new_table("when", "tool", "node", "", *(right(p) for p in (*_PARTS, "total")))
     for row in found:
         when = time.strftime("%H:%M:%S", time.localtime(row["started_s"]))
         style = None if row["status"] == "done" else "red"
@@ -215,29 +213,19 @@ def calls_table(found: Sequence[Json]) -> RenderableType:
     return table
 
 
-class PlainTable(Table):
-    """A table whose cells come from elsewhere: each is shown so that it can do nothing."""
-
-    def add_row(self, *cells: RenderableType | None, **more: Any) -> None:
-        """Add a row; see :class:`rich.table.Table`."""
-        super().add_row(*(_plain(cell) for cell in cells), **more)
+def new_table(*columns: str | Column) -> FittingTable:
+    """A table of these columns."""
+    return FittingTable([Column(one) if isinstance(one, str) else one for one in columns])
 
 
-def _plain(cell: RenderableType | None) -> RenderableType | None:
-    if isinstance(cell, str):
-        return one_line(cell)
-    return Text(one_line(cell.plain), style=cell.style) if isinstance(cell, Text) else cell
+def right(name: str) -> Column:
+    """A column of figures."""
+    return Column(name, "right")
 
 
-def new_table(*columns: str | tuple[str, str]) -> PlainTable:
-    """A table of these columns; one with an alignment is a pair."""
-    table = PlainTable(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        if isinstance(column, str):
-            table.add_column(column, overflow="fold")
-        else:
-            table.add_column(column[0], justify="right")
-    return table
+def sentences(name: str) -> Column:
+    """A column of sentences or lists."""
+    return Column(name, wraps=True)
 
 
 def _block(block: Json) -> str:

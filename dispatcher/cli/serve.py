@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +18,14 @@ from dispatcher.cli.common import (
     STATE,
     URL,
     VERBOSE,
+    a_file,
     load_config,
     options,
     setup_logging,
 )
+from dispatcher.errors import ConfigError
 from ground.commands import DONE, Examples
+from ground.files import write_whole
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -193,20 +198,40 @@ def _alone(state: Path | None) -> None:
     cls=Examples,
     epilog="""
     sanderling token > token
+    sanderling token --file pi4.token
     sanderling token --client
     """,
 )
 @STATE
 @click.option("--client", is_flag=True, help="The token of MCP clients instead of the agents'.")
-def token(state: Path | None, *, client: bool) -> int:
-    """Print the token with which agents join, for `edge-agent run --token-file`."""
+@click.option("--file", "target", type=a_file(), help="Write it there, for you alone to read.")
+def token(state: Path | None, target: Path | None, *, client: bool) -> int:
+    """Print the token with which agents join, for `edge-agent run --token-file`.
+
+    A file that it is printed into is from then on for you alone to read.
+    """
     from dispatcher.agents.token import load_token
     from dispatcher.serving.discovery import client_token
     from ground.directories import state_directory
 
     directory = (state or state_directory()).absolute()
-    click.echo(client_token(directory) if client else load_token(directory))
+    found = client_token(directory) if client else load_token(directory)
+    if target is None:
+        _hide_output()
+        click.echo(found)
+        return DONE
+    try:
+        write_whole(target, f"{found}\n".encode())
+    except OSError as error:
+        raise ConfigError(f"{target}: {(error.strerror or 'cannot be written').lower()}") from None
     return DONE
+
+
+def _hide_output() -> None:
+    """Let nobody else read the file that the shell made for what is printed."""
+    with suppress(OSError, ValueError):  # no file, or somebody else's
+        if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+            os.fchmod(sys.stdout.fileno(), 0o600)
 
 
 @click.command()

@@ -38,8 +38,8 @@ def _print(found: Sequence[Mapping[str, Any]]) -> None:
 
     from dispatcher.cli import render
 
-    columns = ("server", "version", "node", "backend", ("tools", "right"), "state")
-    table = render.new_table(*columns)
+    figures = render.right("tools")
+    table = render.new_table("server", "version", "node", "backend", figures, "state")
     for one in found:
         table.add_row(
             one["name"],

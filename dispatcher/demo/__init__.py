@@ -25,15 +25,14 @@ from dispatcher.demo.samples.pictures import write_pictures
 from dispatcher.demo.samples.repository import write_repository
 from dispatcher.demo.samples.website import running_website
 from dispatcher.errors import SanderlingError, innermost
-
-PLAIN_WIDTH = 136  # where no terminal says how wide it is
+from dispatcher.fitting_table import ENDLESS
 
 
 def run() -> int:
     """Run the demo; return the exit code (0 done, 1 something went wrong)."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = PLAIN_WIDTH
+        console.width = ENDLESS
     code = 0
     try:
         with tempfile.TemporaryDirectory(prefix="sanderling-demo-") as scratch:

@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from dispatcher.demo.calls import CallRecord
+from dispatcher.fitting_table import Column, FittingTable
 
 
 class LiveTables:
@@ -20,7 +20,7 @@ class LiveTables:
     ``nodes`` is how many nodes there are to choose from. Calls are added within a scenario.
     """
 
-    _table: Table
+    _table: FittingTable
     _live: Live
 
     def __init__(self, console: Console, nodes: int) -> None:
@@ -39,6 +39,7 @@ class LiveTables:
     def add(self, record: CallRecord) -> None:
         """Add one call's row."""
         placement = record.placement
+        row: tuple[str | Text, ...]
         if placement:
             row = (
                 str(placement["node"]),
@@ -49,7 +50,14 @@ class LiveTables:
                 f"{record.client_ms:.1f}",
             )
         else:
-            row = ("[red]refused[/]", "no node may", "", "", "", f"{record.client_ms:.1f}")
+            row = (
+                Text("refused", style="red"),
+                "no node may",
+                "",
+                "",
+                "",
+                f"{record.client_ms:.1f}",
+            )
         self._table.add_row(record.tool, record.what, *row)
         self._live.refresh()
 
@@ -67,12 +75,14 @@ def why(rejected: Mapping[str, int], nodes: int) -> str:
 
 def print_finding(console: Console, finding: str) -> None:
     """Print what the scenario found; it was checked against what was planted."""
-    console.print(f"\nFound: {finding}", markup=False, soft_wrap=True)
+    console.print(f"\nFound: {finding}", markup=False, soft_wrap=not console.is_terminal)
 
 
 def print_refusal(console: Console, refusal: str) -> None:
     """Print the refused call's own words."""
-    console.print(f"\nRefused, as it must be: {refusal}\n", markup=False, soft_wrap=True)
+    console.print(
+        f"\nRefused, as it must be: {refusal}\n", markup=False, soft_wrap=not console.is_terminal
+    )
 
 
 def print_verdict(console: Console, records: Sequence[CallRecord]) -> None:
@@ -89,11 +99,10 @@ def print_verdict(console: Console, records: Sequence[CallRecord]) -> None:
 def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
     """Print a row per tool: where it ran and the medians of its times."""
     console.print("[bold]Timings[/], median ms")
-    table = _table()
-    table.add_column("tool")
-    for name in ("calls", "queue", "start", "exec", "transfer", "seen by client"):
-        table.add_column(name, justify="right")
-    table.add_column("nodes")
+    figures = ("calls", "queue", "start", "exec", "transfer", "seen by client")
+    table = FittingTable(
+        [Column("tool"), *(Column(name, "right") for name in figures), Column("nodes", wraps=True)]
+    )
     placed = [record for record in records if record.placement]
     for tool in dict.fromkeys(record.tool for record in placed):
         rows = [record for record in placed if record.tool == tool]
@@ -107,16 +116,14 @@ def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
     console.print(table)
 
 
-def _calls_table() -> Table:
-    table = _table()
-    for name in ("tool", "on what", "node", "why there", "start"):
-        table.add_column(name)
-    for name in ("predicted", "exec ms", "total ms"):
-        table.add_column(name, justify="right")
-    return table
-
-
-def _table() -> Table:
-    return Table(
-        box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, collapse_padding=True
+def _calls_table() -> FittingTable:
+    return FittingTable(
+        [
+            Column("tool"),
+            Column("on what", wraps=True),
+            Column("node"),
+            Column("why there", wraps=True),
+            Column("start"),
+            *(Column(name, "right") for name in ("predicted", "exec ms", "total ms")),
+        ]
     )

@@ -27,6 +27,7 @@ from dispatcher.config import (
     nearest,
 )
 from dispatcher.errors import InvalidRequirements
+from dispatcher.policy.vocabulary import unknown
 from protos.contract import KIB, MIB, REQUIREMENTS_KEY
 
 PRIVACIES: Final = ("public", "site", "node")
@@ -233,7 +234,7 @@ def parse_requirements(obj: object, nodes: Iterable[Any], config: Config) -> Req
         config: tells which nodes a caller may name as its origin.
 
     Raises:
-        InvalidRequirements: an unknown key or node, a wrong type, an origin that is not allowed.
+        InvalidRequirements: an unknown key, node, tier or site, a wrong type, an origin that is not allowed.
     """
     if obj is None:
         return NOTHING_ASKED
@@ -244,17 +245,22 @@ def parse_requirements(obj: object, nodes: Iterable[Any], config: Config) -> Req
             f"{REQUIREMENTS_KEY}.limits: unknown key; limits are the operator's, in the policy"
         )
     try:
-        said = {key: value for key, value in obj.items() if value is not None}
-        form = _RequirementsForm.model_validate(said)
+        form = _RequirementsForm.model_validate(
+            {key: value for key, value in obj.items() if value is not None}
+        )
     except ValidationError as error:
         fault = describe(error, _RequirementsForm)
         raise InvalidRequirements(f"{REQUIREMENTS_KEY}.{fault}") from None
+    nodes = list(nodes)
     known = {str(getattr(node, "name", node)) for node in nodes}
     known.update(agent.name for agent in config.agents)
     for key, values in (("allow", form.allow or []), ("deny", form.deny)):
         for value in values:
             if value.startswith("node:"):
                 _known_node(key, value.removeprefix("node:"), known)
+        said = unknown(key, values, nodes, config)
+        if said is not None:
+            raise InvalidRequirements(f"{REQUIREMENTS_KEY}.{said}")
     if form.origin is not None:
         _known_node("origin", form.origin, known)
         _permitted_origin(form.origin, config.dispatcher.origins)

@@ -13,16 +13,8 @@ from typing import Any, Final
 
 from dispatcher.config import Config, RuleConfig, close
 from dispatcher.config.positions import Positions
+from dispatcher.policy.vocabulary import BACKENDS, FEATURES, ISAS, STATES, TIERS, meant
 
-TIERS: Final = ("device", "edge", "cloud")
-ISAS: Final = ("x86_64", "aarch64", "riscv64", "armv7l", "i686", "ppc64le", "s390x")
-STATES: Final = ("throttled", "hot", "battery-low", "on-battery")
-BACKENDS: Final = ("wasm", "process", "container", "remote")
-FEATURES: Final = ("egress", "gpu")
-#: Words that are meant rather than a name of somebody's own.
-USUAL: Final = (*TIERS, *ISAS, *STATES, *BACKENDS, *FEATURES)
-#: pi4 is no misspelt pi5.
-_NO_DIGITS: Final = {ord(one): None for one in "0123456789"}
 #: The dispatcher's own tools.
 OWN: Final = ("run_pipeline", "run_code")
 #: What servers are asked beside tools, as policy names it after the server.
@@ -248,9 +240,8 @@ def _meant(glob: str, known: Known) -> str:
 def _doubt(
     where: str, said: str, word: str, there: Iterable[str], otherwise: str, *, form: str = "{}"
 ) -> Doubt:
-    usual = [one for one in USUAL if one in there]
-    near = close(word, usual) or close(word, sorted(there))
-    if near and word.translate(_NO_DIGITS) != near.translate(_NO_DIGITS):
+    near = meant(word, there)
+    if near:
         return Doubt(where, said, f"did you mean {form.format(near)!r}?", near=True)
     shown = sorted({*there}.difference(ISAS)) or sorted(there)
     return Doubt(where, said, f"{otherwise} {', '.join(shown) or 'none'}")

@@ -45,6 +45,7 @@ from edge_agent.calls.ticket import Ticket
 from edge_agent.calls.updates import Send
 from edge_agent.errors import ConnectionLost
 from edge_agent.threads import start_essential
+from ground.logs import Repeats
 
 DRAIN_S: Final = 3.0
 DRAIN_ASKED_S: Final = 30.0
@@ -80,6 +81,27 @@ def pause_s(
     """
     usual_s = next(pauses)
     return min(usual_s, rand() * _SOON_S) if since_s < _AWAITED_S else usual_s
+
+
+class Tries:
+    """The tries since the agent was last attached for a while; tells of them no more than it must."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._begun_s = time.monotonic()
+        self._repeats = Repeats(lambda line: _log.warning("%s", line))
+
+    def failed(self, error: Exception | None) -> None:
+        """Say why one failed where that was not said, and count it where it was."""
+        self._count += 1
+        words = str(error or "the stream ended")
+        self._repeats.happened(words, f"{words}; the agent tries again by itself")
+
+    def so_far(self) -> str:
+        """Return in words how many tries it took, if more than the last two."""
+        if self._count <= 1:
+            return ""
+        return f" after {self._count} failed tries in {time.monotonic() - self._begun_s:.0f} s"
 
 
 class Attachment:
@@ -162,15 +184,16 @@ class Attachment:
         pauses = backoff_s()
         first = True
         lost_s = -math.inf
+        tries = Tries()
         while not self._stopping.is_set():
             try:
                 told = AlreadyTold()
                 connection = Connection(self._address, self._token, self._register(told), told)
             except ConnectionLost as error:
-                wait_s = pause_s(pauses, time.monotonic() - lost_s)
-                _log.warning("%s; trying again in %.1f s", error, wait_s)
-                self._wake.wait(wait_s)
+                tries.failed(error)
+                self._wake.wait(pause_s(pauses, time.monotonic() - lost_s))
                 continue
+            _log.info("attached to %s as %s%s", self._address, self._node, tries.so_far())
             self._attach(connection)
             if first:
                 on_ready()
@@ -178,16 +201,16 @@ class Attachment:
             self._wait_for_end(connection)
             if time.monotonic() - connection.opened_s > _STEADY_S:
                 pauses = backoff_s()
+                tries = Tries()
             if not self._stopping.is_set():
                 self._detach(connection)
                 lost_s = time.monotonic()
-                _log.warning("%s", connection.error)
+                tries.failed(connection.error)
                 self._wake.wait(pause_s(pauses, 0.0))
 
     # ---- the connection -----------------------------------------------------------
 
     def _attach(self, connection: Connection) -> None:
-        _log.info("attached to %s as %s", self._address, self._node)
         again = self.queue.new_stream()
         self.attached()
         with self._changed:

@@ -9,6 +9,7 @@ from typing import Final
 import grpc
 
 from edge_agent.attachment import stub
+from edge_agent.attachment.failures import in_words
 from edge_agent.attachment.heartbeat import AlreadyTold
 from edge_agent.attachment.messages import Received, Registration, Welcome, read
 from edge_agent.attachment.outbox import Outbox
@@ -103,8 +104,10 @@ class Connection:
             return ConfigError(
                 f"{self.address}: the dispatcher refused the registration: {details}"
             )
-        if code == grpc.StatusCode.UNIMPLEMENTED:
+        if code == grpc.StatusCode.UNIMPLEMENTED and "http2 header" not in details:
             return ConfigError(
                 f"{self.address}: no dispatcher of this protocol there; check the port"
             )
-        return ConnectionLost(f"{self.address}: {code.name.lower()}: {details}")
+        if code == grpc.StatusCode.ALREADY_EXISTS:
+            return ConnectionLost(f"{self.address}: {details}")
+        return ConnectionLost(in_words(self.address, details or code.name.lower()))

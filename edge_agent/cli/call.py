@@ -14,7 +14,7 @@ from edge_agent.cli.common import (
     parse_mounts,
     state_under,
 )
-from ground.commands import DONE, FAILED, Examples
+from ground.commands import DONE, FAILED, Examples, given_text
 
 
 @click.command(
@@ -22,11 +22,14 @@ from ground.commands import DONE, FAILED, Examples
     epilog="""
     edge-agent call time.wasm get_current_time --args '{"timezone": "Europe/Berlin"}'
     edge-agent call filesystem.wasm read_text_file --args '{"path": "/data/a.txt"}' --mount /data=.
+    edge-agent call log-parser.wasm parse_logs --args @request.json
     """,
 )
 @module_options
 @click.argument("tool")
-@click.option("--args", "arguments", default="{}", metavar="JSON", help="The tool's arguments.")
+@click.option(
+    "--args", "arguments", default="{}", metavar="JSON|@FILE|-", help="The tool's arguments."
+)
 def call(
     module: Path,
     tool: str,
@@ -43,9 +46,10 @@ def call(
     """
     from edge_agent.jsonrpc import error_result, make_call, parse, read_result
 
+    arguments = given_text(arguments, "--args")
     try:
         parsed = parse(arguments.encode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"--args: {error}; write a JSON object, as in '{{}}'") from None
     if not isinstance(parsed, dict):
         raise click.UsageError("--args: not a JSON object; write one, as in '{}'")

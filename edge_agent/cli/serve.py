@@ -20,6 +20,7 @@ from edge_agent.cli.common import (
 from edge_agent.errors import ConfigError
 from ground.addresses import authority
 from ground.commands import DONE, Examples
+from ground.files import others_may_read
 
 if TYPE_CHECKING:
     from edge_agent.serving.answerer import Answerer
@@ -113,6 +114,9 @@ def _serve_token(file: str | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is no ASCII text"
         raise ConfigError(f"--token-file {file}: {reason.lower()}") from None
+    told = others_may_read(Path(file))
+    if told:
+        click.echo(f"edge-agent: --token-file {told}", err=True)
     if not token:
         raise ConfigError(f"--token-file {file}: is empty; write a token into it")
     return token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import socket
@@ -34,10 +35,12 @@ from edge_agent.errors import ConfigError
 from edge_agent.mounts import Mount, check_distinct, make_mount
 from edge_agent.tables import TableError, read, within
 from ground.directories import agent_directory
+from ground.files import others_may_read
 
 NODE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TOKEN_VARIABLE: Final = "SANDERLING_TOKEN"  # noqa: S105 - the name of a variable, not a token
 #: Unless ``limits.wall_ms`` says less: what a server does takes as long as others need for it.
+_log = logging.getLogger(__name__)
 LONGEST_SERVER_CALL_MS: Final = 86_400_000
 _Positive = Annotated[int, within(1)]
 
@@ -217,6 +220,10 @@ def _check(table: AgentTable, environment: Mapping[str, str]) -> AgentConfig:
     )
 
 
+# A name, or an address, which may have a zone.
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]")
+
+
 def _said(limits: LimitsTable) -> dict[str, int]:
     return {name: value for name, value in asdict(limits).items() if value is not None}
 
@@ -224,8 +231,17 @@ def _said(limits: LimitsTable) -> dict[str, int]:
 def _check_address(address: str | None) -> str:
     if not address:
         raise ConfigError("dispatcher: missing; name it with --dispatcher HOST:PORT")
+    scheme, is_url, _ = address.partition("://")
+    if is_url:
+        raise ConfigError(
+            f"dispatcher {address!r}: not a URL, which is where clients go (by {scheme}); write the "
+            "HOST:PORT for agents, which its ready line calls grpc, as in 127.0.0.1:7410"
+        )
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ConfigError(f"dispatcher {address!r}: write an IPv6 address as in [::1]:7410")
+    given = port.isascii() and port.isdigit() and 0 < int(port[:6]) <= LAST_PORT
+    if not host or not given or not _HOST.fullmatch(host):
         raise ConfigError(f"dispatcher {address!r}: write HOST:PORT, as in 127.0.0.1:7410")
     return address
 
@@ -240,6 +256,9 @@ def _find_token(table: AgentTable) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"token_file {table.token_file}: {reason.lower()}") from None
+    told = others_may_read(Path(table.token_file))
+    if told:
+        _log.warning("token_file %s", told)
     if not token:
         raise ConfigError(f"token_file {table.token_file}: empty; write the token into it")
     return token

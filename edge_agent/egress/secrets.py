@@ -7,6 +7,7 @@ no other, so a redirect takes none along.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from typing import Final
 from edge_agent.egress.rules import Rule, matches_tool, parse_rule
 from edge_agent.egress.target import Target
 from edge_agent.errors import ConfigError
+from ground.files import others_may_read
 
+_log = logging.getLogger(__name__)
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 HEADER_VALUE: Final = re.compile(r"[\t -~]*")
 MASK: Final = "***"
@@ -104,6 +107,9 @@ def read_secret(
 
 
 def _read(file: Path, where: str) -> str:
+    told = others_may_read(file)
+    if told:
+        _log.warning("%s: %s", where, told)
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

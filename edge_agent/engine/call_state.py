@@ -24,7 +24,9 @@ _ambient = threading.local()
 
 
 class FileGate(Protocol):
-    """What counts a guest's open files and the bytes that it writes."""
+    """What counts a guest's open files and what it takes of a disk."""
+
+    written: int  # bytes, so far
 
     def allow(self, limits: Limits) -> None:
         """Set what the call that begins may write; files that are open stay counted."""

@@ -250,6 +250,35 @@ def test_serve_keeps_to_its_wall_time(run, tmp_path):
     assert "100 ms" in result["content"][0]["text"]
 
 
+@pytest.mark.parametrize("way", ["-", "@"])
+def test_arguments_come_from_a_file_or_standard_input(run, tmp_path, way):
+    arguments = b'{"timezone": "Asia/Kolkata"}'
+    (tmp_path / "request.json").write_bytes(b"\xef\xbb\xbf" + arguments)
+    given = "-" if way == "-" else f"@{tmp_path / 'request.json'}"
+    module = manifest.module_path("time")
+    done = run("call", module, "get_current_time", "--args", given, given=arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Asia/Kolkata" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "piped", "said"),
+    [
+        ("@none.json", b"", b"none.json: no such file"),
+        ("@/", b"", b"is a directory"),
+        ("-", b"\xff", b"standard input: no UTF-8"),
+        ("-", b"", b"write a JSON object"),
+        ("-", b"[1]", b"not a JSON object"),
+        ("-", b"[" * 100_000, b"--args"),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_told_in_a_line(run, tmp_path, given, piped, said):
+    done = run("call", modules.echo().write(tmp_path), "t", "--args", given, given=piped)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
 @pytest.mark.parametrize("pause_s", [0, 0.5], ids=["before it starts", "while it runs"])
 def test_serve_ends_a_cancelled_request_without_an_answer(pause_s, environment, tmp_path):
     process = subprocess.Popen(

@@ -3,10 +3,13 @@
 import io
 import os
 import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ground.files import write_whole
+from ground import files
+from ground.files import keep_from_git, others_may_read, write_new, write_whole
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -58,3 +61,49 @@ def test_leftovers_carry_the_prefix(tmp_path, monkeypatch):
     assert [name.startswith(".half-") for name in [one.name for one in tmp_path.iterdir()]] == [
         True
     ]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_is_whole_and_its_owners_alone(tmp_path, monkeypatch, links):
+    def none(*_):
+        raise PermissionError
+
+    if not links:
+        monkeypatch.setattr(files.os, "link", none)
+    path = tmp_path / "token"
+    assert write_new(path, b"first")
+    assert not write_new(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["token"]
+
+
+def test_of_many_that_write_one_file_one_does(tmp_path):
+    path = tmp_path / "token"
+    with ThreadPoolExecutor(8) as pool:
+        wrote = list(pool.map(lambda n: write_new(path, b"%d" % n * 1000), range(32)))
+    assert sum(wrote) == 1
+    assert path.read_bytes() == b"%d" % wrote.index(True) * 1000
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o644, True)]
+)
+def test_a_secret_that_others_may_read_is_told(tmp_path, mode, told):
+    path = tmp_path / "my token"
+    path.write_text("t")
+    path.chmod(mode)
+    assert bool(others_may_read(path)) is told
+    if told:
+        assert "chmod 600 '" in others_may_read(path)
+    assert others_may_read(tmp_path / "none") == ""
+
+
+def test_a_folder_of_ours_is_not_for_git(tmp_path):
+    keep_from_git(tmp_path)
+    (tmp_path / "token").write_text("t")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    done = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain"], stdout=-1, text=True, check=True
+    )
+    assert done.stdout == ""

@@ -1,11 +1,11 @@
 """Ends components that open more files or write more than they may, or fill a disk.
 
-No gate can stand between a component and the engine's files (see `file_quota`). So while components
+No gate can stand between a component and the engine's files (see `gate`). So while components
 with mounts run, a thread looks at how many descriptors the process has, how much the engine has
 written, and how full the disks are. Where those opened by components are more than their limits
 together, the call that is ended is the one whose thread gave way most often while the number
 grew: each opening does so once, for the engine opens files on threads of its own, as it writes
-them. What is written is put down to components by the same measure; to one alone that gave way.
+them. What is written is put down to components by the same measure; to one alone that gave way. What they make beside is looked into as `disk_use` says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.engine.call_state import CallState
-from edge_agent.engine.guest.file_quota import nearly_full
+from edge_agent.engine.component.disk_use import DiskUse
+from edge_agent.engine.guest.disk import nearly_full
 from edge_agent.engine.watch.bytes_written import EngineThreads
 from edge_agent.engine.watch.descriptors import Descriptors
 
@@ -40,6 +41,12 @@ class _Watched:
     suspicion: int = 0
     written: float = 0.0  # bytes, its own for certain where it alone gave way
     written_alone: float = 0.0
+    over: threading.Event = field(default_factory=threading.Event)
+    disk_use: DiskUse | None = None
+
+    def __post_init__(self) -> None:
+        if self.writes:
+            self.disk_use = DiskUse(self.call)
 
     @property
     def writes(self) -> bool:
@@ -97,6 +104,7 @@ class ComponentFiles:
                 if len(self._watched) > 1:
                     self._count()  # from now on, none of it is this one's
                 self._watched.remove(one)
+                one.over.set()
 
     def _in_use(self) -> int:
         return self._descriptors.in_use() - self._held()
@@ -116,6 +124,7 @@ class ComponentFiles:
                 self._count()
                 self._end_hoarder(self._last)
                 self._end_writer()
+                self._look_into_mounts()
                 if looks % _DISK_EVERY == 0:
                     self._end_fillers()
 
@@ -151,6 +160,11 @@ class ComponentFiles:
         for one in over:
             most = one.call.limits.disk_bytes
             one.call.exceed(f"stopped after {most} bytes written to files", "disk_mib")
+
+    def _look_into_mounts(self) -> None:
+        for one in self._watched:
+            if one.disk_use is not None and one.call.stopped is None:
+                one.disk_use.look(one.gave_way, one.over.is_set)
 
     def _end_hoarder(self, now: int) -> None:
         going = [one for one in self._watched if one.call.stopped is None]

@@ -35,6 +35,15 @@ class TestToken:
                 assert status_of(error) == grpc.StatusCode.UNAUTHENTICATED
             assert app.registry.nodes() == []
 
+    async def test_the_operator_hears_of_it_once(self, run_app, make_agent, caplog):
+        async with run_app() as app:
+            for _ in range(5):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await make_agent(app).attach(token="wrong")
+        told = [record.message for record in caplog.records if "refused" in record.message]
+        assert len(told) == 1
+        assert "wrong or missing token; give it the one of `sanderling token`" in told[0]
+
     async def test_it_is_made_once_and_kept_private(self, run_app, tmp_path):
         async with run_app() as app:
             first = app.token

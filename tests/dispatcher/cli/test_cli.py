@@ -1,6 +1,7 @@
 """The command line: what it takes, and one line with the mend for what it does not."""
 
 import re
+import stat
 import subprocess
 import sys
 
@@ -122,6 +123,21 @@ def test_what_nobody_foresaw_is_one_line_too(sanderling, monkeypatch):
     code, _, err = sanderling("tools", "--url", "http://127.0.0.1:1")
     assert code == 1
     assert err == "sanderling: unexpected ZeroDivisionError: two lines\n"
+
+
+def test_a_file_of_the_token_is_for_its_owner_alone(tmp_path):
+    target, printed = tmp_path / "pi4.token", tmp_path / "token"
+    command = [sys.executable, "-m", "dispatcher", "token", "--state", str(tmp_path / "state")]
+    with printed.open("wb") as out:
+        printed.chmod(0o644)
+        subprocess.run(command, stdout=out, check=True)
+    subprocess.run([*command, "--file", str(target)], check=True)
+    assert printed.read_bytes() == target.read_bytes() != b""
+    kept = tmp_path / "state" / "token"
+    assert kept.read_text() == target.read_text().strip()
+    for one in (printed, target, kept):
+        assert stat.S_IMODE(one.stat().st_mode) == 0o600
+    assert "*" in (tmp_path / "state" / ".gitignore").read_text().splitlines()
 
 
 def test_the_join_token_is_made_and_kept(sanderling, tmp_path, monkeypatch):

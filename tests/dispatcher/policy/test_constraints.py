@@ -1,5 +1,6 @@
 """Policy, hints and requirements: together they can only narrow."""
 
+from dataclasses import dataclass
 from itertools import permutations
 from types import SimpleNamespace
 
@@ -132,6 +133,50 @@ def test_narrowing_by_itself_or_by_nothing_changes_nothing(rule):
     assert once.narrowed(once) == once
     assert once.narrowed(Constraints()) == once
     assert constraints_of(PolicyConfig(rules=[rule]).rules[0]) == once
+
+
+@dataclass
+class Node:
+    name: str
+    tier: str
+    site: str = "home"
+    isa: str = "aarch64"
+
+
+class TestSelectorsOfNobody:
+    nodes = (Node("pi4", "edge"), Node("far", "rented", site="cellar"))
+    config = load(None, {"policy": {"rules": [{"deny": ["tier:partner"]}]}})
+
+    def parse(self, **asked):
+        return parse_requirements(asked, self.nodes, self.config)
+
+    @pytest.mark.parametrize(
+        ("asked", "words"),
+        [
+            ({"allow": ["tier:egde"]}, "allow: no node has the tier 'egde'; did you mean 'edge'?"),
+            ({"allow": ["tier:Edge"]}, "did you mean 'edge'?"),
+            ({"allow": ["tier:edge", "tier:clodu"]}, "did you mean 'cloud'?"),
+            ({"deny": ["tier:clodu"]}, "deny: no node has the tier 'clodu'; did you mean 'cloud'?"),
+            ({"allow": ["tier:zzz"]}, "there are cloud, device, edge, partner, rented"),
+            ({"allow": ["site:hmoe"]}, "no node has the site 'hmoe'; did you mean 'home'?"),
+            ({"allow": ["isa:aarch46"]}, "no node has the isa 'aarch46'"),
+            ({"deny": ["state:throtled"]}, "did you mean 'throttled'?"),
+        ],
+    )
+    def test_are_told_with_the_mend(self, asked, words):
+        with pytest.raises(InvalidRequirements) as error:
+            self.parse(**asked)
+        assert words in str(error.value)
+
+    @pytest.mark.parametrize(
+        "selectors",
+        [["tier:cloud"], ["tier:partner"], ["tier:edge", "tier:zzz"], ["site:cellar"], []],
+    )
+    def test_what_may_yet_join_is_taken(self, selectors):
+        assert self.parse(allow=selectors).allow == tuple(selectors)
+
+    def test_where_no_node_is_known_nobody_can_tell(self):
+        assert parse_requirements({"allow": ["tier:egde"]}, (), self.config).allow
 
 
 class TestRequirements:

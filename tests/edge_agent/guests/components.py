@@ -248,6 +248,8 @@ _FILE_TYPES = """
     (export "descriptor-flags" (type $df2 (eq $df)))
     (export "[method]descriptor.write" (func (param "self" (borrow $descriptor))
       (param "buffer" (list u8)) (param "offset" u64) (result (result u64 (error $code2)))))
+    (export "[method]descriptor.create-directory-at" (func (param "self" (borrow $descriptor))
+      (param "path" string) (result (result (error $code2)))))
     (export "[method]descriptor.open-at" (func (param "self" (borrow $descriptor))
       (param "path-flags" $pf2) (param "path" string) (param "open-flags" $of2)
       (param "flags" $df2) (result (result (own $descriptor) (error $code2)))))))
@@ -265,10 +267,13 @@ _FILE_TYPES = """
   (alias core export $memory "realloc" (core func $realloc))
   (core func $dirs (canon lower (func $preopens "get-directories")
     (memory $mem) (realloc $realloc)))
+  (core func $directory
+    (canon lower (func $types "[method]descriptor.create-directory-at") (memory $mem)))
   (core func $open (canon lower (func $types "[method]descriptor.open-at") (memory $mem)))
   (core func $write (canon lower (func $types "[method]descriptor.write") (memory $mem)))
   (core instance $host (export "memory" (memory $mem)) (export "dirs" (func $dirs))
-    (export "open" (func $open)) (export "write" (func $write)))
+    (export "open" (func $open)) (export "write" (func $write))
+    (export "directory" (func $directory)))
 """
 
 
@@ -283,11 +288,12 @@ def using_files(body, flags=1, create=0, follow=0, name="a"):
    (import "host" "dirs" (func $dirs (param i32)))
    (import "host" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
    (import "host" "write" (func $write (param i32 i32 i32 i64 i32)))
+   (import "host" "directory" (func $directory (param i32 i32 i32 i32)))
    (global $d (mut i32) (i32.const 0))
    (data (i32.const 1024) "{name}")
    (func $again (call $open (global.get $d) (i32.const {follow}) (i32.const 1024) (i32.const {len(name)})
      (i32.const {create}) (i32.const {flags}) (i32.const 3000)))
-   (func (export "run") (result i32) (local $f i32) (local $at i64)
+   (func (export "run") (result i32) (local $f i32) (local $at i64) (local $n i32)
      (call $dirs (i32.const 2048))
      (global.set $d (i32.load (i32.load (i32.const 2048))))
      (call $again)
@@ -314,6 +320,46 @@ def filling_disk(bytes_at_once=65_536):
           (local.set $at (i64.add (local.get $at) (i64.const {bytes_at_once})))
           (br_if $l (i32.eqz (i32.load8_u (i32.const 3000)))))
         unreachable""",
+        flags=2,
+        create=1,
+    )
+
+
+def making_directories(times, *, deep=False):
+    """A component that makes so many directories in its first mount, and then waits.
+
+    With ``deep`` each is made in the one before, as far as a path goes.
+    """
+    name = """(i32.store (i32.const 4000)
+          (i32.add (i32.const 0x61616161)
+            (i32.add (i32.and (local.get $n) (i32.const 15))
+            (i32.add (i32.shl (i32.and (local.get $n) (i32.const 0xf0)) (i32.const 4))
+            (i32.add (i32.shl (i32.and (local.get $n) (i32.const 0xf00)) (i32.const 8))
+                     (i32.shl (i32.and (local.get $n) (i32.const 0xf000)) (i32.const 12)))))))"""
+    size = "(i32.const 4)"
+    if deep:
+        name = """(i32.store16 (i32.add (i32.const 4000) (i32.shl (local.get $n) (i32.const 1)))
+          (i32.const 0x2f61))"""
+        size = (
+            "(i32.sub (i32.shl (i32.add (local.get $n) (i32.const 1)) (i32.const 1)) (i32.const 1))"
+        )
+    return using_files(
+        f"""(loop $l {name}
+          (call $directory (global.get $d) (i32.const 4000) {size} (i32.const 3000))
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br_if $l (i32.lt_u (local.get $n) (i32.const {times}))))
+        (loop $w (br $w))"""
+    )
+
+
+def scattering(times, then="(loop $w (br $w))"):
+    """A component that writes so many bytes to a file, each in a block of its own."""
+    return using_files(
+        f"""(loop $l (call $write (local.get $f) (i32.const 131072) (i32.const 1)
+            (local.get $at) (i32.const 3000))
+          (local.set $at (i64.add (local.get $at) (i64.const 8192)))
+          (br_if $l (i64.lt_u (local.get $at) (i64.const {8192 * times}))))
+        {then}""",
         flags=2,
         create=1,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.engine.call_state import CallState
-from edge_agent.engine.guest import file_quota
+from edge_agent.engine.guest import gate
 from edge_agent.engine.limits import MIB, Limits
 from edge_agent.errors import CallTimeout, ModuleTrapped
 from edge_agent.mounts import Mount
@@ -171,7 +171,7 @@ def test_a_file_grows_no_further_than_the_limit(send, mounts, tmp_path):
 
 
 def test_a_nearly_full_disk_takes_nothing_from_modules(send, mounts, monkeypatch):
-    monkeypatch.setattr(file_quota, "nearly_full", lambda _: True)
+    monkeypatch.setattr(gate, "nearly_full", lambda _: True)
     written, error, *_ = numbers(send(hostile.writing(10), mounts=mounts))
     assert (written, error) == (0, NO_SPACE)
 
