@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
+from dispatcher import background
 from dispatcher.agents import messages
 from dispatcher.agents.messages import (
     Chunk,
@@ -20,7 +21,7 @@ from dispatcher.agents.messages import (
     ResourceUpdated,
 )
 from dispatcher.agents.outcome import Outcome
-from dispatcher.agents.stream import AgentStream, Flight, Sink
+from dispatcher.agents.stream import UNREAD_S, AgentStream, Flight, Sink
 from dispatcher.errors import NodeLost
 from dispatcher.registry.artifacts import Artifact
 from dispatcher.registry.registry import Registry
@@ -68,7 +69,7 @@ class AgentPool:
     def start(self) -> None:
         """Begin to watch heartbeats."""
         self._stopping = False
-        self._watch = asyncio.create_task(self._watch_heartbeats())
+        self._watch = background.essential(self._watch_heartbeats(), "heartbeats")
 
     def stop(self) -> None:
         """Let every stream end, and fail what is in flight."""
@@ -310,6 +311,11 @@ class AgentPool:
                 # What this process slept through is not the agents' silence.
                 stream.heard_s += max(late_s, 0.0)
                 silent_s = now_s - stream.heard_s
+                if stream.writing_s is not None:
+                    stream.writing_s += max(late_s, 0.0)
+                    if now_s - stream.writing_s > UNREAD_S:
+                        log.warning("node %s does not read what it is sent", stream.node.name)
+                        stream.end("it does not read what it is sent")
                 if silent_s > DEAD_BEATS * beat_s:
                     stream.end("no heartbeat came for too long")
                 elif silent_s > STALE_BEATS * beat_s and stream.node.placeable:

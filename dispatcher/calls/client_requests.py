@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from dispatcher import background
 from dispatcher.agents.messages import ClientRequest
 from dispatcher.call import Client
 from dispatcher.errors import ClientRefused
@@ -136,7 +137,8 @@ class ClientRequests:
             self._reply(request, _error(_INTERNAL, "asks more than a dispatcher takes"))
             return
         self._patience.pause()
-        task = asyncio.create_task(self._ask(request, bytes(body)))
+        task = asyncio.create_task(self._ask(request, bytes(body)), name="a client's answer")
+        task.add_done_callback(background.noticed)
         self._tasks[request.id] = task
         task.add_done_callback(lambda _: self._done(request.id))
 
@@ -155,8 +157,8 @@ class ClientRequests:
             reply = _error(error.code, str(error), error.data)
         except TimeoutError:
             reply = _error(_INTERNAL, f"the client gave no answer within {CLIENT_ANSWER_S:.0f} s")
-        except Exception as error:
-            log.warning("a client could not be asked", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a client must not end its own call
+            log.warning("a client could not be asked: %s", background.described(error))
             reply = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
         self._reply(request, reply)
 

@@ -160,8 +160,10 @@ def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     )
     if not verbose:
         logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
-    for chatty in ("asyncio", "sse_starlette", "httpcore2", "uvicorn.error"):
+    for chatty in ("asyncio", "sse_starlette", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Its warnings are of requests that are no HTTP, a line each: those are counted (serving/inbound).
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dispatcher import background
 from dispatcher.config import AgentConfig, Config
 from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.discovery import DispatcherAddress, client_token, publish, withdraw
@@ -92,7 +93,10 @@ async def serving(
             doubts.refuse(near=not local_agents)
         if local_agents:
             doubts.say()
-        watching = asyncio.create_task(doubts.watch(0.0 if local_agents else GRACE_S))
+        watching = asyncio.create_task(
+            doubts.watch(0.0 if local_agents else GRACE_S), name="the watch for doubts"
+        )
+        watching.add_done_callback(background.noticed)
         stack.callback(watching.cancel)
         yield Serving(app, gateway, url, len(agents))
         log.info("stopping")

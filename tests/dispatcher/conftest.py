@@ -1,6 +1,7 @@
 """A real gRPC agent in a few lines, whose tools are Python functions, and apps to attach it to."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import uuid
@@ -112,14 +113,15 @@ class FakeAgent:
         metadata = (("authorization", f"Bearer {token or self.app.token}"),)
         self.stream = edge_pb2_grpc.EdgeStub(self.channel).Attach(metadata=metadata)
         self.writing = asyncio.Lock()
-        await self.send(
-            register=edge_pb2.Register(
-                node=self.name,
-                instance=self.instance,
-                agent_version="test",
-                capabilities=capabilities or self.capabilities,
-            )
+        register = edge_pb2.Register(
+            node=self.name,
+            instance=self.instance,
+            agent_version="test",
+            capabilities=capabilities or self.capabilities,
         )
+        # Where it is refused at once, reading tells why, and writing only that it failed.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await self.send(register=register)
         self.welcome = (await self.stream.read()).welcome
         self._tasks.append(asyncio.create_task(self._serve()))
         return self
