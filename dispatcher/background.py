@@ -15,8 +15,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from dispatcher.errors import SanderlingError, innermost
-from ground.counted import Counted
 from ground.descriptors import EXHAUSTED
+from ground.logs import Counted
 
 ENDED: Final = 1  # exit code
 _PATIENCE_S: Final = 10.0  # for the clean-up; then the program is ended without it

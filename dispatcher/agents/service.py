@@ -20,7 +20,7 @@ from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
 from ground import descriptors
 from ground.addresses import authority
-from ground.counted import Counted
+from ground.logs import Counted
 from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 

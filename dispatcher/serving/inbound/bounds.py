@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ground import descriptors
-from ground.counted import Counted
+from ground.logs import Counted
 
 log = logging.getLogger("sanderling.http")
 

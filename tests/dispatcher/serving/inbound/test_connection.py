@@ -31,6 +31,7 @@ async def application(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while scope["path"] == "/endless":
         await send({"type": "http.response.body", "body": LONG, "more_body": True})
+        await asyncio.sleep(0)  # nothing is sent any more to one that has gone
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from ground.counted import Counted
+from ground.logs import Counted
 
 
 def test_the_first_is_said_at_once_and_the_others_together(caplog, monkeypatch):
