@@ -149,7 +149,11 @@ class App:
         """
         if self._is_taken(upload.name):
             raise RequestError(f"a server {upload.name!r} is there already; give another --name")
-        return self.registry.add_servers([self._added.add(upload)])
+        entry = self._added.add(upload)
+        names = self.registry.add_servers([entry])
+        if entry.artifact is not None:
+            self.agents.fetch_ahead({entry.name: entry.artifact})
+        return names
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added.

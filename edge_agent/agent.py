@@ -135,6 +135,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             board,
             warm=lambda: [*backend.warm(), *servers.warm()],
             measure=lambda: measure(engine),
+            preparing=lambda: _preparing(backend.preparing(), attachment.preparing()),
         ),
         prefetch=backend.prefetch,
         sessions_ended=sessions_ended,
@@ -142,6 +143,12 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
     attachment.attached = servers.attached
     servers.start()
     return attachment, closing
+
+
+def _preparing(made: Sequence[tuple[str, float]], wanted: Sequence[str]) -> list[tuple[str, float]]:
+    """What is not ready yet: what is being made, then what waits for that."""
+    begun = {digest for digest, _ in made}
+    return [*made, *((digest, 0.0) for digest in wanted if digest not in begun)]
 
 
 def _begin(config: AgentConfig) -> None:

@@ -149,6 +149,11 @@ class AgentPool:
             if stream is not None:
                 stream.send(messages.sessions_ended([session]))
 
+    def fetch_ahead(self, modules: Mapping[str, Artifact]) -> None:
+        """Let every agent fetch and compile what is new, by server."""
+        for stream in self._streams.values():
+            stream.send(messages.prefetch(modules))
+
     # ---- streams
 
     def admit(self, register: Registration, sink: Sink) -> AgentStream:

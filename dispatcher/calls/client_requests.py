@@ -45,7 +45,10 @@ def capabilities(client: Client | None, privacy: str) -> bytes:
 
 
 class Patience:
-    """An alarm that stands still while the client is asked. Owned by the event loop."""
+    """An alarm that stands still while the client is asked, or a module is made ready.
+
+    Owned by the event loop.
+    """
 
     def __init__(self, wait_s: float, expired: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,7 +60,7 @@ class Patience:
         self._start()
 
     def pause(self) -> None:
-        """A client request is open."""
+        """A client request is open, or the call waits otherwise for nothing of its own."""
         self._pauses += 1
         if self._alarm is not None:
             self._left_s = max(self._alarm.when() - self._loop.time(), 0.0)

@@ -26,6 +26,7 @@ from dispatcher.registry.nodes import (
     describe,
     load,
 )
+from dispatcher.registry.preparing import left_ms
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
 from dispatcher.registry.tools import ServerEntry, ToolEntry, merged, tools_of
 from dispatcher.store.base import NodeRow, Store
@@ -190,7 +191,7 @@ class Registry:
             self._name_tools()
         node.memory_free_mib = node.memory_mib
         if register.load is not None:
-            load(node, register.load)
+            self._load(node, register.load)
         self._described(node)
         return node
 
@@ -202,7 +203,7 @@ class Registry:
         """
         node.last_seen = time.time()
         before = looked_at(node)
-        load(node, beat)
+        self._load(node, beat)
         if looked_at(node) != before:
             self._described(node)
         if beat.changed is not None:
@@ -215,6 +216,14 @@ class Registry:
                 self._described(node)
         for observer in self._observers:
             observer.node_loaded(node)
+
+    def _load(self, node: NodeState, beat: Heartbeat) -> None:
+        load(node, beat)
+        node.preparing = left_ms(beat.preparing, node.speed, self._size_of)
+
+    def _size_of(self, digest: str) -> int:
+        artifact = self._artifacts.get(digest)
+        return 0 if artifact is None else artifact.size_bytes
 
     def suspend(self, node: NodeState) -> None:
         """Place nothing on a node for now (overdue heartbeats, draining)."""
@@ -235,6 +244,7 @@ class Registry:
         node.connected = False
         node.running = node.queued = 0
         node.queue_ms = 0.0
+        node.preparing = {}
         self._save(node)
         self.suspend(node)
 

@@ -89,6 +89,7 @@ class FakeAgent:
         self.cancels = []
         self.acks = []
         self.ended = []  # sessions
+        self.on_prefetch = lambda _: None
         self.welcome = None
         self.ran = {}
         mounts = [edge_pb2.Mount(path=path) for path in capabilities.pop("mounts", ())]
@@ -166,6 +167,8 @@ class FakeAgent:
                 self.acks += message.ack.call_ids
             elif kind == "sessions_ended":
                 self.ended += message.sessions_ended.sessions
+            elif kind == "prefetch":
+                self.on_prefetch(message.prefetch)
             elif kind == "ping":
                 await self.send(pong=message.ping)
 
