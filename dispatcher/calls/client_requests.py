@@ -15,6 +15,7 @@ from typing import Any, Final
 from dispatcher import background
 from dispatcher.agents.messages import ClientRequest
 from dispatcher.call import Client
+from dispatcher.calls.waiting.patience import Patience
 from dispatcher.errors import ClientRefused
 from protos.contract import (
     CAPABILITY_OF,
@@ -42,48 +43,6 @@ def capabilities(client: Client | None, privacy: str) -> bytes:
     kinds = [kind for kind in KINDS if privacy != "node" or kind != "sampling"]
     found = {kind: declared[kind] for kind in kinds if kind in declared}
     return json.dumps(found, separators=(",", ":")).encode() if found else b""
-
-
-class Patience:
-    """An alarm that stands still while the client is asked, or a module is made ready.
-
-    Owned by the event loop.
-    """
-
-    def __init__(self, wait_s: float, expired: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._left_s = wait_s
-        self._expired = expired
-        self._pauses = 0
-        self._over = False
-        self._alarm: asyncio.TimerHandle | None = None
-        self._start()
-
-    def pause(self) -> None:
-        """A client request is open, or the call waits otherwise for nothing of its own."""
-        self._pauses += 1
-        if self._alarm is not None:
-            self._left_s = max(self._alarm.when() - self._loop.time(), 0.0)
-            self._stop()
-
-    def resume(self) -> None:
-        """A client request has its reply."""
-        self._pauses -= 1
-        if not self._pauses and not self._over:
-            self._start()
-
-    def cancel(self) -> None:
-        """Never ring."""
-        self._over = True
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-
-    def _start(self) -> None:
-        self._alarm = self._loop.call_later(self._left_s, self._expired)
 
 
 class ClientRequests:

@@ -17,10 +17,11 @@ from dispatcher.agents.outcome import Outcome
 from dispatcher.agents.pool import AgentPool
 from dispatcher.agents.stream import Flight
 from dispatcher.call import CallRequest
-from dispatcher.calls.client_requests import ClientRequests, Patience, capabilities
-from dispatcher.calls.module_wait import ModuleWait, may_wait
+from dispatcher.calls.client_requests import ClientRequests, capabilities
 from dispatcher.calls.payloads import json_bytes
 from dispatcher.calls.progress import ProgressRelay
+from dispatcher.calls.waiting.for_module import ModuleWait, may_wait
+from dispatcher.calls.waiting.patience import Patience
 from dispatcher.errors import CallTimeout, SanderlingError
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from dispatcher.call import CallRequest
-from dispatcher.calls import module_wait, sending
+from dispatcher.calls import sending
+from dispatcher.calls.waiting import for_module
 from dispatcher.errors import CallFailed, CallRefused, CallTimeout
 from dispatcher.registry.added_servers import Upload
 from protos.edge.v1 import edge_pb2
@@ -29,8 +30,8 @@ def hasty(monkeypatch):
     """Nobody waits long for a node, and progress is told at once."""
     monkeypatch.setattr(sending, "QUEUE_GRACE_MS", 200)
     monkeypatch.setattr(sending, "WALL_MS", 100)
-    monkeypatch.setattr(module_wait, "_LOOK_S", 0.01)
-    monkeypatch.setattr(module_wait, "_TELL_S", 0.02)
+    monkeypatch.setattr(for_module, "_LOOK_S", 0.01)
+    monkeypatch.setattr(for_module, "_TELL_S", 0.02)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Final
 
 from dispatcher.agents.messages import Progress
 from dispatcher.agents.stream import Flight
-from dispatcher.calls.client_requests import Patience
+from dispatcher.calls.waiting.patience import Patience
 from dispatcher.placement.task import Placement
 
 _LOOK_S: Final = 0.25
