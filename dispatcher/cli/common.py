@@ -139,6 +139,18 @@ def load_config(
     return load(config_file, {**overrides, "agents": agents})
 
 
+def kept_state(config_file: Path | None, given: Path | None) -> Path:
+    """The state directory that is meant: the given one, that of the file, else the usual one."""
+    from dispatcher.config import load
+    from ground.directories import state_directory
+
+    usual = state_directory().absolute()
+    if config_file is None or (given is not None and given != usual):
+        return (given or usual).absolute()
+    settings = load(config_file, {}).dispatcher
+    return settings.state.absolute() if "state" in settings.model_fields_set else usual
+
+
 DEFAULT_AGENTS: Final = ["device", "edge", "cloud"]
 
 

@@ -200,7 +200,8 @@ class Scheduler:
         line = self._servers.line(node, offer) if offer.native else None
         line = line or self._loads[node.name]
         waits = offer.warm in node.preparing
-        return Placement(task, node, offer, answer, rejected, line, waits=waits)
+        ready = offer.warm in node.warm
+        return Placement(task, node, offer, answer, rejected, line, waits=waits, ready=ready)
 
     def trial(self, task: Task) -> Task | None:
         """The same call, bound to where its tool has not run yet, if it is time to try that."""

@@ -46,7 +46,7 @@ class Placement:
 
     ``rejected`` counts, when it is called, the connected nodes that may not run it, by reason.
     ``line`` is where it stands meanwhile: the node's own, or its server's there. ``waits``: its
-    module is not ready there yet.
+    module is being compiled there; ``ready``: what runs it is known to be at hand there.
     """
 
     task: Task
@@ -56,3 +56,4 @@ class Placement:
     rejected: Callable[[], Mapping[str, int]]
     line: Load
     waits: bool = False
+    ready: bool = False
