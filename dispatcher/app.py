@@ -107,12 +107,14 @@ class App:
             self.agents.measured = self.scheduler.network.measured
             self.grpc_port = await self.service.start(host, port, self.token)
             self.agents.start()
+            self.calls.comers.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End streams, write what is pending, free the state. A second call does nothing."""
+        self.calls.comers.stop()
         self.agents.stop()
         await self.service.stop()
         await asyncio.to_thread(self.store.close)

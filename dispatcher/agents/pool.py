@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -106,6 +106,14 @@ class AgentPool:
             for node, instance in nodes.items()
             if node in self._streams
         }
+
+    async def arrival(self, nodes: Collection[str], until_s: float) -> bool:
+        """Whether any of some nodes is here, at the latest at a moment of the loop's clock."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until_s):
+                while self._streams.keys().isdisjoint(nodes) and not self._stopping:
+                    await self.changed()
+        return not self._streams.keys().isdisjoint(nodes)
 
     def connected(self) -> set[str]:
         """The nodes that have a live stream."""
