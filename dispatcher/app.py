@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -30,10 +27,11 @@ from dispatcher.registry.added_servers import AddedServers, Upload
 from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import ServerEntry
+from dispatcher.store import ownership
 from dispatcher.store.base import Store
+from dispatcher.store.borrowed import DATABASE, BorrowingStore
 from dispatcher.store.sqlite import SqliteStore
 from ground.addresses import is_loopback
-from ground.directories import LOCK
 from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
 
@@ -49,6 +47,7 @@ class App:
         *,
         servers: Iterable[ServerEntry] | None = None,
         store: Store | None = None,
+        base: Path | None = None,
     ) -> None:
         """Join the parts.
 
@@ -56,11 +55,13 @@ class App:
             config: the operator's configuration.
             servers: the tool servers; None for the built-in ones.
             store: what outlives the process; None for SQLite in the state directory.
+            base: the state directory whose added tools and profiles are used, where its own is
+                only for a moment.
         """
         self.config = config
         self.state: Path = config.dispatcher.state
         self.artifacts = Artifacts()
-        self.store: Store = store or SqliteStore(self.state / "sanderling.db")
+        self.store: Store = store or _store(self.state, base)
         self.registry = Registry(self.artifacts, self.store)
         self.profiles = Profiles(self.store)
         self.scheduler = Scheduler(config, self.registry, self.profiles)
@@ -77,11 +78,14 @@ class App:
         self.token = ""
         self.grpc_port = 0
         self._servers = servers
-        self._added = AddedServers(self.state)
+        self._base = base
+        self._added = AddedServers(base or self.state)
         self._lock: IO[str] | None = None
 
-    async def start(self) -> None:
+    async def start(self, lock: IO[str] | None = None) -> None:
         """Open the state and listen for agents.
+
+        ``lock`` is the state's, where the caller has taken it and frees it.
 
         Raises:
             ConfigError: the state or the port cannot be used.
@@ -90,7 +94,8 @@ class App:
         if not is_loopback(host):
             log.warning("agents reach %s without encryption: use a trusted network only", host)
         try:
-            self._lock = _lock(self.state)
+            if lock is None:
+                self._lock = ownership.take(self.state)
             self.token = load_token(self.state)
             self.store.open()
             self.registry.restore_nodes(kept_capabilities)
@@ -102,12 +107,14 @@ class App:
             self.agents.measured = self.scheduler.network.measured
             self.grpc_port = await self.service.start(host, port, self.token)
             self.agents.start()
+            self.calls.comers.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End streams, write what is pending, free the state. A second call does nothing."""
+        self.calls.comers.stop()
         self.agents.stop()
         await self.service.stop()
         await asyncio.to_thread(self.store.close)
@@ -147,9 +154,18 @@ class App:
             RequestError: another server has its name.
             ConfigError: the state directory cannot be written.
         """
+        holder = "" if self._base is None else ownership.owner(self._base)
+        if holder:
+            raise ConfigError(
+                f"state {self._base}: a dispatcher (process {holder}) keeps its tools; add it there"
+            )
         if self._is_taken(upload.name):
             raise RequestError(f"a server {upload.name!r} is there already; give another --name")
-        return self.registry.add_servers([self._added.add(upload)])
+        entry = self._added.add(upload)
+        names = self.registry.add_servers([entry])
+        if entry.artifact is not None:
+            self.agents.fetch_ahead({entry.name: entry.artifact})
+        return names
 
     def remove_server(self, name: str) -> None:
         """Forget a tool server that was added.
@@ -186,6 +202,11 @@ class App:
         }
 
 
+def _store(state: Path, base: Path | None) -> Store:
+    path = state / DATABASE
+    return SqliteStore(path) if base is None else BorrowingStore(path, base)
+
+
 def built_in() -> list[ServerEntry]:
     """The tool servers that come with Sanderling, from ``wasm_tools/manifest.json``.
 
@@ -204,27 +225,3 @@ def built_in() -> list[ServerEntry]:
         ]
     except WasmToolsError as error:
         raise ConfigError(f"built-in tools: {error}") from None
-
-
-def _lock(state: Path) -> IO[str]:
-    """Hold the state directory for as long as the file is open."""
-    try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (state / LOCK).open("a+")
-    except OSError as error:
-        raise ConfigError(f"state {state}: {error.strerror}; name another with --state") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise ConfigError(
-            f"state {state}: is used by a running dispatcher (process {holder}); stop it, or "
-            f"name another with --state"
-        ) from None
-    with contextlib.suppress(OSError):
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-    return file

@@ -29,6 +29,7 @@ from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.memory import give_back, use_one_arena
 from edge_agent.threads import start_essential
+from ground.descriptors import raise_limit
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
@@ -50,6 +51,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
         TokenRefused, ConfigError: the dispatcher or the board will not have it.
     """
     use_one_arena()
+    raise_limit()
     # Blocked in every thread, so that one thread takes them in a plain wait:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})
@@ -133,6 +135,7 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
             board,
             warm=lambda: [*backend.warm(), *servers.warm()],
             measure=lambda: measure(engine),
+            preparing=lambda: _preparing(backend.preparing(), attachment.preparing()),
         ),
         prefetch=backend.prefetch,
         sessions_ended=sessions_ended,
@@ -140,6 +143,12 @@ def build(config: AgentConfig) -> tuple[Attachment, contextlib.ExitStack]:
     attachment.attached = servers.attached
     servers.start()
     return attachment, closing
+
+
+def _preparing(made: Sequence[tuple[str, float]], wanted: Sequence[str]) -> list[tuple[str, float]]:
+    """What is not ready yet: what is being made, then what waits for that."""
+    begun = {digest for digest, _ in made}
+    return [*made, *((digest, 0.0) for digest in wanted if digest not in begun)]
 
 
 def _begin(config: AgentConfig) -> None:

@@ -41,6 +41,12 @@ def welcome(heartbeat_ms: int, modules: Mapping[str, Artifact]) -> Message:
     )
 
 
+def prefetch(modules: Mapping[str, Artifact]) -> Message:
+    """Modules, by server, that are new and worth fetching ahead."""
+    told = [_module(server, artifact) for server, artifact in modules.items()]
+    return Message(prefetch=edge_pb2.Prefetch(modules=told))
+
+
 @dataclass(frozen=True, slots=True)
 class OutgoingCall:
     """A call as a node gets it.
@@ -297,6 +303,7 @@ def heartbeat(told: edge_pb2.Heartbeat) -> Heartbeat:
         warm=tuple(told.warm),
         changed=capabilities(told.changed) if told.HasField("changed") else None,
         board=board,
+        preparing=tuple((one.sha256, one.since_ms) for one in told.preparing),
     )
 
 

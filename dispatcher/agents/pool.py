@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
+from dispatcher import background
 from dispatcher.agents import messages
 from dispatcher.agents.messages import (
     Chunk,
@@ -20,7 +21,7 @@ from dispatcher.agents.messages import (
     ResourceUpdated,
 )
 from dispatcher.agents.outcome import Outcome
-from dispatcher.agents.stream import AgentStream, Flight, Sink
+from dispatcher.agents.stream import UNREAD_S, AgentStream, Flight, Sink
 from dispatcher.errors import NodeLost
 from dispatcher.registry.artifacts import Artifact
 from dispatcher.registry.registry import Registry
@@ -68,7 +69,7 @@ class AgentPool:
     def start(self) -> None:
         """Begin to watch heartbeats."""
         self._stopping = False
-        self._watch = asyncio.create_task(self._watch_heartbeats())
+        self._watch = background.essential(self._watch_heartbeats(), "heartbeats")
 
     def stop(self) -> None:
         """Let every stream end, and fail what is in flight."""
@@ -105,6 +106,14 @@ class AgentPool:
             for node, instance in nodes.items()
             if node in self._streams
         }
+
+    async def arrival(self, nodes: Collection[str], until_s: float) -> bool:
+        """Whether any of some nodes is here, at the latest at a moment of the loop's clock."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until_s):
+                while self._streams.keys().isdisjoint(nodes) and not self._stopping:
+                    await self.changed()
+        return not self._streams.keys().isdisjoint(nodes)
 
     def connected(self) -> set[str]:
         """The nodes that have a live stream."""
@@ -147,6 +156,11 @@ class AgentPool:
             stream = self._streams.get(node)
             if stream is not None:
                 stream.send(messages.sessions_ended([session]))
+
+    def fetch_ahead(self, modules: Mapping[str, Artifact]) -> None:
+        """Let every agent fetch and compile what is new, by server."""
+        for stream in self._streams.values():
+            stream.send(messages.prefetch(modules))
 
     # ---- streams
 
@@ -310,6 +324,11 @@ class AgentPool:
                 # What this process slept through is not the agents' silence.
                 stream.heard_s += max(late_s, 0.0)
                 silent_s = now_s - stream.heard_s
+                if stream.writing_s is not None:
+                    stream.writing_s += max(late_s, 0.0)
+                    if now_s - stream.writing_s > UNREAD_S:
+                        log.warning("node %s does not read what it is sent", stream.node.name)
+                        stream.end("it does not read what it is sent")
                 if silent_s > DEAD_BEATS * beat_s:
                     stream.end("no heartbeat came for too long")
                 elif silent_s > STALE_BEATS * beat_s and stream.node.placeable:

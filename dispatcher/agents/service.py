@@ -6,18 +6,21 @@ import asyncio
 import hmac
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 
+from dispatcher import background
 from dispatcher.agents import messages
 from dispatcher.agents.pool import AgentPool, NameTaken
 from dispatcher.agents.stream import AgentStream
 from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
+from ground import descriptors
 from ground.addresses import authority
-from ground.logs import Repeats
+from ground.logs import Counted, Repeats
 from ground.plain_text import one_line
 from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("sanderling.agents")
 
 REGISTER_S: Final = 10.0
+#: The part of the descriptors that agents' connections may take: an eighth. Each may have the
+#: stream and as many fetches as this at once, all of them together.
+_SHARE: Final = 8
+_RPCS: Final = 4
 STOP_S: Final = 0.5
+_strange = Counted(log, "%d streams did not begin with a registration that can be read")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _OPTIONS: Final = (
@@ -38,6 +46,12 @@ _OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    # Who has not shown the token holds a connection for no longer than this, and with little in it.
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    ("grpc.max_connection_idle_ms", 15_000),
+    ("grpc.max_concurrent_streams", 64),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 32 * 1024),
 )
 
 
@@ -58,9 +72,10 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             ConfigError: the port cannot be had.
         """
         self._bearer = f"Bearer {token}".encode()
-        server = grpc.aio.server(options=_OPTIONS)
-        edge_pb2_grpc.add_EdgeServicer_to_server(self, server)  # type: ignore[no-untyped-call]
-        artifacts_pb2_grpc.add_ArtifactsServicer_to_server(self, server)  # type: ignore[no-untyped-call]
+        most = connections_most()
+        options = (*_OPTIONS, ("grpc.max_allowed_incoming_connections", most))
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=most * _RPCS)
+        server.add_generic_rpc_handlers(handlers(self))
         try:
             bound = server.add_insecure_port(authority(host, port))
         except RuntimeError:
@@ -88,8 +103,9 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
         """Serve one agent until either side ends the stream."""
         await self._authenticate(context)
         stream = await self._admit(context)
-        reader = asyncio.create_task(self._read_all(stream, context))
-        writer = asyncio.create_task(stream.write_all())
+        name = f"the stream of node {stream.node.name}"
+        reader = asyncio.create_task(self._read_all(stream, context), name=name)
+        writer = asyncio.create_task(stream.write_all(), name=name)
         try:
             await asyncio.wait((reader, writer, stream.ended), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -102,11 +118,11 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             await context.abort(grpc.StatusCode.UNAVAILABLE, stream.ended.result())
 
     async def Fetch(  # noqa: N802 - the name is the contract's
-        self, request: artifacts_pb2.FetchRequest, context: Context
+        self, request: artifacts_pb2.FetchRequest | None, context: Context
     ) -> AsyncIterator[artifacts_pb2.FetchResponse]:
         """Stream a module."""
         await self._authenticate(context)
-        if not _DIGEST.fullmatch(request.sha256):
+        if request is None or not _DIGEST.fullmatch(request.sha256):
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "sha256: must be 64 lower-case hex digits"
             )
@@ -159,6 +175,7 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no registration came")
             raise
         if not isinstance(first, edge_pb2.AttachRequest) or not first.HasField("register"):
+            _strange.happened()
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `register`"
             )
@@ -176,12 +193,57 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
     async def _read_all(self, stream: AgentStream, context: Context) -> None:
         while True:
             message = await context.read()
+            if message is None:
+                log.warning("node %s sent what is no message of edge.v1", stream.node.name)
+                stream.end("what came is no message of edge.v1; its agent needs an update")
+                return
             if not isinstance(message, edge_pb2.AttachRequest):
                 return  # end of stream
             self._agents.received(stream, message)
 
 
+def connections_most(limit: int | None = None) -> int:
+    """How many connections agents may hold under a limit of descriptors, this process's own."""
+    return max((descriptors.limit() if limit is None else limit) // _SHARE, 8)
+
+
+def handlers(service: Service) -> tuple[grpc.GenericRpcHandler, ...]:
+    """The RPCs of a service; a message that cannot be read is None to it.
+
+    What the generated code registers would end them with a traceback in the log, for which nobody
+    needs the token.
+    """
+    attach = grpc.stream_stream_rpc_method_handler(
+        service.Attach,
+        _reader(edge_pb2.AttachRequest.FromString),
+        edge_pb2.AttachResponse.SerializeToString,
+    )
+    fetch = grpc.unary_stream_rpc_method_handler(
+        service.Fetch,
+        _reader(artifacts_pb2.FetchRequest.FromString),
+        artifacts_pb2.FetchResponse.SerializeToString,
+    )
+    return (
+        grpc.method_handlers_generic_handler("edge.v1.Edge", {"Attach": attach}),
+        grpc.method_handlers_generic_handler("edge.v1.Artifacts", {"Fetch": fetch}),
+    )
+
+
+def _reader(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def read_or_none(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return None
+
+    return read_or_none
+
+
 def _end_quietly(task: asyncio.Task[None]) -> None:
     """A stream that breaks ends its reader and writer with errors that say nothing new."""
-    if not task.cancelled() and task.exception() is not None:
-        log.debug("a stream ended: %r", task.exception())
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    if isinstance(error, (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)):
+        log.debug("a stream ended: %r", error)
+    else:
+        background.noticed(task)

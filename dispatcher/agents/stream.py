@@ -21,6 +21,9 @@ from dispatcher.registry.nodes import NodeState
 from protos.contract import CHUNK_BYTES, INLINE_BYTES, LARGEST_RESULT_BYTES
 
 PING_S: Final = 10.0
+#: An agent that takes nothing for so long, or lets so many messages wait, does not read.
+UNREAD_S: Final = 20.0
+MOST_WAITING: Final = 10_000
 
 
 class Sink(Protocol):
@@ -112,13 +115,14 @@ class AgentStream:
         self.node = node
         self.instance = instance
         self.heard_s = now_s  # of the event loop's clock
+        self.writing_s: float | None = None  # since when a message waits to be taken
         self.draining = False
         self._pings = 0
         self._pinged_s: float | None = None
         self._pings_at_s = now_s
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._sink = sink
-        self._control: deque[Message] = deque()
+        self._control: deque[tuple[Message, str]] = deque()  # with the id, where it is a call
         self._bodies: deque[_Body] = deque()
         self._acks: list[str] = []
         self._wake: asyncio.Future[None] | None = None
@@ -130,7 +134,9 @@ class AgentStream:
 
     def send(self, message: Message) -> None:
         """Send a message after those before it."""
-        self._control.append(message)
+        self._control.append((message, ""))
+        if len(self._control) > MOST_WAITING:
+            self.end("it does not read what it is sent")
         self._awake()
 
     def ping(self, now_s: float) -> None:
@@ -153,24 +159,30 @@ class AgentStream:
     def launch(self, flight: Flight) -> None:
         """Send a call, with its body in chunks if it is large."""
         flight.sent = True
-        self._control.append(flight.message)
+        self._control.append((flight.message, flight.id))
         if len(flight.body) > INLINE_BYTES:
             self._bodies.append(_Body(flight.id, memoryview(flight.body)))
         self._awake()
 
     def cancel(self, call_id: str, reason: str) -> None:
-        """Ask the agent to stop a call; what was not sent of its body stays here."""
+        """Ask the agent to stop a call; what was not sent of it stays here."""
         self._bodies = deque(body for body in self._bodies if body.call_id != call_id)
-        self.send(messages.cancel(call_id, reason))
+        waiting = len(self._control)
+        self._control = deque(one for one in self._control if one[1] != call_id)
+        if len(self._control) == waiting:
+            self.send(messages.cancel(call_id, reason))
 
     def acknowledge(self, call_id: str) -> None:
         """Tell the agent that a result has come, together with others and not before calls."""
         self._acks.append(call_id)
-        if len(self._acks) == 1:
+        if len(self._acks) > MOST_WAITING:
+            self.end("it sends results of calls that nobody knows")
+        elif len(self._acks) == 1:
             asyncio.get_running_loop().call_later(0.05, self._send_acks)
 
     async def write_all(self) -> None:
         """Write for as long as the stream lives."""
+        clock = asyncio.get_running_loop().time
         while True:
             message = self._next()
             if message is None:
@@ -178,11 +190,13 @@ class AgentStream:
                 await self._wake
                 self._wake = None
             else:
+                self.writing_s = clock()
                 await self._sink.write(message)
+                self.writing_s = None
 
     def _next(self) -> Message | None:
         if self._control:
-            return self._control.popleft()
+            return self._control.popleft()[0]
         if self._bodies:
             body = self._bodies.popleft()
             data = bytes(body.rest[:CHUNK_BYTES])

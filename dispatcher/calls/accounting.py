@@ -82,7 +82,7 @@ class Account:
                 answers=entry.key,
                 node=node.name,
                 speed=node.native_speed if offer.native else node.speed,
-                warm=not record.cold if offer.native else offer.warm in node.warm,
+                warm=not record.cold if offer.native else placement.ready,
                 start_ms=record.start_ms,
                 input_kib=task.input_kib,
                 output_kib=output_kib,

@@ -12,8 +12,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from dispatcher import background
 from dispatcher.agents.messages import ClientRequest
 from dispatcher.call import Client
+from dispatcher.calls.waiting.patience import Patience
 from dispatcher.errors import ClientRefused
 from protos.contract import (
     CAPABILITY_OF,
@@ -41,45 +43,6 @@ def capabilities(client: Client | None, privacy: str) -> bytes:
     kinds = [kind for kind in KINDS if privacy != "node" or kind != "sampling"]
     found = {kind: declared[kind] for kind in kinds if kind in declared}
     return json.dumps(found, separators=(",", ":")).encode() if found else b""
-
-
-class Patience:
-    """An alarm that stands still while the client is asked. Owned by the event loop."""
-
-    def __init__(self, wait_s: float, expired: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._left_s = wait_s
-        self._expired = expired
-        self._pauses = 0
-        self._over = False
-        self._alarm: asyncio.TimerHandle | None = None
-        self._start()
-
-    def pause(self) -> None:
-        """A client request is open."""
-        self._pauses += 1
-        if self._alarm is not None:
-            self._left_s = max(self._alarm.when() - self._loop.time(), 0.0)
-            self._stop()
-
-    def resume(self) -> None:
-        """A client request has its reply."""
-        self._pauses -= 1
-        if not self._pauses and not self._over:
-            self._start()
-
-    def cancel(self) -> None:
-        """Never ring."""
-        self._over = True
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-
-    def _start(self) -> None:
-        self._alarm = self._loop.call_later(self._left_s, self._expired)
 
 
 class ClientRequests:
@@ -136,7 +99,8 @@ class ClientRequests:
             self._reply(request, _error(_INTERNAL, "asks more than a dispatcher takes"))
             return
         self._patience.pause()
-        task = asyncio.create_task(self._ask(request, bytes(body)))
+        task = asyncio.create_task(self._ask(request, bytes(body)), name="a client's answer")
+        task.add_done_callback(background.noticed)
         self._tasks[request.id] = task
         task.add_done_callback(lambda _: self._done(request.id))
 
@@ -155,8 +119,8 @@ class ClientRequests:
             reply = _error(error.code, str(error), error.data)
         except TimeoutError:
             reply = _error(_INTERNAL, f"the client gave no answer within {CLIENT_ANSWER_S:.0f} s")
-        except Exception as error:
-            log.warning("a client could not be asked", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a client must not end its own call
+            log.warning("a client could not be asked: %s", background.described(error))
             reply = _error(_INTERNAL, f"the client could not be asked: {type(error).__name__}")
         self._reply(request, reply)
 

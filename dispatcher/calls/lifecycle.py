@@ -21,6 +21,7 @@ from dispatcher.calls.failures import failure, is_full, overloaded, turned_away
 from dispatcher.calls.payloads import json_bytes, parsed, refusal
 from dispatcher.calls.sending import Sender
 from dispatcher.calls.session_affinity import Pin
+from dispatcher.calls.waiting.for_nodes import Comers
 from dispatcher.calls.watch import Watch
 from dispatcher.errors import CallFailed, CallRefused, NodeLost, SanderlingError
 from dispatcher.placement.batching import Batches
@@ -57,6 +58,7 @@ class Calls:
         self._validators = Validators()
         self._sessions = session_affinity.Sessions()
         self._sender = Sender(scheduler, agents)
+        self.comers = Comers(registry, agents)
 
     async def call(self, request: CallRequest, entry: ToolEntry | None = None) -> CallReply:
         """Run one call on the best node that may run it.
@@ -162,7 +164,9 @@ class Calls:
         """
         last = attempts.last
         if last is None:
-            raise refused
+            if not await self.comers.may_come(task):
+                raise refused
+            return
         if attempts.full and isinstance(last, CallRefused):
             raise overloaded(
                 task, attempts.full, self._scheduler.wait_ms(task, attempts.full)

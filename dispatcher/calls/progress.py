@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from typing import Final
 
+from dispatcher import background
 from dispatcher.agents.messages import LogLine, Progress
 from dispatcher.call import LogSink, ProgressSink
 
@@ -48,10 +49,11 @@ class ProgressRelay:
     async def _deliver(self) -> None:
         while self._waiting:
             one = self._waiting.popleft()
-            try:  # a client's sink must not end its own call
+            try:
                 await self._hand_over(one)
-            except Exception:
-                log.warning("a client's progress could not be delivered", exc_info=True)
+            except Exception as error:  # noqa: BLE001 - a client's sink must not end its own call
+                why = background.described(error)
+                log.warning("a client's progress could not be delivered: %s", why)
                 self._waiting.clear()
 
     async def _hand_over(self, one: Progress | LogLine) -> None:

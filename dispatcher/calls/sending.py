@@ -7,6 +7,7 @@ import itertools
 import math
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -16,9 +17,11 @@ from dispatcher.agents.outcome import Outcome
 from dispatcher.agents.pool import AgentPool
 from dispatcher.agents.stream import Flight
 from dispatcher.call import CallRequest
-from dispatcher.calls.client_requests import ClientRequests, Patience, capabilities
+from dispatcher.calls.client_requests import ClientRequests, capabilities
 from dispatcher.calls.payloads import json_bytes
 from dispatcher.calls.progress import ProgressRelay
+from dispatcher.calls.waiting.for_module import ModuleWait, may_wait
+from dispatcher.calls.waiting.patience import Patience
 from dispatcher.errors import CallTimeout, SanderlingError
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
@@ -61,39 +64,50 @@ class Sender:
         Raises:
             CallFailed: nothing came of it, or not in time.
         """
-        relay = None
-        if request.progress is not None or request.log is not None:
-            relay = ProgressRelay(request.progress, request.log)
-            flight.on_news = relay.put
-        wait_ms = _wait_ms(placement, left_ms)
-        expire = partial(_expire, flight, placement, wait_ms)
-        asked = None
-        alarm: Patience | asyncio.TimerHandle
-        if request.client is None or not flight.client:
-            alarm = asyncio.get_running_loop().call_later(wait_ms / 1000, expire)
-        else:
-            alarm = Patience(wait_ms / 1000, expire)
-            asked = ClientRequests(request.client, alarm, partial(self._agents.answer, flight))
-            flight.client_requests = asked
-        try:
-            self._agents.launch(flight)
-            outcome = await flight.done
-            if relay is not None:
-                await relay.drained()
-        except asyncio.CancelledError:
-            self._agents.cancel(flight, "the caller is gone")
-            raise
-        except Exception:
-            self._agents.cancel(flight, "nobody waits for it any more")
-            raise
-        finally:
-            if asked is not None:
-                asked.close()
-            alarm.cancel()
-            self._scheduler.ended(placement)
-            if relay is not None:
-                relay.close()
-        return outcome
+        with ExitStack() as over:
+            relay = None
+            if request.progress is not None or request.log is not None:
+                relay = ProgressRelay(request.progress, request.log)
+                flight.on_news = relay.put
+                over.callback(relay.close)
+            over.callback(self._scheduler.ended, placement)
+            self._set_alarm(flight, request, placement, left_ms, over)
+            try:
+                self._agents.launch(flight)
+                outcome = await flight.done
+                if relay is not None:
+                    await relay.drained()
+            except asyncio.CancelledError:
+                self._agents.cancel(flight, "the caller is gone")
+                raise
+            except Exception:
+                self._agents.cancel(flight, "nobody waits for it any more")
+                raise
+            return outcome
+
+    def _set_alarm(
+        self,
+        flight: Flight,
+        request: CallRequest,
+        placement: Placement,
+        left_ms: float,
+        over: ExitStack,
+    ) -> None:
+        """Let the call end in time: the wait for its client or for its module takes none of it."""
+        wait_s = _wait_ms(placement, left_ms) / 1000
+        expire = partial(_expire, flight, placement, wait_s)
+        waits = may_wait(placement)
+        if not waits and (request.client is None or not flight.client):
+            over.callback(asyncio.get_running_loop().call_later(wait_s, expire).cancel)
+            return
+        alarm = Patience(wait_s, expire)
+        over.callback(alarm.cancel)
+        if request.client is not None and flight.client:
+            answer = partial(self._agents.answer, flight)
+            flight.client_requests = asked = ClientRequests(request.client, alarm, answer)
+            over.callback(asked.close)
+        if waits:
+            over.callback(ModuleWait(placement, flight, alarm).close)
 
     def _flight(
         self, request: CallRequest, placement: Placement, body: bytes, left_ms: float
@@ -161,11 +175,11 @@ def _wait_ms(placement: Placement, left_ms: float) -> float:
     return min(patience_ms, max(left_ms, 0.0) + ANSWER_GRACE_MS)
 
 
-def _expire(flight: Flight, placement: Placement, wait_ms: float) -> None:
+def _expire(flight: Flight, placement: Placement, wait_s: float) -> None:
     flight.fail(
         CallTimeout(
             f"{placement.task.entry.public_name}: no answer from {flight.node} within "
-            f"{wait_ms / 1000:.1f} s; raise limits.wall_ms in the policy if it needs longer",
+            f"{wait_s:.1f} s; raise limits.wall_ms in the policy if it needs longer",
             flight.node,
         )
     )

@@ -223,6 +223,7 @@ def embedded(where: Where) -> Iterator[DispatcherClient]:
     with tempfile.TemporaryDirectory(prefix="sanderling-") as scratch:
         command = "up" if where.agents or where.embed else "dispatcher"
         line = [*DISPATCHER, command, "--state", scratch, "--port", "0"]
+        line += ["--base", str(where.state)]
         line += ["--grpc-port", "0", "--parent-pid", str(os.getpid()), *where.embed]
         process = subprocess.Popen(
             line,

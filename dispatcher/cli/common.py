@@ -16,7 +16,6 @@ import click
 
 from dispatcher.errors import ConfigError
 from ground.commands import given_text
-from ground.logs import Repeats
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -135,6 +134,18 @@ def load_config(
     return load(config_file, {**overrides, "agents": agents})
 
 
+def kept_state(config_file: Path | None, given: Path | None) -> Path:
+    """The state directory that is meant: the given one, that of the file, else the usual one."""
+    from dispatcher.config import load
+    from ground.directories import state_directory
+
+    usual = state_directory().absolute()
+    if config_file is None or (given is not None and given != usual):
+        return (given or usual).absolute()
+    settings = load(config_file, {}).dispatcher
+    return settings.state.absolute() if "state" in settings.model_fields_set else usual
+
+
 DEFAULT_AGENTS: Final = ["device", "edge", "cloud"]
 
 
@@ -147,26 +158,6 @@ def _names(text: str | None) -> list[str]:
     return names
 
 
-class _NoHttp(logging.Filter):
-    """Counts what dials the MCP port and speaks no HTTP/1.1: an agent with the wrong port would for hours."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        log = logging.getLogger("sanderling.serving")
-        self._repeats = Repeats(lambda line: log.warning("%s", line))
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every other record of uvicorn's."""
-        if record.msg != "Invalid HTTP request received.":
-            return True
-        self._repeats.happened(
-            "no HTTP",
-            "what is no HTTP/1.1 came to the MCP port; agents dial the one that the ready line "
-            "calls grpc",
-        )
-        return False
-
-
 def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     """Log to stderr: our own lines, and of others what should worry somebody."""
     logging.basicConfig(
@@ -176,9 +167,10 @@ def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     )
     if not verbose:
         logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
-    logging.getLogger("uvicorn.error").addFilter(_NoHttp())
-    for chatty in ("asyncio", "sse_starlette", "httpcore2", "uvicorn.error"):
+    for chatty in ("asyncio", "sse_starlette", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Its warnings are of requests that are no HTTP, a line each: those are counted (serving/inbound).
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dispatcher.cli.common import (
     URL,
     VERBOSE,
     a_file,
+    kept_state,
     load_config,
     options,
     setup_logging,
@@ -42,6 +43,7 @@ _STRICT = click.option(
     "--strict", is_flag=True, help="Refuse a policy that names what nobody knows."
 )
 _PARENT = click.option("--parent-pid", type=int, hidden=True)
+_BASE = click.option("--base", type=click.Path(path_type=Path), hidden=True)
 
 
 @click.command(
@@ -58,12 +60,14 @@ _PARENT = click.option("--parent-pid", type=int, hidden=True)
 @_STRICT
 @VERBOSE
 @_PARENT
+@_BASE
 def up(
     config_file: Path | None,
     state: Path | None,
     names: str | None,
     mounts: tuple[str, ...],
     parent_pid: int | None,
+    base: Path | None,
     *,
     strict: bool,
     verbose: bool,
@@ -75,7 +79,8 @@ def up(
     """
     setup_logging(verbose=verbose)
     config = load_config(config_file, state, listen, names, mounts)
-    _run(config, parent_pid, local_agents=True, strict=strict)
+    base = None if base is None else kept_state(config_file, base)
+    _run(config, parent_pid, local_agents=True, strict=strict, base=base)
     return DONE
 
 
@@ -91,10 +96,12 @@ def up(
 @_STRICT
 @VERBOSE
 @_PARENT
+@_BASE
 def dispatcher(
     config_file: Path | None,
     state: Path | None,
     parent_pid: int | None,
+    base: Path | None,
     *,
     strict: bool,
     verbose: bool,
@@ -109,22 +116,29 @@ def dispatcher(
     setup_logging(verbose=verbose)
     table = {"state": None if state is None else state.absolute(), **listen}
     config = load(config_file, {"dispatcher": table})
-    _run(config, parent_pid, local_agents=False, strict=strict)
+    _run(config, parent_pid, local_agents=False, strict=strict, base=base)
     return DONE
 
 
-def _run(config: Config, parent_pid: int | None, *, local_agents: bool, strict: bool) -> None:
+def _run(
+    config: Config,
+    parent_pid: int | None,
+    *,
+    local_agents: bool,
+    strict: bool,
+    base: Path | None,
+) -> None:
     from dispatcher.cli.event_loop import run
 
-    run(_serve(config, local_agents=local_agents, strict=strict), parent_pid)
+    run(_serve(config, local_agents=local_agents, strict=strict, base=base), parent_pid)
 
 
-async def _serve(config: Config, *, local_agents: bool, strict: bool) -> None:
+async def _serve(config: Config, *, local_agents: bool, strict: bool, base: Path | None) -> None:
     import asyncio
 
     from dispatcher.serving.process import serving
 
-    async with serving(config, local_agents=local_agents, strict=strict) as dispatcher:
+    async with serving(config, local_agents=local_agents, strict=strict, base=base) as dispatcher:
         click.echo(dispatcher.ready_line())
         await asyncio.Event().wait()
 
@@ -167,10 +181,10 @@ def mcp(
 
     if not (config_file or names or mounts):
         _alone(state)
-    with stdio.own_state(state) as directory:
+    with stdio.own_state(state, kept_state(config_file, state)) as own:
         listen = {"port": 0, "grpc_port": 0}
-        config = load_config(config_file, directory, listen, names, mounts)
-        event_loop.run(stdio.serve(config))
+        config = load_config(config_file, own.directory, listen, names, mounts)
+        event_loop.run(stdio.serve(config, own))
     return DONE
 
 

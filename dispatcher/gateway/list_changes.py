@@ -25,6 +25,8 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 
+from dispatcher import background
+
 log = logging.getLogger("sanderling.gateway")
 
 POLL_S: Final = 0.5
@@ -73,7 +75,7 @@ class ChangeFeed:
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         """Tell clients while this is open; end their subscriptions with it."""
-        task = asyncio.create_task(self._follow(), name="list changes")
+        task = background.essential(self._follow(), "list changes")
         try:
             yield
         finally:

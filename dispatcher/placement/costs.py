@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dispatcher.placement.prices import Prices, Spending
-from dispatcher.placement.profiles import PRIOR_COLD_MS, Profiles
+from dispatcher.placement.profiles import PRIOR_COLD_MS, PRIOR_WARM_MS, Profiles
 from dispatcher.registry.nodes import NodeState
+from dispatcher.registry.preparing import compile_ms
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.tools import WASM, Offer, ToolEntry
 from solver import NodeTable, Profile
@@ -60,6 +61,13 @@ def cost(
     entry: ToolEntry, offer: Offer, node: NodeState, profiles: Profiles, input_kib: float
 ) -> Cost:
     """What a tool would cost on a node, run in one of its ways."""
+    warm = offer.warm in node.warm
+    if not warm and offer.warm in node.preparing:
+        start_ms = node.preparing[offer.warm] + PRIOR_WARM_MS
+    else:
+        start_ms = profiles.start_ms(
+            entry.server + offer.suffix, node.name, warm=warm, cold_ms=_cold_ms(offer, node)
+        )
     return Cost(
         offer,
         exec_ms=profiles.exec_ms(
@@ -68,13 +76,17 @@ def cost(
             node.native_speed if offer.native else node.speed,
             input_kib,
         ),
-        start_ms=profiles.start_ms(
-            entry.server + offer.suffix,
-            node.name,
-            warm=offer.warm in node.warm,
-            cold_ms=PRIOR_START_MS.get(offer.backend, PRIOR_COLD_MS),
-        ),
+        start_ms=start_ms,
     )
+
+
+def _cold_ms(offer: Offer, node: NodeState) -> float:
+    """What a start is taken to cost where none was seen; a module is compiled for it."""
+    prior_ms = PRIOR_START_MS.get(offer.backend, PRIOR_COLD_MS)
+    artifact = None if offer.module is None else offer.module.artifact
+    if artifact is None:
+        return prior_ms
+    return max(prior_ms, compile_ms(artifact.size_bytes, node.speed))
 
 
 class Column(NamedTuple):

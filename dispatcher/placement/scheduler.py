@@ -100,8 +100,8 @@ class Scheduler:
             load = self._loads[node.name]
             load.told(node)
             load.tell(self.table, node)
-            if load.warm != node.warm:
-                load.warm = set(node.warm)
+            if load.warm != node.warm or load.preparing != node.preparing:
+                load.warm, load.preparing = set(node.warm), node.preparing
                 self.costs.node_changed(node)
 
     def node_left(self, node: NodeState) -> None:
@@ -199,7 +199,9 @@ class Scheduler:
         offer = self._offer(task, node)
         line = self._servers.line(node, offer) if offer.native else None
         line = line or self._loads[node.name]
-        return Placement(task, node, offer, answer, rejected, line)
+        waits = offer.warm in node.preparing
+        ready = offer.warm in node.warm
+        return Placement(task, node, offer, answer, rejected, line, waits=waits, ready=ready)
 
     def trial(self, task: Task) -> Task | None:
         """The same call, bound to where its tool has not run yet, if it is time to try that."""
@@ -248,11 +250,11 @@ class Scheduler:
 
     def began(self, placement: Placement) -> None:
         """A call is sent to a node: it will hold a slot there."""
-        placement.line.began(placement.placed)
+        placement.line.began(placement.placed, waits=placement.waits)
 
     def ended(self, placement: Placement) -> None:
         """A call is back, or lost."""
-        placement.line.ended(placement.placed)
+        placement.line.ended(placement.placed, waits=placement.waits)
 
     # ---- within
 

@@ -45,7 +45,8 @@ class Placement:
     """Where a call goes, which way it runs there, and what the solver predicts.
 
     ``rejected`` counts, when it is called, the connected nodes that may not run it, by reason.
-    ``line`` is where it stands meanwhile: the node's own, or its server's there.
+    ``line`` is where it stands meanwhile: the node's own, or its server's there. ``waits``: its
+    module is being compiled there; ``ready``: what runs it is known to be at hand there.
     """
 
     task: Task
@@ -54,3 +55,5 @@ class Placement:
     placed: Placed
     rejected: Callable[[], Mapping[str, int]]
     line: Load
+    waits: bool = False
+    ready: bool = False

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import json
 import logging
+import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -135,11 +137,12 @@ class AddedServers:
         file = self._directory / f"{upload.name}.json"
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self._directory / f"{upload.sha256}.wasm", upload.wasm, durable=True)
-            text = json.dumps(entry, ensure_ascii=False, indent=1)
-            write_whole(file, text.encode(), durable=True)
-            self._sweep()
-            return self._read(file)
+            with self._alone():
+                write_whole(self._directory / f"{upload.sha256}.wasm", upload.wasm, durable=True)
+                text = json.dumps(entry, ensure_ascii=False, indent=1)
+                write_whole(file, text.encode(), durable=True)
+                self._sweep()
+                return self._read(file)
         except OSError as error:
             raise ConfigError(
                 f"{self._directory}: {error.strerror}; name another --state"
@@ -154,8 +157,9 @@ class AddedServers:
         if not SERVER_NAME.fullmatch(name):
             return False
         try:
-            (self._directory / f"{name}.json").unlink()
-            self._sweep()
+            with self._alone():
+                (self._directory / f"{name}.json").unlink()
+                self._sweep()
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -163,6 +167,16 @@ class AddedServers:
                 f"{self._directory}: {error.strerror}; name another --state"
             ) from None
         return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from sweeping meanwhile: commands write here as well."""
+        lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _read(self, file: Path) -> ServerEntry:
         entry = json.loads(file.read_bytes())

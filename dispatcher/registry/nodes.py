@@ -64,6 +64,8 @@ class NodeState:
     agent_version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     warm: set[str] = field(default_factory=set)
+    # Modules that it makes ready, by digest: how long until they are, in ms, as predicted.
+    preparing: dict[str, float] = field(default_factory=dict)
     described: bytes = b""  # its last capabilities, as the store keeps them
     servers: dict[str, Catalogue] = field(default_factory=dict)  # by the name of the offer
     offers: frozenset[str] = frozenset()  # names of those it can run, modules' backend among them

@@ -26,6 +26,7 @@ from dispatcher.registry.nodes import (
     describe,
     load,
 )
+from dispatcher.registry.preparing import left_ms
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
 from dispatcher.registry.tools import ServerEntry, ToolEntry, merged, tools_of
 from dispatcher.store.base import NodeRow, Store
@@ -48,6 +49,7 @@ class Registry:
         self._aliases: dict[str, ToolEntry] = {}
         self._nodes: dict[str, NodeState] = {}
         self._offering: list[NodeState] = []  # nodes that came since this process began
+        self._awaited: dict[str, NodeState] = {}  # those of earlier runs that may still come back
         self._observers: list[NodeObserver] = []
 
     # ---- tools
@@ -80,15 +82,25 @@ class Registry:
     def offered(self) -> list[ServerEntry]:
         """The servers that nodes run by themselves; of one name and backend the first node's."""
         found: dict[str, ServerEntry] = {}
-        for node in self._offering:
+        for node in self.offering():
             for name, one in node.servers.items():
                 if name not in found and one.tools:
                     found[name] = one.entry
         return [found[name] for name in sorted(found)]
 
     def offering(self) -> list[NodeState]:
-        """The nodes that came since this process began, connected or not."""
-        return self._offering
+        """The nodes that came since this process began, connected or not, and who is awaited."""
+        return [*self._offering, *self._awaited.values()] if self._awaited else self._offering
+
+    def awaited(self) -> list[NodeState]:
+        """The nodes of an earlier run that agents may still bring back, as they were."""
+        return list(self._awaited.values())
+
+    def await_no_more(self) -> None:
+        """Who has not come back by now offers nothing before it comes."""
+        gone, self._awaited = self._awaited, {}
+        if any(node.servers for node in gone.values()):
+            self._name_tools()
 
     def tools(self) -> list[ToolEntry]:
         """All tools, by public name."""
@@ -156,9 +168,11 @@ class Registry:
                 except Exception as error:  # noqa: BLE001 - whatever was kept, the others are fine
                     log.warning("node %s: what was kept of it cannot be read: %s", row.name, error)
                     continue
-                self._nodes[row.name] = node
+                self._nodes[row.name] = self._awaited[row.name] = node
                 for observer in self._observers:
                     observer.node_described(node)
+        if any(node.servers for node in self._awaited.values()):
+            self._name_tools()
 
     def nodes(self) -> list[NodeState]:
         """All nodes ever seen, by name."""
@@ -176,10 +190,12 @@ class Registry:
         """
         check(register)
         node = self._nodes.get(register.node) or NodeState(register.node)
-        # What is kept of it from an earlier run offers nothing before it comes itself.
-        before = node.servers if node in self._offering else {}
+        # What is kept of it from an earlier run offers nothing once it is no more awaited.
+        offers = node in self._offering or node.name in self._awaited
+        before = node.servers if offers else {}
         describe(node, register.capabilities)
         self._nodes[register.node] = node
+        self._awaited.pop(node.name, None)
         node.agent_version = register.agent_version
         node.connected = node.placeable = True
         node.warm, node.states, node.rtt_ms = set(), frozenset(), None
@@ -190,7 +206,7 @@ class Registry:
             self._name_tools()
         node.memory_free_mib = node.memory_mib
         if register.load is not None:
-            load(node, register.load)
+            self._load(node, register.load)
         self._described(node)
         return node
 
@@ -202,7 +218,7 @@ class Registry:
         """
         node.last_seen = time.time()
         before = looked_at(node)
-        load(node, beat)
+        self._load(node, beat)
         if looked_at(node) != before:
             self._described(node)
         if beat.changed is not None:
@@ -215,6 +231,14 @@ class Registry:
                 self._described(node)
         for observer in self._observers:
             observer.node_loaded(node)
+
+    def _load(self, node: NodeState, beat: Heartbeat) -> None:
+        load(node, beat)
+        node.preparing = left_ms(beat.preparing, node.speed, self._size_of)
+
+    def _size_of(self, digest: str) -> int:
+        artifact = self._artifacts.get(digest)
+        return 0 if artifact is None else artifact.size_bytes
 
     def suspend(self, node: NodeState) -> None:
         """Place nothing on a node for now (overdue heartbeats, draining)."""
@@ -235,6 +259,7 @@ class Registry:
         node.connected = False
         node.running = node.queued = 0
         node.queue_ms = 0.0
+        node.preparing = {}
         self._save(node)
         self.suspend(node)
 

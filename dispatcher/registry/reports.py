@@ -69,7 +69,10 @@ class BoardReport:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """How a node is now; ``changed`` and ``board`` are None where nothing is new."""
+    """How a node is now; ``changed`` and ``board`` are None where nothing is new.
+
+    ``preparing`` are digests of modules that are made ready, in order, and for how long, in ms.
+    """
 
     running: int = 0
     queued: int = 0
@@ -79,6 +82,7 @@ class Heartbeat:
     warm: Sequence[str] = ()
     changed: Capabilities | None = None
     board: BoardReport | None = None
+    preparing: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ def node_json(node: NodeState) -> dict[str, Any]:
         "agent_version": node.agent_version,
         "labels": node.labels,
         "warm": sorted(node.warm),
+        "preparing": sorted(node.preparing),
         "last_seen": node.last_seen,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -10,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dispatcher.errors import ConfigError
-from ground.directories import LOCK
+from dispatcher.store.ownership import owner
 from ground.files import write_whole
 
 _FILE = "dispatcher.json"
@@ -60,7 +59,7 @@ def trace(state: Path) -> str:
 
     One that starts, or that speaks on its standard input alone, holds the directory's lock.
     """
-    holder = _lock_holder(state)
+    holder = owner(state)
     published = _published(state)
     if published is not None:
         if holder:
@@ -86,19 +85,6 @@ def _published(state: Path) -> DispatcherAddress | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _lock_holder(state: Path) -> str:
-    """The process that holds the lock of a state directory, "" where none does."""
-    try:
-        with (state / LOCK).open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return file.read().strip() or "unknown"
-    except OSError:
-        pass
-    return ""
 
 
 def client_token(state: Path) -> str:

@@ -9,17 +9,22 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dispatcher import background
+from dispatcher.gateway.results import internal_error
 from dispatcher.gateway.server import Gateway
 from dispatcher.serving.access import Access
 from dispatcher.serving.api import Api
+from dispatcher.serving.inbound.bounds import KEEP_ALIVE_S, Bounds, backlog
+from dispatcher.serving.inbound.connection import Connection
 from dispatcher.serving.streamable.plain_json import PlainAnswer, asking_for_both, takes_no_events
 from dispatcher.serving.streamable.sessions import SessionManager
 
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
 
 #: The largest request body; a file of 48 MiB still fits when it is sent as base64.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-_KEEP_ALIVE_S: Final = 75  # clients that pause between calls keep their connection
 _MCP: Final = ("/mcp", "/mcp/")
 _BLANKS: Final = b" \t"
+_TICKS: Final = 10  # of uvicorn, in a second
 _DRAIN_S: Final = 1  # what requests in flight are given when the dispatcher stops
 
 
@@ -50,9 +55,13 @@ class Endpoint:
             largest_body=MAX_BODY_BYTES,
             ended=app.session_ended,
         )
+        bounds = Bounds()
         self._server = _Server(
             uvicorn.Config(
                 _with_origins(self._answer, settings.cors_origins),
+                # Any maker of protocols will do, though its type says a class.
+                http=cast("type[asyncio.Protocol]", partial(Connection, bounds=bounds)),
+                backlog=backlog(),
                 interface="asgi3",
                 access_log=False,
                 log_config=None,
@@ -60,16 +69,17 @@ class Endpoint:
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_keep_alive=int(KEEP_ALIVE_S),
                 timeout_graceful_shutdown=_DRAIN_S,
-            )
+            ),
+            bounds,
         )
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
     async def start(self, listening: socket.socket) -> None:
         """Serve on a socket; return when requests are answered."""
-        self._task = asyncio.create_task(self._serve(listening), name="http endpoint")
+        self._task = background.essential(self._serve(listening), "HTTP endpoint")
         while not self._server.started:
             if self._task.done():
                 await self._task
@@ -97,9 +107,19 @@ class Endpoint:
             await http
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; a failure of ours is a line of the log, and a 500."""
         if scope["type"] != "http":
             return
+        noted = _Noted(send)
+        try:
+            await self._routed(scope, receive, noted)
+        except Exception as error:
+            text = internal_error(scope["path"], error)["content"][0]["text"]
+            if noted.began:
+                raise  # uvicorn cuts the answer off
+            await PlainTextResponse(f"{text}\n", 500)(scope, receive, send)
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope = _stripped(scope)
         if self._stopping.is_set():
             await PlainTextResponse("the dispatcher is stopping\n", 503)(scope, receive, send)
@@ -155,8 +175,34 @@ def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return answer
 
 
+class _Noted:
+    """``send`` that knows whether an answer was begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.began = False
+
+    async def __call__(self, message: Message) -> None:
+        self.began = True
+        await self._send(message)
+
+
 class _Server(uvicorn.Server):
-    """uvicorn, except that signals are the command's affair."""
+    """uvicorn, except that signals are the command's affair, and connections have their times."""
+
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
+        super().__init__(config)
+        self._bounds = bounds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second, end what is past its time; ten times, see whether it is to stop."""
+        if counter % _TICKS == 0:
+            now_s = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now_s)
+            self._bounds.say()
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
+from dispatcher import background
 from dispatcher.config import AgentConfig, Config
 from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.discovery import DispatcherAddress, client_token, publish, withdraw
 from dispatcher.serving.doubts import GRACE_S, Doubts
 from dispatcher.serving.supervisor import Supervisor
+from dispatcher.store import ownership
 from ground.addresses import authority
 
 if TYPE_CHECKING:
@@ -53,7 +55,13 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    config: Config, *, local_agents: bool, http: bool = True, strict: bool = False
+    config: Config,
+    *,
+    local_agents: bool,
+    http: bool = True,
+    strict: bool = False,
+    base: Path | None = None,
+    lock: IO[str] | None = None,
 ) -> AsyncIterator[Serving]:
     """Run a dispatcher for as long as this is open; open means that it can serve.
 
@@ -63,6 +71,8 @@ async def serving(
         http: serve HTTP, and let commands find it by its state directory.
         strict: refuse a configuration that names what is not known; without local agents, what
             looks misspelt.
+        base: the state directory whose added tools and profiles are used, if not its own.
+        lock: that of the state, if the caller has taken it.
 
     Raises:
         ConfigError: a port, directory or agent's configuration cannot be used.
@@ -71,10 +81,12 @@ async def serving(
     agents = config.local_agents() if local_agents else []
     _check_mounts(agents)
     async with AsyncExitStack() as stack:
+        if lock is None:  # before any port: who comes second is told who is here
+            lock = stack.enter_context(ownership.take(config.dispatcher.state))
         listening = _listen(config) if http else None
         if listening is not None:
             stack.callback(listening.close)
-        app = await _started_app(config, stack)
+        app = await _started_app(config, stack, base, lock)
         grpc = authority(_local(config.dispatcher.host), app.grpc_port)
         supervisor = Supervisor(agents, dispatcher=grpc, token=app.token, state=app.state, say=_say)
         stack.push_async_callback(supervisor.stop)
@@ -92,17 +104,22 @@ async def serving(
             doubts.refuse(near=not local_agents)
         if local_agents:
             doubts.say()
-        watching = asyncio.create_task(doubts.watch(0.0 if local_agents else GRACE_S))
+        watching = asyncio.create_task(
+            doubts.watch(0.0 if local_agents else GRACE_S), name="the watch for doubts"
+        )
+        watching.add_done_callback(background.noticed)
         stack.callback(watching.cancel)
         yield Serving(app, gateway, url, len(agents))
         log.info("stopping")
 
 
-async def _started_app(config: Config, stack: AsyncExitStack) -> App:
+async def _started_app(
+    config: Config, stack: AsyncExitStack, base: Path | None, lock: IO[str]
+) -> App:
     from dispatcher.app import App  # numpy, grpc and the solver
 
-    app = App(config)
-    await app.start()
+    app = App(config, base=base)
+    await app.start(lock)
     stack.push_async_callback(app.stop)
     return app
 

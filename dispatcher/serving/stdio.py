@@ -6,9 +6,10 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import anyio
 from mcp.shared.message import SessionMessage
@@ -21,6 +22,7 @@ from mcp_types import (
     jsonrpc_message_adapter,
 )
 
+from dispatcher.errors import ConfigError
 from dispatcher.serving.process import serving
 from dispatcher.serving.stdio_transport import (
     CANCELLED,
@@ -31,6 +33,7 @@ from dispatcher.serving.stdio_transport import (
     stdio_transport,
 )
 from dispatcher.serving.streamable.request_ids import inner, is_id, odd_id, outer, refusal, unread
+from dispatcher.store import ownership
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -38,21 +41,43 @@ if TYPE_CHECKING:
 _FLUSH_S: Final = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """A state directory, its lock, and the one whose added tools and profiles are used beside it."""
+
+    directory: Path
+    lock: IO[str]
+    base: Path | None = None
+
+
 @contextmanager
-def own_state(state: Path | None) -> Iterator[Path]:
-    """A state directory: the given one, else one that is gone at the end."""
-    if state is not None:
-        yield state
-        return
-    with tempfile.TemporaryDirectory(prefix="sanderling-") as scratch:
-        yield Path(scratch)
+def own_state(state: Path | None, base: Path) -> Iterator[OwnState]:
+    """A state directory: the given one where nobody owns it, else one that is gone at the end.
+
+    ``base`` is where added tools and profiles are kept then.
+    """
+    with ExitStack() as stack:
+        if state is not None:
+            try:
+                lock = stack.enter_context(ownership.take(state))
+            except ConfigError:
+                if not ownership.owner(state):
+                    raise
+            else:
+                yield OwnState(state, lock)
+                return
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sanderling-")))
+        lock = stack.enter_context(ownership.take(scratch))
+        yield OwnState(scratch, lock, base)
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, own: OwnState) -> None:
     """Run a dispatcher with its local agents, and speak MCP until stdin is closed."""
     with stdio_transport() as lines:
         async with (
-            serving(config, local_agents=True, http=False) as dispatcher,
+            serving(
+                config, local_agents=True, http=False, base=own.base, lock=own.lock
+            ) as dispatcher,
             dispatcher.gateway.changes.following(),
         ):
             server = dispatcher.gateway.server

@@ -12,11 +12,12 @@ import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
+
+from dispatcher import background
 
 log = logging.getLogger("sanderling.stdio")
 
@@ -34,7 +35,7 @@ class StdioTransport:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._writing = asyncio.Lock()
-        threading.Thread(target=self._read, name="stdin", daemon=True).start()
+        background.start_thread(self._read, "stdin")
 
     def _read(self) -> None:
         line = b"-"

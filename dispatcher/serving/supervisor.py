@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from dispatcher import background
 from dispatcher.config import AgentConfig
 from dispatcher.errors import ConfigError
 from dispatcher.serving.executables import EDGE_AGENT
@@ -60,7 +61,7 @@ class Supervisor:
     def start(self) -> None:
         """Start every agent; each is on its way when this returns."""
         self._keepers = [
-            asyncio.create_task(self._keep(agent), name=f"keep {agent.name}")
+            background.essential(self._keep(agent), f"keeper of agent {agent.name}")
             for agent in self._agents
         ]
 

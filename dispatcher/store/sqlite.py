@@ -18,6 +18,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
+from dispatcher import background
 from dispatcher.errors import ConfigError
 from dispatcher.store.base import CallRow, FlowRow, NodeRow, ProfileRow
 from dispatcher.store.migrations import MIGRATIONS
@@ -31,6 +32,13 @@ PENDING_MAX: Final = 10_000
 CALLS_KEPT: Final = 10_000
 _PRUNE_EVERY: Final = 500
 _BUSY_S: Final = 0.5
+#: What is wrong with a row, which no later try would mend.
+_OF_A_ROW: Final = (
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+)
 
 _PUT_NODE = "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)"
 _PUT_PROFILE = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -102,8 +110,7 @@ class SqliteStore:
                 f"state {self.path}: {error}; free it, or name another with --state"
             ) from None
         self._closing = False
-        self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
-        self._thread.start()
+        self._thread = background.start_thread(self._write_all, "store")
 
     def close(self) -> None:
         """Write what is pending and stop the writer."""
@@ -197,7 +204,7 @@ class SqliteStore:
             with self._condition:
                 batch, self._batch = self._batch, _Batch()
                 self._handed += 1
-            failed = bool(batch) and not self._write(batch)
+            failed = bool(batch) and not self._written_or_given_up(batch)
             with self._condition:
                 if failed and not closing:
                     self._put_back(batch)
@@ -210,6 +217,19 @@ class SqliteStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _written_or_given_up(self, batch: _Batch) -> bool:
+        """Write a batch; one that could never be written is given up, so that others are."""
+        try:
+            return self._write(batch)
+        except Exception as error:  # noqa: BLE001 - the writer goes on, whatever a row holds
+            self.given_up += len(batch.calls)
+            log.error(  # noqa: TRY400 - one line
+                "%s: what was learned in the last moment is lost: %s",
+                self.path,
+                background.described(error),
+            )
+            return True
 
     def _connected(self) -> sqlite3.Connection:
         """The writer's connection; opened late, so that a lost disk is only one more failure."""
@@ -242,6 +262,8 @@ class SqliteStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+        except _OF_A_ROW:
+            raise
         except sqlite3.Error as error:
             self._warn(error)
             return False

@@ -220,8 +220,7 @@ class Attachment:
             self.send(outcome)
         self.queue.client_requests.again()
         self.queue.load_changed.set()  # beat at this dispatcher's rate from now on
-        for module in connection.welcome.modules:
-            self._prefetcher.want(module)
+        self._want(connection.welcome.modules)
 
     def _detach(self, connection: Connection) -> None:
         with self._changed:
@@ -235,9 +234,21 @@ class Attachment:
         while not connection.ended.wait(0.5) and not self._stopping.is_set():
             pass
 
+    def preparing(self) -> list[str]:
+        """Return the digests of the modules that wait to be loaded ahead, in order."""
+        return self._prefetcher.waiting()
+
+    def _want(self, modules: Sequence[ModuleRef]) -> None:
+        for module in modules:
+            self._prefetcher.want(module)
+        if modules:  # a call that is placed now should know what it would wait for
+            self.queue.load_changed.set()
+
     def _load_ahead(self, module: ModuleRef) -> None:
-        self._prefetch(module)
-        self.queue.load_changed.set()
+        try:
+            self._prefetch(module)
+        finally:
+            self.queue.load_changed.set()
 
     def _channel(self) -> grpc.Channel | None:
         connection = self._connection
@@ -307,7 +318,7 @@ class Attachment:
                 self._changed.wait()
         return None
 
-    def _handle(self, message: Received) -> Ticket | None:  # noqa: C901 - one of each kind
+    def _handle(self, message: Received) -> Ticket | None:
         """Take one message; return a ticket when a call should run now."""
         match message:
             case Ticket():
@@ -321,8 +332,7 @@ class Attachment:
             case Acknowledged(call_ids):
                 self.queue.acknowledge(call_ids)
             case Prefetch(modules):
-                for module in modules:
-                    self._prefetcher.want(module)
+                self._want(modules)
             case SessionsEnded(sessions):
                 self._sessions_ended(sessions)
             case Drain(reason):

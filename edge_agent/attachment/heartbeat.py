@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,8 @@ _SERVER_MARK: Final = "/"  # of BACKEND/SERVER among what is warm
 class Heartbeat:
     """The load of an agent, and of its board and itself what has changed.
 
-    ``queue_ms`` is the expected wait of a new call; ``warm`` names what answers without loading.
+    ``queue_ms`` is the expected wait of a new call; ``warm`` names what answers without loading,
+    ``preparing`` the modules that are made ready, each with for how long, in ms.
     """
 
     running: int
@@ -34,6 +35,7 @@ class Heartbeat:
     warm: list[str]
     board: BoardState | None = None
     changed: Capabilities | None = None
+    preparing: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(slots=True)
@@ -47,7 +49,8 @@ class AlreadyTold:
 class Heartbeats:
     """Puts heartbeats together, on one thread at a time.
 
-    ``warm`` names what answers without loading. ``measure`` measures the board's speed, which
+    ``warm`` names what answers without loading, ``preparing`` what is made ready for that.
+    ``measure`` measures the board's speed, which
     takes a moment of a core.
     """
 
@@ -58,7 +61,9 @@ class Heartbeats:
         warm: Callable[[], list[str]],
         measure: Callable[[], Speed],
         look_s: float = LOOK_S,
+        preparing: Callable[[], Sequence[tuple[str, float]]] = tuple,
     ) -> None:
+        self._preparing = preparing
         self._queue = queue
         self._board = board
         self._warm = warm
@@ -81,6 +86,7 @@ class Heartbeats:
             memory_free_mib=max(0, min(memory_mib - load.memory_reserved_mib, self._available_mib)),
             cpu_percent=psutil.cpu_percent(),
             warm=_untold(self._warm(), told.modules),
+            preparing=self._preparing(),
         )
         if self._board.state != told.board:
             beat.board = told.board = self._board.state

@@ -361,6 +361,10 @@ def _heartbeat(beat: Heartbeat) -> edge_pb2.Heartbeat:
         warm=beat.warm,
         board=None if beat.board is None else _board(beat.board),
         changed=None if beat.changed is None else _capabilities(beat.changed),
+        preparing=[
+            edge_pb2.Preparing(sha256=digest, since_ms=since_ms)
+            for digest, since_ms in beat.preparing
+        ],
     )
 
 

@@ -25,6 +25,7 @@ class Prefetcher:
     def __init__(self, load: Callable[[ModuleRef], None]) -> None:
         self._load = load
         self._wanted: SimpleQueue[ModuleRef | None] = SimpleQueue()
+        self._waiting: dict[str, None] = {}  # digests, in their order
 
     def start(self) -> None:
         """Begin to load what is wanted."""
@@ -32,7 +33,12 @@ class Prefetcher:
 
     def want(self, module: ModuleRef) -> None:
         """Load this module when its turn comes; one that is loaded costs nothing."""
+        self._waiting[module.sha256] = None
         self._wanted.put(module)
+
+    def waiting(self) -> list[str]:
+        """Return the digests of what is wanted and not loaded yet, in order."""
+        return list(self._waiting)
 
     def stop(self) -> None:
         """End once everything that was wanted before is loaded."""
@@ -47,6 +53,7 @@ class Prefetcher:
                 _log.warning("prefetch: %s", error)
             except Exception as error:  # noqa: BLE001 - the thread must live for the next
                 log_unexpected(_log, f"prefetch of {module.sha256[:12]}", error)
+            self._waiting.pop(module.sha256, None)
             if self._wanted.empty():
                 give_back()
 

@@ -70,6 +70,9 @@ class Reporter(Protocol):
     def log(self, level: str, logger: str, message: str) -> None:
         """Pass on a log line; levels are those of RFC 5424 in lower case."""
 
+    def waits(self, begins: bool) -> None:  # noqa: FBT001 - two states
+        """Tell that the call begins to wait for its module to be compiled, or has it now."""
+
     def ask(self, request: ClientRequest) -> ClientReply | None:
         """Pass on a request to the client; the reply, where that is known at once."""
 

@@ -64,6 +64,10 @@ class WasmBackend:
         """Return the digests of the modules that are compiled."""
         return self.engine.modules.ready()
 
+    def preparing(self) -> list[tuple[str, float]]:
+        """Return the digests of the modules that are being made, with for how long, in ms."""
+        return self.engine.modules.preparing()
+
     def close(self) -> None:
         """End every running call."""
         self.engine.close()
@@ -100,7 +104,10 @@ class WasmJob:
         """
         begun = time.perf_counter()
         module, cold = self._backend.engine.modules.get(
-            self._module.sha256, lambda: self._backend.fetch(self._module), self._state
+            self._module.sha256,
+            lambda: self._backend.fetch(self._module),
+            self._state,
+            reporter.waits,
         )
         load_ms = (time.perf_counter() - begun) * 1000
         message = make_call(self._call.tool, self._call.arguments, self._call.meta)

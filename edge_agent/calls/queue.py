@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from edge_agent.backends.base import Backend, ToolCall
-from edge_agent.backends.client_request import ClientReply, ClientRequest
+from edge_agent.backends.base import Backend
 from edge_agent.calls.client_requests import ClientRequests
 from edge_agent.calls.ledger import Ledger
 from edge_agent.calls.line import Line
 from edge_agent.calls.outcome import Outcome, done, failed
 from edge_agent.calls.policy import Policy, check_data, check_label
+from edge_agent.calls.reporter import Reporter
 from edge_agent.calls.ticket import WASM, Ticket
-from edge_agent.calls.updates import LogLine, Progress, Send
+from edge_agent.calls.updates import Send
 from edge_agent.engine.limits import DEFAULT_LIMITS, MIB, MOST_LIMITS, Limits
 from edge_agent.errors import CallCancelled, CallFailed, CallRefused, EdgeAgentError
 from edge_agent.logs import log_unexpected
@@ -29,6 +29,7 @@ SERVER_WALL_MS: Final = 300_000
 SERVER_MOST_WALL_MS: Final = 3_600_000  # with signs of progress
 MOST_PARKED: Final = 64  # calls that wait for their clients without a slot
 _EWMA_WEIGHT: Final = 0.1
+_LOOK_S: Final = 0.05  # how soon a call is seen to be cancelled that waits for a slot again
 _log = logging.getLogger(__name__)
 
 
@@ -191,7 +192,9 @@ class CallQueue:
         try:
             if job is None:
                 raise CallFailed("the call has no job")  # noqa: TRY301 - becomes an outcome
-            result = job.run(_Reporter(call, self._send, self.client_requests))
+            result = job.run(
+                Reporter(call, self._send, self.client_requests, self._wait_for_module)
+            )
         except EdgeAgentError as error:
             return failed(call.id, error, ticket.backend, queue_ms)
         except Exception as error:  # noqa: BLE001 - the worker must live, and the call be answered
@@ -209,7 +212,7 @@ class CallQueue:
         """Return how busy the agent is now."""
         with self._lock:
             line = self._line
-            queued = len(line.waiting)
+            queued = line.queued
             ahead = queued + 1 if line.running >= line.slots else 0
             return Load(
                 running=line.running,
@@ -264,7 +267,7 @@ class CallQueue:
                 "which has a network of its own",
                 "backend",
             )
-        if len(line.waiting) >= rules.queue_limit:
+        if line.queued >= rules.queue_limit:
             raise CallRefused(f"busy: {rules.queue_limit} calls wait already")
         if self._held_bytes + ticket.argument_bytes > ARGUMENT_BYTES:
             raise CallRefused(
@@ -331,7 +334,46 @@ class CallQueue:
         if waits:
             self.spare(following)
 
+    def _wait_for_module(self, call_id: str, waits: bool) -> None:  # noqa: FBT001 - two states
+        """A running call begins to wait for a compiler, which may take minutes, or goes on.
+
+        It holds no slot meanwhile, and returns here once it has one again: many may have waited.
+        """
+        self.load_changed.set()
+        if waits:
+            with self._lock:
+                ticket = self._tickets.get(call_id)
+                if ticket is not None:
+                    self._line_of(ticket).loading.add(call_id)
+            self._wait_for_client(call_id, waits)
+            return
+        with self._lock:
+            ticket = self._tickets.get(call_id)
+            if ticket is None:
+                return
+            line = self._line_of(ticket)
+            if not ticket.parked:  # there were too many of them
+                line.loading.discard(call_id)
+                return
+            if line.running < line.slots and not line.returning:
+                self._unpark(line, ticket)
+                return
+            line.returning[call_id] = ticket
+        while not ticket.returned.wait(_LOOK_S):
+            with self._lock:
+                if ticket.cancelled and line.returning.pop(call_id, None) is not None:
+                    self._unpark(line, ticket)  # to its end, which is near
+
+    def _unpark(self, line: Line, ticket: Ticket) -> None:
+        line.loading.discard(ticket.call.id)
+        ticket.parked = False
+        self._parked -= 1
+        line.running += 1
+        ticket.returned.set()
+
     def _next(self, line: Line) -> Ticket | None:
+        while line.returning and line.running < line.slots:
+            self._unpark(line, line.returning.popitem(last=False)[1])
         if not line.waiting or line.running >= line.slots:
             return None
         _, ticket = line.waiting.popitem(last=False)
@@ -350,6 +392,7 @@ class CallQueue:
         line = self._line_of(ticket)
         del self._tickets[ticket.call.id]
         line.waiting.pop(ticket.call.id, None)
+        line.loading.discard(ticket.call.id)
         self._held_bytes -= ticket.argument_bytes
         if ticket.parked:
             self._parked -= 1
@@ -365,28 +408,6 @@ class CallQueue:
             self.acknowledged.set()
 
 
-class _Reporter:
-    """Passes on what a running call tells."""
-
-    def __init__(self, call: ToolCall, send: Send, client_requests: ClientRequests) -> None:
-        self._call = call
-        self._send = send
-        self._client_requests = client_requests
-
-    def progress(self, progress: float, total: float | None, message: str) -> None:
-        """Tell how far the call is, where the caller wants to know."""
-        if self._call.wants_progress:
-            self._send(Progress(self._call.id, progress, total, message))
-
-    def log(self, level: str, logger: str, message: str) -> None:
-        """Pass on a log line of the call."""
-        self._send(LogLine(self._call.id, level, logger, message))
-
-    def ask(self, request: ClientRequest) -> ClientReply | None:
-        """Pass on a request to the client."""
-        self._client_requests.ask(self._call.id, request)
-        return None
-
-
 def _busy_ms(outcome: Outcome) -> float:
-    return outcome.start_ms + outcome.exec_ms
+    """How long a call held its slot; what it waited for its module it did not."""
+    return outcome.exec_ms + (0.0 if outcome.cold else outcome.start_ms)

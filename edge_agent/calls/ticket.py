@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Final
 
 from edge_agent.backends.base import Job, ToolCall
@@ -34,5 +35,6 @@ class Ticket:
     limits: Limits = DEFAULT_LIMITS
     most_wall_ms: int = 0
     running: bool = False
-    parked: bool = False  # it waits for its client, and holds no slot meanwhile
+    parked: bool = False  # it waits for its client or its module, and holds no slot meanwhile
     cancelled: str | None = None
+    returned: Event = field(default_factory=Event)  # it has its module, and a slot again

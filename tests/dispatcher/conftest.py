@@ -1,6 +1,7 @@
 """A real gRPC agent in a few lines, whose tools are Python functions, and apps to attach it to."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import uuid
@@ -88,6 +89,7 @@ class FakeAgent:
         self.cancels = []
         self.acks = []
         self.ended = []  # sessions
+        self.on_prefetch = lambda _: None
         self.welcome = None
         self.ran = {}
         mounts = [edge_pb2.Mount(path=path) for path in capabilities.pop("mounts", ())]
@@ -112,14 +114,15 @@ class FakeAgent:
         metadata = (("authorization", f"Bearer {token or self.app.token}"),)
         self.stream = edge_pb2_grpc.EdgeStub(self.channel).Attach(metadata=metadata)
         self.writing = asyncio.Lock()
-        await self.send(
-            register=edge_pb2.Register(
-                node=self.name,
-                instance=self.instance,
-                agent_version="test",
-                capabilities=capabilities or self.capabilities,
-            )
+        register = edge_pb2.Register(
+            node=self.name,
+            instance=self.instance,
+            agent_version="test",
+            capabilities=capabilities or self.capabilities,
         )
+        # Where it is refused at once, reading tells why, and writing only that it failed.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await self.send(register=register)
         self.welcome = (await self.stream.read()).welcome
         self._tasks.append(asyncio.create_task(self._serve()))
         return self
@@ -164,6 +167,8 @@ class FakeAgent:
                 self.acks += message.ack.call_ids
             elif kind == "sessions_ended":
                 self.ended += message.sessions_ended.sessions
+            elif kind == "prefetch":
+                self.on_prefetch(message.prefetch)
             elif kind == "ping":
                 await self.send(pong=message.ping)
 

@@ -76,11 +76,13 @@ class Up:
 
 
 @contextmanager
-def started(state, *argv, command="up"):
+def started(state, *argv, command="up", limit=None):
+    """Start it; ``limit`` is of its descriptors."""
+    prefix = () if limit is None else ("prlimit", f"--nofile={limit}:{limit}")
     log = state.with_name(f"{state.name}.log")
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [*SANDERLING, command, "--state", str(state), *map(str, argv)],
+            [*prefix, *SANDERLING, command, "--state", str(state), *map(str, argv)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -24,6 +24,7 @@ class Load:
     work_ms: float = 0.0  # predicted, of all calls in flight
     need_mib: float = 0.0  # of all calls in flight
     warm: set[str] | None = None
+    preparing: dict[str, float] | None = None
     changed: Callable[[], None] = field(default=lambda: None, compare=False)
 
     @property
@@ -50,17 +51,17 @@ class Load:
             return
         self.lacking_mib = lacking_mib
 
-    def began(self, placed: Placed) -> None:
-        """A call was sent."""
+    def began(self, placed: Placed, *, waits: bool = False) -> None:
+        """A call was sent. One that ``waits`` for its module holds no slot for as long as it does."""
         self.calls += 1
-        self.work_ms += placed.parts.start + placed.parts.exec
+        self.work_ms += _work_ms(placed, waits=waits)
         self.need_mib += placed.call.memory_mib
         self.changed()
 
-    def ended(self, placed: Placed) -> None:
+    def ended(self, placed: Placed, *, waits: bool = False) -> None:
         """It is back, or lost."""
         self.calls -= 1
-        self.work_ms = max(self.work_ms - placed.parts.start - placed.parts.exec, 0.0)
+        self.work_ms = max(self.work_ms - _work_ms(placed, waits=waits), 0.0)
         self.need_mib = max(self.need_mib - placed.call.memory_mib, 0.0)
         if not self.calls:
             self.work_ms = self.need_mib = 0.0
@@ -89,3 +90,7 @@ class Load:
         table.update(
             node.name, queue_ms=max(self.queue_ms(), foreign_ms), memory_mib=self.free_mib()
         )
+
+
+def _work_ms(placed: Placed, *, waits: bool) -> float:
+    return placed.parts.exec + (0.0 if waits else placed.parts.start)

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import httpx2
 
+from dispatcher import background
 from dispatcher.serving.bridge.link import (
     Link,
     LostError,
@@ -133,7 +134,8 @@ class _Bridge:
             await self._write(refusal(number))
             return
         self._open.asked(number, str(message["method"]))
-        task = asyncio.create_task(self._request(message))
+        task = asyncio.create_task(self._request(message), name=f"request {number!r}")
+        task.add_done_callback(background.noticed)
         self._requests[repr(number)] = task
         if message["method"] == "initialize":
             await asyncio.wait((task,))  # what follows needs its session
@@ -150,7 +152,8 @@ class _Bridge:
                     return
         delivered = await self._delivered(message)
         if not delivered and isinstance(message, dict) and method not in (None, CANCELLED):
-            again = asyncio.create_task(self._deliver_later(message))
+            again = asyncio.create_task(self._deliver_later(message), name="a notification")
+            again.add_done_callback(background.noticed)
             self._notices.add(again)
             again.add_done_callback(self._notices.discard)
         if method == CANCELLED and not delivered and number in self._requests:
@@ -158,7 +161,8 @@ class _Bridge:
         if method == "notifications/initialized":
             self._link.learn(message, None)
             if self._events is None and self._link.in_session:
-                self._events = asyncio.create_task(self._listen())
+                self._events = asyncio.create_task(self._listen(), name="the stream of events")
+                self._events.add_done_callback(background.noticed)
 
     async def _delivered(self, message: Any) -> bool:
         generation = self._link.generation
@@ -193,6 +197,11 @@ class _Bridge:
             await self._until_answered(message)
         except (NoEndpointError, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             await self._fail(number, f"{self._url} is no MCP endpoint ({error})")
+        except Exception as error:
+            # A request without an answer would keep its client waiting for good.
+            why = f"{self._url} gave no answer that can be read: {background.described(error)}"
+            await self._fail(number, why)
+            raise
         finally:
             self._requests.pop(repr(number), None)
             self._cancelled.discard(repr(number))
@@ -324,6 +333,8 @@ class _Bridge:
                     await self._link.renew(generation)
                     if self._link.generation != generation:
                         continue
+            except Exception as error:  # noqa: BLE001 - it listens for as long as it lives
+                log.warning("%s: its events: %s", self._url, background.described(error))
             lasted = time.monotonic() - began_s > _SHORT_S
             pause_s = _PAUSE_S[0] if lasted else min(2 * pause_s, _PAUSE_S[1])
             await asyncio.sleep(pause_s)

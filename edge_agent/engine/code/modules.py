@@ -53,12 +53,13 @@ class ComponentLoader(Protocol):
 class _Loading:
     """A load under way, which others wait for instead of repeating it."""
 
-    __slots__ = ("done", "error", "module")
+    __slots__ = ("done", "error", "made_s", "module")
 
     def __init__(self) -> None:
         self.done = threading.Event()
         self.module: LoadedModule | None = None
         self.error: Exception | None = None
+        self.made_s = 0.0  # of the monotonic clock: when it began to be fetched and compiled
 
 
 class ModuleStore:
@@ -109,6 +110,16 @@ class ModuleStore:
             loaded, prepared = set(self._loaded), list(self._prepared)
         return [digest for digest in prepared if digest in loaded or self._is_on_disk(digest)]
 
+    def preparing(self) -> list[tuple[str, float]]:
+        """Return the digests that are being fetched and compiled, with for how long, in ms."""
+        now_s = time.monotonic()
+        with self._lock:
+            return [
+                (digest, (now_s - one.made_s) * 1000)
+                for digest, one in self._loading.items()
+                if one.made_s
+            ]
+
     def _is_on_disk(self, digest: str) -> bool:
         endings = (*(kind.value for kind in Kind), CODE)
         return self.cache is not None and any(
@@ -126,13 +137,18 @@ class ModuleStore:
             self._loaded.pop(digest, None)
 
     def get(
-        self, digest: str, source: Source, call: CallState | None = None
+        self,
+        digest: str,
+        source: Source,
+        call: CallState | None = None,
+        waits: Callable[[bool], None] = lambda _: None,
     ) -> tuple[LoadedModule, bool]:
         """Return the module and whether it had to be loaded (a cold start).
 
         ``source`` gives the module's bytes and is asked only when neither memory
         nor disk has it. Several callers at once share one load. ``call`` is the call that
-        waits: it does so no longer when it is stopped, while the load goes on.
+        waits: it does so no longer when it is stopped, while the load goes on. ``waits`` is told
+        when it begins to wait for a compiler, and when that is over.
 
         Raises:
             ModuleRejected: the bytes are not those of ``digest`` or no module
@@ -150,12 +166,20 @@ class ModuleStore:
             if loading is None:
                 loading = self._loading[digest] = _Loading()
         if mine and not self._load(digest, loading, self._on_disk):
+            loading.made_s = time.monotonic()
             make = partial(self._load, digest, loading, partial(self._make, source))
             if call is None:
                 make()
             else:
                 threading.Thread(target=make, name="load", daemon=True).start()
-        _await(loading, call)
+        if loading.made_s and not loading.done.is_set():
+            waits(True)
+            try:
+                _await(loading, call)
+            finally:
+                waits(False)
+        else:
+            _await(loading, call)
         if loading.module is None:
             raise loading.error or ModuleRejected(f"module {digest[:12]}: could not be loaded")
         return loading.module, True

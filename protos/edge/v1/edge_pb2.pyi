@@ -196,7 +196,7 @@ class Mount(_message.Message):
     def __init__(self, path: _Optional[str] = ..., readonly: _Optional[bool] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("running", "queued", "memory_free_mib", "queue_ms", "cpu_percent", "changed", "warm", "board")
+    __slots__ = ("running", "queued", "memory_free_mib", "queue_ms", "cpu_percent", "changed", "warm", "board", "preparing")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FREE_MIB_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +205,7 @@ class Heartbeat(_message.Message):
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     WARM_FIELD_NUMBER: _ClassVar[int]
     BOARD_FIELD_NUMBER: _ClassVar[int]
+    PREPARING_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     memory_free_mib: int
@@ -213,7 +214,16 @@ class Heartbeat(_message.Message):
     changed: Capabilities
     warm: _containers.RepeatedScalarFieldContainer[str]
     board: Board
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., memory_free_mib: _Optional[int] = ..., queue_ms: _Optional[float] = ..., cpu_percent: _Optional[float] = ..., changed: _Optional[_Union[Capabilities, _Mapping]] = ..., warm: _Optional[_Iterable[str]] = ..., board: _Optional[_Union[Board, _Mapping]] = ...) -> None: ...
+    preparing: _containers.RepeatedCompositeFieldContainer[Preparing]
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., memory_free_mib: _Optional[int] = ..., queue_ms: _Optional[float] = ..., cpu_percent: _Optional[float] = ..., changed: _Optional[_Union[Capabilities, _Mapping]] = ..., warm: _Optional[_Iterable[str]] = ..., board: _Optional[_Union[Board, _Mapping]] = ..., preparing: _Optional[_Iterable[_Union[Preparing, _Mapping]]] = ...) -> None: ...
+
+class Preparing(_message.Message):
+    __slots__ = ("sha256", "since_ms")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    since_ms: float
+    def __init__(self, sha256: _Optional[str] = ..., since_ms: _Optional[float] = ...) -> None: ...
 
 class Board(_message.Message):
     __slots__ = ("temperature_c", "battery_percent", "states")

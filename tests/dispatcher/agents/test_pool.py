@@ -6,6 +6,7 @@ import hashlib
 import grpc
 import pytest
 
+from dispatcher.calls.waiting import for_nodes
 from dispatcher.errors import CallRefused, ConfigError
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
 
@@ -138,7 +139,8 @@ class TestRegistering:
             with pytest.raises(TimeoutError, match=r"not connected within 0\.05 s: c"):
                 await app.wait_for_agents(["a", "c"], 0.05)
 
-    async def test_nodes_are_known_again_after_a_restart(self, run_app, attach, call):
+    async def test_nodes_are_known_again_after_a_restart(self, run_app, attach, call, monkeypatch):
+        monkeypatch.setattr(for_nodes, "RETURN_S", 0.1)
         async with run_app() as app:
             await attach(app, "pi4", mounts=["/logs"], features=["camera"])
         async with run_app() as app:

@@ -26,6 +26,9 @@ class Told:
     def progress(self, progress, total, message):
         self.progressed.append((progress, total, message))
 
+    def waits(self, begins):
+        pass
+
     def log(self, level, logger, message):
         self.logged.append((level, logger, message))
 

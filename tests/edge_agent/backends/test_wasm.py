@@ -23,6 +23,9 @@ class Silent:
     def progress(self, progress, total, message):
         pass
 
+    def waits(self, begins):
+        pass
+
     def log(self, level, logger, message):
         pass
 
