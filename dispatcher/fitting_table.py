@@ -1,7 +1,8 @@
 """Tables for people, which fit the terminal that they are shown in.
 
-One that is wider than its terminal first loses columns that are empty, then wraps those that hold
-sentences, and at last is shown as a paragraph a row, so that it can be read in any width. A pipe
+One that is wider than its terminal first wraps columns that hold sentences, then loses those that
+are empty, then those that can be spared, and at last is shown as a paragraph a row, with all that
+it holds, so that it can be read in any width. A pipe
 gets a line a row, whole. Cells come from elsewhere: each is shown so that it can do nothing.
 """
 
@@ -25,11 +26,15 @@ _INDENT: Final = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: ``wraps`` where its cells are sentences or lists, which go over several lines."""
+    """A column: ``wraps`` where its cells are sentences or lists, which go over several lines.
+
+    ``spare``: it is left out where the table would not fit otherwise, the highest first; 0 is never.
+    """
 
     name: str
     justify: Literal["left", "right"] = "left"
     wraps: bool = False
+    spare: int = 0
 
 
 class FittingTable:
@@ -50,8 +55,13 @@ class FittingTable:
         if widths is None:
             shown = [at for at in shown if any(cells[at].plain for cells, _ in self._rows)]
             widths = self._widths(shown, options.max_width)
+        all_of_it = shown
+        while widths is None and any(self._columns[at].spare for at in shown):
+            least = max(shown, key=lambda at: self._columns[at].spare)
+            shown = [at for at in shown if at != least]
+            widths = self._widths(shown, options.max_width)
         if widths is None:
-            yield from self._paragraphs(console, shown, options.max_width)
+            yield from self._paragraphs(console, all_of_it, options.max_width)
         else:
             yield from self._lines(console, shown, widths)
 

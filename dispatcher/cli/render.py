@@ -171,13 +171,13 @@ def nodes_table(found: Sequence[Json]) -> RenderableType:
         "tier",
         "site",
         "isa",
-        right("slots"),
+        Column("slots", "right", spare=2),
         right("running"),
         right("memory free"),
-        right("cpu"),
-        right("away"),
+        Column("cpu", "right", spare=1),
+        Column("away", "right", spare=4),
         sentences("mounts"),
-        sentences("features"),
+        Column("features", wraps=True, spare=3),
         sentences("state"),
     )
     for node in found:

@@ -98,10 +98,14 @@ def print_verdict(console: Console, records: Sequence[CallRecord]) -> None:
 
 def print_timings(console: Console, records: Sequence[CallRecord]) -> None:
     """Print a row per tool: where it ran and the medians of its times."""
-    console.print("[bold]Timings[/], median ms")
-    figures = ("calls", "queue", "start", "exec", "transfer", "seen by client")
+    console.print("[bold]Timings[/], median ms; client: from the request to its answer")
+    figures = {"calls": 1, "queue": 3, "start": 2, "exec": 0, "transfer": 0, "client": 0}
     table = FittingTable(
-        [Column("tool"), *(Column(name, "right") for name in figures), Column("nodes", wraps=True)]
+        [
+            Column("tool"),
+            *(Column(name, "right", spare=spare) for name, spare in figures.items()),
+            Column("nodes", wraps=True),
+        ]
     )
     placed = [record for record in records if record.placement]
     for tool in dict.fromkeys(record.tool for record in placed):
@@ -123,7 +127,9 @@ def _calls_table() -> FittingTable:
             Column("on what", wraps=True),
             Column("node"),
             Column("why there", wraps=True),
-            Column("start"),
-            *(Column(name, "right") for name in ("predicted", "exec ms", "total ms")),
+            Column("start", spare=1),
+            Column("predicted", "right", spare=2),
+            Column("exec ms", "right", spare=3),
+            Column("total ms", "right"),
         ]
     )

@@ -53,6 +53,15 @@ def test_no_line_is_wider_than_its_terminal_and_nothing_is_lost(width):
     assert all(word in words for word in ABOUT.split())
 
 
+def test_what_can_be_spared_goes_first_and_comes_back_in_paragraphs():
+    shown = FittingTable([Column("name"), Column("a", spare=2), Column("b", spare=1), Column("c")])
+    shown.add_row("n" * 10, "a" * 10, "b" * 10, "c" * 10)
+    assert [len(line.split()) for line in drawn(shown, 46)] == [4, 4]
+    assert drawn(shown, 34)[0].split() == ["name", "b", "c"]
+    assert drawn(shown, 22)[0].split() == ["name", "c"]
+    assert drawn(shown, 21) == ["n" * 10, f"  a {'a' * 10};", f"  b {'b' * 10};", f"  c {'c' * 10}"]
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 132, 200, ENDLESS])
 def test_no_line_ends_with_space(width):
     assert all(line == line.rstrip() for line in drawn(table(), width))

@@ -29,17 +29,15 @@ def test_the_demo_runs_four_scenarios_and_breaks_no_constraint():
     assert done.stdout.endswith("Everything is stopped again.\n")
     # What README shows of it is what it prints; which node was cheapest, and how long it took, varies.
     [shown] = [one for one in blocks("console", pages=["README.md"]) if "make demo" in one.text]
-    said = [
-        line for line in shown.commands()[0][1]
-        if line.startswith(("Starting", "Found: ", "Refused")) or line.endswith((".", "...")) or ": " in line
-    ]  # fmt: skip
-    whole = "\n".join(map(shape, done.stdout.splitlines()))
-    assert len(said) > 10
-    assert not [
-        line
-        for line in said
-        if line != "..." and shape(line.partition("; to mend")[0]) not in whole
+    whole = shape(" ".join(done.stdout.split()))
+    parts = [
+        " ".join(part.partition("; to mend")[0].split())
+        for line in "\n".join(shown.commands()[0][1]).split("\n\n")
+        for part in line.split("\n...\n")
+        if part.startswith(("Starting", "Found: ", "Refused", "61 calls"))
     ]
+    assert len(parts) == 5
+    assert not [part for part in parts if shape(part) not in whole]
 
 
 def test_a_call_that_ran_where_it_must_not_fails_the_demo():
