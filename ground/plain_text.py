@@ -23,6 +23,7 @@ _LINES: Final = re.compile(
     f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}\ud800-\udfff]"
 )
 _IN_JSON: Final = re.compile(f"[\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}\ud800-\udfff]")
+_NOT_ASCII: Final = re.compile("[^\x00-\x7e]")
 _BYTE: Final = 0xFF
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -62,6 +63,17 @@ def take_any_text() -> None:
 def drop_output() -> None:
     """Write what is left of the output to nowhere, so that the end of the program is quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def shown_json(text: str, stream: TextIO | None = None) -> str:
+    """JSON that is text already, as :func:`json_text` shows a value; its numbers stay as they are."""
+    hidden = _IN_JSON if _is_unicode(stream or sys.stdout) else _NOT_ASCII
+    return hidden.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    pair = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{pair[at : at + 4]}" for at in range(0, len(pair), 4))
 
 
 def say(text: str) -> int:
