@@ -25,13 +25,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
-
-from bench.cold_start import CALL, REFERENCE, check_answer
-from bench.peers.mcp_process import ask, first_answer_s, running
 from bench.rig.command import Columns, parser, show
-from bench.rig.dispatcher import Dispatcher, agent, await_warm, dispatcher
-from wasm_tools import manifest
+from bench.rig.optional import optional
+
+with optional:
+    import psutil
+
+    from bench.cold_start import CALL, REFERENCE, check_answer
+    from bench.peers.mcp_process import ask, first_answer_s, running
+    from bench.rig.dispatcher import Dispatcher, agent, await_warm, dispatcher
+    from wasm_tools import manifest
+
 
 COLUMNS: Columns = {
     "start_ms": ("start ms", ".0f"),
@@ -96,7 +100,7 @@ def measure(starts: int, python: str) -> dict[str, Row]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    options = parser(__doc__)
+    options = parser(__doc__, "bench.agent_footprint")
     options.add_argument("--starts", type=int, default=10, help="starts of each [10]")
     options.add_argument("--python", default=sys.executable, help="the agent's interpreter")
     chosen = options.parse_args()

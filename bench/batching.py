@@ -9,7 +9,6 @@ alone and by a crowd that mixes short and long calls. Ratios below 1: batches ar
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import random
@@ -23,10 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.end_to_end import RawClient, started
-from bench.simulate.arrivals import poisson
-from bench.simulate.engine import Settings, Simulation
-from bench.simulate.world import world_of
+from bench.rig.command import parser
+from bench.rig.optional import optional
+
+with optional:
+    from bench.end_to_end import RawClient, started
+    from bench.simulate.arrivals import poisson
+    from bench.simulate.engine import Settings, Simulation
+    from bench.simulate.world import world_of
+
 
 BATCH_MS: Final = 1.5
 NODES: Final = 40
@@ -150,15 +154,12 @@ def _ratio(of, one: list[float], other: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=8, help="worlds per load (8)")
-    parser.add_argument(
+    options = parser(__doc__, "bench.batching")
+    options.add_argument("--runs", type=int, default=8, help="worlds per load (8)")
+    options.add_argument(
         "--live", type=float, default=15.0, help="seconds per live case (15; 0: none)"
     )
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
+    chosen = options.parse_args()
     figures = {f"simulated, {load}": simulated(load, chosen.runs) for load in LOADS}
     if chosen.live:
         figures |= {f"live, {name}": found for name, found in live(chosen.live).items()}

@@ -144,7 +144,7 @@ def lines(steps: list[Step]) -> Iterator[str]:
 
 
 def main() -> None:
-    made = parser(__doc__)
+    made = parser(__doc__, "bench.call_trace")
     made.add_argument("--steps", action="store_true", help="print the way itself")
     made.add_argument("--tool", default="get_current_time")
     made.add_argument("--args", default='{"timezone": "UTC"}', metavar="JSON")

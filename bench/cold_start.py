@@ -25,11 +25,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.peers.container import container, missing
-from bench.peers.mcp_process import Call, first_answer_s
 from bench.rig.command import Columns, parser, show
-from bench.rig.module import ModuleBench, module_bench
-from edge_agent.jsonrpc import read_result
+from bench.rig.optional import optional
+
+with optional:
+    from bench.peers.container import container, missing
+    from bench.peers.mcp_process import Call, first_answer_s
+    from bench.rig.module import ModuleBench, module_bench
+    from edge_agent.jsonrpc import read_result
+
+    CALL = Call("get_current_time", {"timezone": "Europe/Berlin"})
+
 
 COLUMNS: Columns = {
     "p50_ms": ("p50 ms", ".3f"),
@@ -37,7 +43,6 @@ COLUMNS: Columns = {
     "ratio": ("x faster", ".0f"),
     "rounds": ("rounds", ".0f"),
 }
-CALL = Call("get_current_time", {"timezone": "Europe/Berlin"})
 REFERENCE = [sys.executable, "-m", "mcp_server_time", "--local-timezone", "UTC"]
 
 
@@ -106,7 +111,7 @@ def measure(rounds: int, processes: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    options = parser(__doc__)
+    options = parser(__doc__, "bench.cold_start")
     options.add_argument("--rounds", type=int, default=2000, help="calls of the module [2000]")
     options.add_argument("--processes", type=int, default=10, help="Python processes [10]")
     chosen = options.parse_args()

@@ -18,7 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.rig.command import Columns, Rows, parser, show
-from bench.rig.dispatcher import ready
+from bench.rig.optional import optional
+
+with optional:
+    from bench.rig.dispatcher import ready
+
 
 COLUMNS: Columns = {
     "cpu_ms": ("processor ms", ".0f"),
@@ -76,7 +80,7 @@ def measured(runs: int) -> Rows:
 
 
 def main() -> None:
-    made = parser(__doc__)
+    made = parser(__doc__, "bench.command_starts")
     made.add_argument("--runs", type=int, default=10, metavar="N")
     chosen = made.parse_args()
     show(measured(chosen.runs), COLUMNS, first="command", as_json=chosen.json)

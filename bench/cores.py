@@ -21,12 +21,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.images import draw
-from bench.peers.mcp_process import Call
 from bench.rig.command import Columns, parser, show
-from bench.rig.dispatcher import agent, dispatcher
-from bench.rig.module import module_bench
-from edge_agent.mounts import make_mount
+from bench.rig.optional import optional
+
+with optional:
+    from bench.images import draw
+    from bench.peers.mcp_process import Call
+    from bench.rig.dispatcher import agent, dispatcher
+    from bench.rig.module import module_bench
+    from edge_agent.mounts import make_mount
+
+    CALL = Call("compute_image_hash", {"image_path": "/images/large.jpg"})
+
 
 COLUMNS: Columns = {
     "one": ("one, calls/s", ".1f"),
@@ -34,7 +40,6 @@ COLUMNS: Columns = {
     "ratio": ("ratio", ".2f"),
 }
 SIZE = (1600, 1200)
-CALL = Call("compute_image_hash", {"image_path": "/images/large.jpg"})
 Run = Callable[[], object]
 
 
@@ -117,7 +122,7 @@ def measure(seconds: float, rounds: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    options = parser(__doc__)
+    options = parser(__doc__, "bench.cores")
     options.add_argument("--seconds", type=float, default=3.0, help="of each measurement [3]")
     options.add_argument("--rounds", type=int, default=3, help="measurements of each [3]")
     chosen = options.parse_args()

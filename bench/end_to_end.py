@@ -9,7 +9,6 @@ both in turns, so that a busy machine is busy for both.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import statistics
@@ -20,7 +19,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-from bench.rig.dispatcher import ready
+from bench.rig.command import parser
+from bench.rig.optional import optional
+
+with optional:
+    from bench.rig.dispatcher import ready
+
 
 VERSION = "2026-07-28"
 
@@ -111,10 +115,9 @@ def summary(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=1000, help="calls to each server")
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
+    options = parser(__doc__, "bench.end_to_end")
+    options.add_argument("--calls", type=int, default=1000, help="calls to each server")
+    chosen = options.parse_args()
     with both() as clients:
         figures = summary(measured(clients, chosen.calls))
     if chosen.json:

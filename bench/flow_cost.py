@@ -22,11 +22,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
-
-from bench.end_to_end import RawClient
 from bench.rig.command import Columns, Rows, parser, show
-from bench.rig.dispatcher import ready
+from bench.rig.optional import optional
+
+with optional:
+    import psutil
+
+    from bench.end_to_end import RawClient
+    from bench.rig.dispatcher import ready
+
 
 COLUMNS: Columns = {
     "off_ms": ("off, ms", ".3f"),
@@ -144,7 +148,7 @@ def measured(calls: int, rounds: int) -> Rows:
 
 
 def main() -> None:
-    made = parser(__doc__)
+    made = parser(__doc__, "bench.flow_cost")
     made.add_argument("--calls", type=int, default=400, metavar="N")
     made.add_argument("--rounds", type=int, default=7, metavar="N")
     chosen = made.parse_args()

@@ -13,7 +13,6 @@ resident memory of an idle Python process that has imported nothing.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import hashlib
 import json
@@ -23,13 +22,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+from bench.rig.command import parser
+from bench.rig.optional import optional
 
-from edge_agent.engine.call_state import CallState
-from edge_agent.engine.code.compiler import compile_here
-from edge_agent.engine.runtime import WasmEngine
-from edge_agent.memory import give_back
-from wasm_tools import manifest
+with optional:
+    import psutil
+
+    from edge_agent.engine.call_state import CallState
+    from edge_agent.engine.code.compiler import compile_here
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.memory import give_back
+    from wasm_tools import manifest
+
 
 MOST_DISK_BYTES = 8 * 2**30
 LIST = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
@@ -107,11 +111,10 @@ def _idle_process_kib() -> float:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--modules", type=int, default=1000, help="how many [1000]")
-    parser.add_argument("--server", default="data-aggregate", help="of which [data-aggregate]")
-    options = parser.parse_args()
+    arguments = parser(__doc__, "bench.idle_tools")
+    arguments.add_argument("--modules", type=int, default=1000, help="how many [1000]")
+    arguments.add_argument("--server", default="data-aggregate", help="of which [data-aggregate]")
+    options = arguments.parse_args()
     found = measure(options.server, options.modules)
     if options.json:
         print(json.dumps(found, indent=2))

@@ -19,20 +19,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from bench.peers.mcp_process import Call
 from bench.rig.command import Columns, parser, show
-from bench.rig.module import ModuleBench, module_bench
-from edge_agent.jsonrpc import read_result
-from edge_agent.mounts import Mount
+from bench.rig.optional import optional
+
+with optional:
+    from PIL import Image
+
+    LANCZOS = Image.Resampling.LANCZOS
+    from bench.peers.mcp_process import Call
+    from bench.rig.module import ModuleBench, module_bench
+    from edge_agent.jsonrpc import read_result
+    from edge_agent.mounts import Mount
+
 
 COLUMNS: Columns = {
     "module_ms": ("module ms", ".1f"),
     "pillow_ms": ("Pillow ms", ".1f"),
     "ratio": ("times", ".2f"),
 }
-LANCZOS = Image.Resampling.LANCZOS
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    options = parser(__doc__)
+    options = parser(__doc__, "bench.images")
     options.add_argument("--rounds", type=int, default=5, help="images of each kind [5]")
     chosen = options.parse_args()
     found = {str(case): measure(case, chosen.rounds) for case in CASES}

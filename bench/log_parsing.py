@@ -21,13 +21,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.rig.command import Columns, parser, show
-from edge_agent.engine.call_state import CallState
-from edge_agent.engine.code.loaded import LoadedModule
-from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
-from edge_agent.engine.runtime import WasmEngine
-from edge_agent.jsonrpc import make_call
-from tests.wasm_tools.logs_and_data.reference_logs import parse_logs
-from wasm_tools import manifest
+from bench.rig.optional import optional
+
+with optional:
+    from edge_agent.engine.call_state import CallState
+    from edge_agent.engine.code.loaded import LoadedModule
+    from edge_agent.engine.limits import LARGEST_MEMORY_MIB, Limits
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.jsonrpc import make_call
+    from tests.wasm_tools.logs_and_data.reference_logs import parse_logs
+    from wasm_tools import manifest
+
+    LIMITS = Limits(wall_ms=600_000, memory_mib=LARGEST_MEMORY_MIB, output_bytes=2**31)
+
 
 COLUMNS: Columns = {
     "wasm_s": ("wasm s", ".2f"),
@@ -37,7 +43,6 @@ COLUMNS: Columns = {
     "memory_mib": ("MiB", ".0f"),
 }
 # Not what an agent grants: the bench wants the whole answer of any size.
-LIMITS = Limits(wall_ms=600_000, memory_mib=LARGEST_MEMORY_MIB, output_bytes=2**31)
 EVERY_LINE = 10**9
 HEAD = 1000
 
@@ -160,7 +165,7 @@ def measure(name: str, megabytes: float, rounds: int) -> dict[str, dict[str, flo
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    options = parser(__doc__)
+    options = parser(__doc__, "bench.log_parsing")
     options.add_argument("--mb", type=float, default=50, help="million bytes of log [50]")
     options.add_argument("--rounds", type=int, default=3, help="rounds of each way [3]")
     options.add_argument("--formats", default=",".join(FORMATS), help="which [all]")

@@ -1,15 +1,22 @@
 """``python -m bench.placement``: the exact path against CP-SAT, the same call in the same run."""
 
+from __future__ import annotations
+
 import random
 import time
 from collections.abc import Callable
 
-import numpy as np
+from bench.rig.command import parser
+from bench.rig.optional import optional
 
-from solver import CallSpec, Node, NodeTable, Placed, Profile, place_one
-from solver.instance.batch_arrays import Resources
-from solver.instance.costs import cost_ms
-from solver.sum.assign_model import Contention, least_cost
+with optional:
+    import numpy as np
+
+    from solver import CallSpec, Node, NodeTable, Placed, Profile, place_one
+    from solver.instance.batch_arrays import Resources
+    from solver.instance.costs import cost_ms
+    from solver.sum.assign_model import Contention, least_cost
+
 
 SIZES = (10, 100, 1000)
 
@@ -82,6 +89,7 @@ def median_us(run: Callable[[], object], table: NodeTable, rounds: int) -> float
 
 def main() -> None:
     """Print one line per size."""
+    parser(__doc__, "bench.placement", json_too=False).parse_args()
     print(f"{'nodes':>6} {'exact us':>10} {'CP-SAT us':>10} {'ratio':>7}")
     for size in SIZES:
         table, call = world(size)

@@ -7,16 +7,22 @@ plain model is written with ortools' own ``CpModel`` and its default parameters,
 pair, from the same time limit, without bound or first answer.
 """
 
-import argparse
+from __future__ import annotations
+
 import time
 
-import numpy as np
-from ortools.sat.python import cp_model
+from bench.rig.command import parser
+from bench.rig.optional import optional
 
-from solver import CallSpec, NodeTable, Placed, Profile, place_batch
-from solver.instance.batch_arrays import Resources
-from solver.sum.assign import assign
-from solver.sum.local_search import total_ms
+with optional:
+    import numpy as np
+    from ortools.sat.python import cp_model
+
+    from solver import CallSpec, NodeTable, Placed, Profile, place_batch
+    from solver.instance.batch_arrays import Resources
+    from solver.sum.assign import assign
+    from solver.sum.local_search import total_ms
+
 
 ROOM = 5.0
 # kind, calls, nodes, time limit in seconds
@@ -113,11 +119,7 @@ def chain(steps: int, nodes: int) -> tuple[NodeTable, list[CallSpec]]:
 
 def main() -> None:
     """One line per chain and batch."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m bench.placement_batches",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = parser(__doc__, "bench.placement_batches", "0 2", json_too=False)
     last = len(BATCHES) - 1
     arguments.add_argument("batch", type=int, nargs="*", help=f"0 to {last} (default: all)")
     chosen = arguments.parse_args().batch or range(len(BATCHES))

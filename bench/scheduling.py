@@ -9,7 +9,6 @@ was allocated on top while a call was placed (tracemalloc, a run of its own).
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import time
@@ -18,12 +17,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
+from bench.rig.command import parser
+from bench.rig.optional import optional
 
-from bench.simulate.arrivals import Arrival, poisson
-from bench.simulate.placing import Dispatcher
-from bench.simulate.world import world_of
-from dispatcher.placement.task import Placement
+with optional:
+    import numpy as np
+
+    from bench.simulate.arrivals import Arrival, poisson
+    from bench.simulate.placing import Dispatcher
+    from bench.simulate.world import world_of
+    from dispatcher.placement.task import Placement
+
 
 SIZES: Final = (10, 100, 1000)
 STEPS: Final = ("heartbeat", "task", "place", "began", "ended")
@@ -92,12 +96,9 @@ def measured(size: int, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3000)
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
+    options = parser(__doc__, "bench.scheduling")
+    options.add_argument("--rounds", type=int, default=3000)
+    chosen = options.parse_args()
     figures = {size: measured(size, chosen.rounds) for size in SIZES}
     if chosen.json:
         print(json.dumps(figures))

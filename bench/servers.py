@@ -14,7 +14,6 @@ tests/prepare-all.sh installs those that can.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -23,13 +22,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.cold_start import percentiles, sample
-from bench.peers.mcp_process import first_answer_s, idle_mib
-from bench.peers.originals import Case, cases
-from bench.rig.module import module_bench
-from edge_agent.jsonrpc import read_result
-from edge_agent.mounts import Mount, make_mount
-from wasm_tools import manifest
+from bench.rig.command import parser
+from bench.rig.optional import optional
+
+with optional:
+    from bench.cold_start import percentiles, sample
+    from bench.peers.mcp_process import first_answer_s, idle_mib
+    from bench.peers.originals import Case, cases
+    from bench.rig.module import module_bench
+    from edge_agent.jsonrpc import read_result
+    from edge_agent.mounts import Mount, make_mount
+    from wasm_tools import manifest
+
 
 Row = dict[str, Any]
 
@@ -78,16 +82,15 @@ def _idle_apart(case: Case, mounts: list[Mount]) -> float:
 
 def main() -> None:
     """Measure and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("servers", nargs="*", metavar="SERVER", help="which (none: all)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--rounds", type=int, default=500, help="calls of each module [500]")
-    parser.add_argument("--processes", type=int, default=5, help="starts of each original [5]")
-    options = parser.parse_args()
+    arguments = parser(__doc__, "bench.servers")
+    arguments.add_argument("servers", nargs="*", metavar="SERVER", help="which (none: all)")
+    arguments.add_argument("--rounds", type=int, default=500, help="calls of each module [500]")
+    arguments.add_argument("--processes", type=int, default=5, help="starts of each original [5]")
+    options = arguments.parse_args()
     built = {server.name for server in manifest.load().servers}
     unknown = set(options.servers) - built
     if unknown:
-        parser.error(f"no server {min(unknown)!r}; there are {', '.join(sorted(built))}")
+        arguments.error(f"no server {min(unknown)!r}; there are {', '.join(sorted(built))}")
     wanted = set(options.servers) or built
     rows = []
     with tempfile.TemporaryDirectory(prefix="servers-bench-") as directory:

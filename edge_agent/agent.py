@@ -28,8 +28,8 @@ from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.memory import give_back, use_one_arena
-from edge_agent.threads import start_essential
 from ground.descriptors import raise_limit
+from edge_agent.threads import start_essential, tell_of_ends
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
@@ -52,6 +52,7 @@ def run_agent(config: AgentConfig, parent_pid: int | None = None) -> None:
     """
     use_one_arena()
     raise_limit()
+    tell_of_ends()
     # Blocked in every thread, so that one thread takes them in a plain wait:
     # a handler could run inside a lock that it needs itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, _PARENT_DIED})

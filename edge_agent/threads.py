@@ -18,6 +18,17 @@ ENDED: Final = 1  # exit code
 _log = logging.getLogger(__name__)
 
 
+def tell_of_ends() -> None:
+    """Have a line told of every other thread that ends by an error of ours, and no traceback."""
+
+    def tell(ended: threading.ExceptHookArgs) -> None:
+        if ended.exc_value is not None and not issubclass(ended.exc_type, SystemExit):
+            name = ended.thread.name if ended.thread is not None else "unknown"
+            log_unexpected(_log, f"thread {name}", ended.exc_value)
+
+    threading.excepthook = tell
+
+
 def start_essential(target: Callable[[], None], name: str) -> threading.Thread:
     """Start a daemon thread that ends the program if it ends by an error."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -91,7 +90,7 @@ def run(
     """
     # gRPC's own lines are of its files, say nothing of ours, and come before ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    take_any_text()
+    plain_text.take_any_text()
     columns = shutil.get_terminal_size().columns
     more: dict[str, Any] = {}
     if columns < _CLICK_LEAST:
@@ -108,7 +107,7 @@ def run(
         code = _complain(program, "interrupted", FAILED)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
-        drop_output()
+        plain_text.drop_output()
         code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback never reaches a user
         code = _complain(program, *fault(error))
@@ -116,28 +115,11 @@ def run(
     sys.exit(code if isinstance(code, int) else DONE)
 
 
-def take_any_text() -> None:
-    """Let no character that an output cannot take, and no output that is closed, fail a command."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
-    for stream in (sys.stdout, sys.stderr):
-        # A finished call must not fail since a terminal lacks one of its characters.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def drop_output() -> None:
-    """Write what is left of the output to nowhere, so that the end of the program is quiet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _end_output() -> None:
     try:
         sys.stdout.flush()
     except OSError:  # which was the error itself, and told
-        drop_output()
+        plain_text.drop_output()
 
 
 def _complain(program: str, text: str, code: int) -> int:

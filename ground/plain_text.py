@@ -9,7 +9,9 @@ Source: Boucher and Anderson, *Trojan Source* (2021); ECMA-48 for C0 and C1.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import sys
 from typing import Any, Final, TextIO
@@ -21,6 +23,7 @@ _LINES: Final = re.compile(
     f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}\ud800-\udfff]"
 )
 _IN_JSON: Final = re.compile(f"[\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}\ud800-\udfff]")
+_NOT_ASCII: Final = re.compile("[^\x00-\x7e]")
 _BYTE: Final = 0xFF
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -43,6 +46,45 @@ def json_text(value: Any, stream: TextIO | None = None, *, indent: int | None = 
     ascii_only = not _is_unicode(stream or sys.stdout)
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def take_any_text() -> None:
+    """Let no character that an output cannot take, and no output that is closed, fail a command."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
+    for stream in (sys.stdout, sys.stderr):
+        # A finished call must not fail since a terminal lacks one of its characters.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Write what is left of the output to nowhere, so that the end of the program is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def shown_json(text: str, stream: TextIO | None = None) -> str:
+    """JSON that is text already, as :func:`json_text` shows a value; its numbers stay as they are."""
+    hidden = _IN_JSON if _is_unicode(stream or sys.stdout) else _NOT_ASCII
+    return hidden.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    pair = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{pair[at : at + 4]}" for at in range(0, len(pair), 4))
+
+
+def say(text: str) -> int:
+    """Print what a command was asked for; return its exit code: 0, or 1 where nobody reads it."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+        return 1
+    return 0
 
 
 def _is_unicode(stream: TextIO) -> bool:

@@ -49,19 +49,26 @@ Ids that no table entry has raise :class:`UnknownNode`; every error is a :class:
 one line.
 """
 
-from solver.batch import place_batch
-from solver.conflicts.conflict import conflict
-from solver.conflicts.mends import mends
-from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
-from solver.explain.explain import Explanation, Verdict
-from solver.instance.call_spec import CallSpec, Profile
-from solver.instance.costs import Parts
-from solver.instance.filters import REASONS
-from solver.instance.node_table import NodeTable
-from solver.place import place
-from solver.problem import Answer, Call, Label, Link, Node, Placement, Problem, Unplaced
-from solver.schema import parse_problem
-from solver.single import Placed, Refused, place_one
+import sys
+
+try:
+    from solver.batch import place_batch
+    from solver.conflicts.conflict import conflict
+    from solver.conflicts.mends import mends
+    from solver.errors import NoPlacement, ProblemError, SolverError, UnknownNode
+    from solver.explain.explain import Explanation, Verdict
+    from solver.instance.call_spec import CallSpec, Profile
+    from solver.instance.costs import Parts
+    from solver.instance.filters import REASONS
+    from solver.instance.node_table import NodeTable
+    from solver.place import place
+    from solver.problem import Answer, Call, Label, Link, Node, Placement, Problem, Unplaced
+    from solver.schema import parse_problem
+    from solver.single import Placed, Refused, place_one
+except ModuleNotFoundError:
+    # Its command has help where the packages are missing, and names them itself.
+    if sys.argv[:1] != ["-m"]:
+        raise
 
 __all__ = [
     "REASONS",

@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from solver.conflicts.mends import mends
+from ground import plain_text
 from solver.errors import SolverError
-from solver.place import place
-from solver.problem import Answer, Problem
-from solver.schema import parse_problem
+
+if TYPE_CHECKING:
+    from solver.problem import Answer, Problem
 
 _EXAMPLES: Final = """\
 example:
@@ -36,19 +36,27 @@ exit codes: 0 answered (also where calls cannot be placed), 2 the problem breaks
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read a problem from stdin, write its placement to stdout."""
+    plain_text.take_any_text()
     options = _parser().parse_args(arguments)
     try:
+        # Here, so that help needs none of their packages.
+        from solver.place import place
+        from solver.schema import parse_problem
+
         problem = parse_problem(sys.stdin.buffer.read())
         answer = place(problem)
         told = _with_mends(problem, answer) if options.mends else answer.to_json()
     except SolverError as error:
         print(error, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        mend = "pip install 'sanderling[dispatcher]'"
+        print(f"solver: this needs the package {error.name}; `{mend}` brings it", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("solver: interrupted", file=sys.stderr)
         return 1
-    print(json.dumps(told, allow_nan=False))
-    return 0
+    return plain_text.say(json.dumps(told, allow_nan=False))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _with_mends(problem: Problem, answer: Answer) -> dict[str, Any]:
+    from solver.conflicts.mends import mends
+
     words = mends(problem, answer)
     told = answer.to_json()
     told["unplaced"] = [{**one, "mend": words[one["call"]]} for one in told["unplaced"]]

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from ground import plain_text
 from wasm_tools.errors import WasmToolsError
 from wasm_tools.manifest import Server, load
 
@@ -82,6 +83,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 usage (by argparse)."""
+    plain_text.take_any_text()
     options = _parser().parse_args(arguments)
     try:
         if options.command == "list":
@@ -102,6 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"wasm_tools: {options.command} needs {error.name}: pip install {error.name}",
             file=sys.stderr,
         )
+        return 2
+    except BrokenPipeError:
+        plain_text.drop_output()
         return 1
     return 0
 

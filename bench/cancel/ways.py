@@ -24,22 +24,27 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import wasmtime
-
-from bench.end_to_end import VERSION, started
 from bench.rig.command import parser, show
-from edge_agent.backends.base import ToolCall
-from edge_agent.backends.client_request import ClientReply, ClientRequest
-from edge_agent.backends.servers.servers import Servers
-from edge_agent.backends.settings import ServerTable
-from edge_agent.engine.call_state import CallState
-from edge_agent.engine.limits import Limits
-from edge_agent.engine.runtime import WasmEngine
-from edge_agent.errors import CallCancelled
+from bench.rig.optional import optional
+
+with optional:
+    import wasmtime
+
+    from bench.end_to_end import VERSION, started
+    from edge_agent.backends.base import ToolCall
+    from edge_agent.backends.client_request import ClientReply, ClientRequest
+    from edge_agent.backends.servers.servers import Servers
+    from edge_agent.backends.settings import ServerTable
+    from edge_agent.engine.call_state import CallState
+    from edge_agent.engine.limits import Limits
+    from edge_agent.engine.runtime import WasmEngine
+    from edge_agent.errors import CallCancelled
+
+    LIMITS = Limits(wall_ms=60_000)
+
 
 SERVER = Path(__file__).with_name("waiting_server.py")
 COLUMNS = {"p50_ms": ("p50 ms", ".2f"), "p99_ms": ("p99 ms", ".2f"), "most_ms": ("most ms", ".2f")}
-LIMITS = Limits(wall_ms=60_000)
 _LOOP = """(module (memory (export "memory") 1)
   (func (export "mcp_alloc") (param i32) (result i32) (i32.const 1024))
   (func (export "mcp_call") (param i32 i32) (result i64) (loop $l (br $l)) (i64.const 0)))"""
@@ -163,7 +168,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    made = parser(__doc__)
+    made = parser(__doc__, "bench.cancel")
     made.prog = "python -m bench.cancel"
     made.add_argument("--calls", type=int, default=100, help="of each way")
     chosen = made.parse_args()

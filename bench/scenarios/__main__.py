@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 
-from bench.scenarios.page import DOCS, write
-from bench.scenarios.runs import all_runs
-from bench.scenarios.simulated import section
+from bench.rig.command import parser
+from bench.rig.optional import optional
+
+with optional:
+    from bench.scenarios.page import DOCS, write
+    from bench.scenarios.runs import all_runs
+    from bench.scenarios.simulated import section
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run all; write the page, or print one JSON list."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.scenarios",
-        description="Place the four scenarios with every scheduler; write docs/results.md.",
-        epilog="example: python -m bench.scenarios --json | head",
-    )
-    parser.add_argument("--json", action="store_true", help="print the figures, write nothing")
-    chosen = parser.parse_args(argv)
+    words = "Place the four scenarios with every scheduler; write docs/results.md."
+    words += " With --json the figures are printed, and nothing is written."
+    chosen = parser(words, "bench.scenarios").parse_args(argv)
     runs = all_runs()
     if chosen.json:
         print(json.dumps([asdict(run) for run in runs], indent=1))

@@ -12,11 +12,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from bench.simulate.arrivals import Arrival, BadInput, from_trace, poisson
-from bench.simulate.engine import Settings, Simulation
-from bench.simulate.report import lines, report
-from bench.simulate.world import KINDS, World, world_of
-from dispatcher.config.schedulers import known
+from bench.rig.command import Parser
+from bench.rig.optional import optional
+
+_names: dict[str, str] = {"schedulers": "those installed", "tools": "those of the simulation"}
+
+with optional:
+    from bench.simulate.arrivals import Arrival, BadInput, from_trace, poisson
+    from bench.simulate.engine import Settings, Simulation
+    from bench.simulate.report import lines, report
+    from bench.simulate.world import KINDS, World, world_of
+    from dispatcher.config.schedulers import known
+
+    _names = {"schedulers": ", ".join(known()), "tools": ", ".join(KINDS)}
+
 
 EPILOG: Final = f"""examples:
   python -m bench.simulate --nodes 1000 --calls 20000
@@ -25,16 +34,16 @@ EPILOG: Final = f"""examples:
   python -m bench.simulate --nodes 40 --rate 2000 --batch 0        (never place calls together)
   python -m bench.simulate --arrivals trace calls.jsonl
 
-schedulers: {", ".join(known())}; an installed package's own too (docs/schedulers.md).
+schedulers: {_names["schedulers"]}; an installed package's own too (docs/schedulers.md).
 trace: one JSON object per line: {{"at_ms": 12.5, "tool": NAME, "origin": NODE}}; tools are
-  {", ".join(KINDS)}.
+  {_names["tools"]}.
 The same seed gives the same run, placement times apart. Ends with 1 where a constraint was
 violated, with 2 on a wrong option.
 """
 QUIET_S: Final = 2.0
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:

@@ -88,6 +88,8 @@ class Tries:
 
     def __init__(self) -> None:
         self._count = 0
+        self._was_attached = False
+        self._unsaid = ""
         self._begun_s = time.monotonic()
         self._repeats = Repeats(lambda line: _log.warning("%s", line))
 
@@ -96,6 +98,19 @@ class Tries:
         self._count += 1
         words = str(error or "the stream ended")
         self._repeats.happened(words, f"{words}; the agent tries again by itself")
+
+    def attached(self, line: str) -> None:
+        """Say that one came about, after how many; the second time only if it lasts."""
+        self._unsaid = f"{line}{self.so_far()}"
+        if not self._was_attached:
+            self._was_attached = True
+            self.lasts()
+
+    def lasts(self) -> None:
+        """Say of the one that came about what was not said yet."""
+        line, self._unsaid = self._unsaid, ""
+        if line:
+            _log.info("%s", line)
 
     def so_far(self) -> str:
         """Return in words how many tries it took, if more than the last two."""
@@ -193,12 +208,12 @@ class Attachment:
                 tries.failed(error)
                 self._wake.wait(pause_s(pauses, time.monotonic() - lost_s))
                 continue
-            _log.info("attached to %s as %s%s", self._address, self._node, tries.so_far())
+            tries.attached(f"attached to {self._address} as {self._node}")
             self._attach(connection)
             if first:
                 on_ready()
                 first = False
-            self._wait_for_end(connection)
+            self._wait_for_end(connection, tries)
             if time.monotonic() - connection.opened_s > _STEADY_S:
                 pauses = backoff_s()
                 tries = Tries()
@@ -229,10 +244,11 @@ class Attachment:
         if connection.error is not None and not isinstance(connection.error, ConnectionLost):
             raise connection.error
 
-    def _wait_for_end(self, connection: Connection) -> None:
+    def _wait_for_end(self, connection: Connection, tries: Tries) -> None:
         """Wait until the stream ends or the agent should stop."""
         while not connection.ended.wait(0.5) and not self._stopping.is_set():
-            pass
+            if time.monotonic() - connection.opened_s > _STEADY_S:
+                tries.lasts()
 
     def preparing(self) -> list[str]:
         """Return the digests of the modules that wait to be loaded ahead, in order."""

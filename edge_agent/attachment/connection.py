@@ -64,6 +64,8 @@ class Connection:
             self._end(ConnectionLost("the dispatcher ended the stream"))
         except grpc.RpcError as error:
             self._end(self._translate(error))
+        except ConnectionLost as error:
+            self._end(error)
         return None
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import grpc
 
 from edge_agent.attachment import stub
 from edge_agent.backends.base import ModuleRef
-from edge_agent.errors import ModuleUnavailable
+from edge_agent.errors import ConnectionLost, ModuleUnavailable
 from protos.contract import LARGEST_MODULE_BYTES
 
 ATTEMPTS: Final = 5
@@ -60,6 +60,9 @@ class ArtifactFetcher:
                 if code in _LASTING:
                     break
                 _log.info("module %s: fetching again: %s", module.sha256[:12], reason)
+            except ConnectionLost as error:
+                reason = str(error)
+                break
             except ValueError:
                 # The channel was closed between our look and our use.
                 reason = "the connection to the dispatcher was lost"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.board_images import emulation, rootfs, wheel
+from ground import plain_text
 from wasm_tools.errors import WasmToolsError
 
 _EXAMPLES = """examples:
@@ -46,9 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="let the program see a directory of this machine as PATH (repeatable)",
     )
     running.add_argument("program", nargs="+", help="the program with its arguments, after --")
+    plain_text.take_any_text()
     chosen = parser.parse_args(arguments)
     try:
         return _obey(chosen)
+    except ModuleNotFoundError as error:
+        mend = "pip install -e '.[dev]'"
+        print(f"board_images: needs the package {error.name}: {mend}", file=sys.stderr)
+        return 2
     except (WasmToolsError, LookupError, OSError) as error:
         print(f"board_images: {error.args[0] if error.args else error}", file=sys.stderr)
         return 1

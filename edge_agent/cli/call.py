@@ -15,6 +15,7 @@ from edge_agent.cli.common import (
     state_under,
 )
 from ground.commands import DONE, FAILED, Examples, given_text
+from ground.plain_text import shown_json
 
 
 @click.command(
@@ -64,5 +65,5 @@ def call(
     value = parse(result)
     if "error" in value and "content" not in value:
         result, value = error_result(value["error"]["message"]), {"isError": True}
-    click.echo(result.decode())
+    click.echo(shown_json(result.decode()))
     return FAILED if value.get("isError") else DONE

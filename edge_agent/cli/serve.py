@@ -65,7 +65,9 @@ def serve(
     from edge_agent.board.capabilities import cores
     from edge_agent.serving.answerer import Answerer, declares_state
     from edge_agent.serving.stdio import StdioServer
+    from edge_agent.threads import tell_of_ends
 
+    tell_of_ends()
     slots = max(2, cores())
     table, limits = parse_mounts(mounts), limits_of(wall_ms, memory_mib)
     engine, loaded = load_module(module, state, concurrency=slots)

@@ -74,6 +74,7 @@ class CallState:
         "interrupt",
         "limits",
         "mounts",
+        "placing",
         "stderr",
         "stopped",
     )
@@ -97,6 +98,7 @@ class CallState:
         self.denied = ""
         self.guest: Guest | None = None  # the instance that works for the call
         self.interrupt: Callable[[], None] = _nothing  # has the guest see that it is stopped
+        self.placing = False  # whether the host asks the guest where an answer may be put
         self.stderr = bytearray()
         # Takes what is written on standard error in its place, for as long as it is set.
         self.capture: Callable[[bytes], None] | None = None

@@ -384,6 +384,28 @@ time.sleep(60)
     assert "the agent ends" in second
 
 
+def test_any_other_thread_that_dies_leaves_a_line_and_no_traceback():
+    program = """
+import logging, threading
+from edge_agent.threads import tell_of_ends
+logging.basicConfig(format="%(message)s")
+tell_of_ends()
+def die():
+    raise LookupError("where")
+thread = threading.Thread(target=die, name="news")
+thread.start()
+thread.join()
+threading.Thread(target=exit).start()  # which is no error
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=50, check=False
+    )
+    assert done.returncode == 0
+    assert done.stderr.decode().splitlines() == [
+        "thread news failed unexpectedly: LookupError('where')"
+    ]
+
+
 def run_idle(started, dispatcher, tmp_path, wrapper=()):
     """An agent that has every built-in server compiled and waits; the largest itself."""
     servers = manifest.servers()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ground import plain_text
 from ground.logs import PlainFormatter
+from ground.plain_text import shown_json
 
 HARM = "\x1b]0;owned\x07 a\rb\nc\x9b2J \u202eexe.gpj\u2066 \u2028 \x00"
 
@@ -85,3 +86,16 @@ run("it", group, lambda error: (str(error), 1))
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(b" ok\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp437"])
+def test_json_that_is_text_stays_the_same_value(encoding):
+    text = (
+        '{"a": "grüße 日本 😀 \x7f \x9b \u202e", "n": 1.10, "big": 123456789012345678901234567890}'
+    )
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    shown = shown_json(text, stream)
+    shown.encode(encoding)
+    assert json.loads(shown) == json.loads(text)
+    assert "1.10" in shown
+    assert not {"\x7f", "\x9b", "\u202e"} & set(shown)

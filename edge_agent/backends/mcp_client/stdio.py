@@ -19,6 +19,7 @@ from edge_agent.backends.mcp_client.request import PendingRequest
 from edge_agent.engine.limits import MIB
 from edge_agent.errors import BadAnswer, CallFailed, CallTimeout, NotSent, OutputTooLarge
 from edge_agent.jsonrpc import objects_within, parse_foreign
+from edge_agent.logs import log_unexpected
 
 LINE_BYTES: Final = LARGEST_MESSAGE_BYTES
 JUNK_BYTES: Final = MIB  # that is no MCP, before a server is given up
@@ -154,6 +155,15 @@ class LineChannel:
     # ---- from the server
 
     def _read(self) -> None:
+        """Read until the process has ended; should that fail, nobody waits for its answers."""
+        try:
+            self._read_to_end()
+        except Exception as error:  # noqa: BLE001 - nothing is above it
+            log_unexpected(_log, f"the reader of {self._client.name}", error)
+            self.break_off("what it said could not be taken in")
+            self._over()
+
+    def _read_to_end(self) -> None:
         """Read both streams until the process has ended."""
         child = self.child
         poll = select.poll()

@@ -22,6 +22,7 @@ from edge_agent.engine.component.disk_use import DiskUse
 from edge_agent.engine.guest.disk import nearly_full
 from edge_agent.engine.watch.bytes_written import EngineThreads
 from edge_agent.engine.watch.descriptors import Descriptors
+from edge_agent.threads import start_essential
 
 _LOOK_S: Final = 0.005
 _DISK_EVERY: Final = 10  # looks
@@ -95,8 +96,7 @@ class ComponentFiles:
                 self._most_written = self._all_written()
             self._watched.append(one)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="files", daemon=True)
-                self._thread.start()
+                self._thread = start_essential(self._look, "files")
         try:
             yield
         finally:

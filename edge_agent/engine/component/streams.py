@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from edge_agent.threads import start_essential
+
 _PIECE_BYTES: Final = 256 * 1024
 
 Feed = Callable[[bytes], None]
@@ -89,8 +91,7 @@ class Reader:
         self._poll.register(handle, select.EPOLLIN)
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
-                self._thread.start()
+                self._thread = start_essential(self._run, "streams")
 
     def remove(self, handle: int) -> None:
         """Read a pipe no longer, before it is closed."""

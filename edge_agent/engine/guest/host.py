@@ -122,7 +122,15 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
             call = current()
             if call is None or not call.count_host_call():
                 return 0
-            return _place(caller, _handle(handler, _take(caller, pointer, length, most), call))
+            if call.placing:
+                _end_circle(call)
+                return 0
+            told = _handle(handler, _take(caller, pointer, length, most), call)
+            call.placing = True
+            try:
+                return _place(caller, told)
+            finally:
+                call.placing = False
         except (wasmtime.Trap, wasmtime.WasmtimeError, IndexError, KeyError, TypeError):
             return 0
         except Exception as error:  # noqa: BLE001 - see above
@@ -130,6 +138,16 @@ def _host_function(handler: Handler, most: int) -> Callable[[wasmtime.Caller, in
             return 0
 
     return answer
+
+
+def _end_circle(call: CallState) -> None:
+    """End a guest of which mcp_alloc, asked by the host, asks the host again.
+
+    Each turn of that would take some of the agent's own stack.
+    """
+    words = "stopped: its mcp_alloc called the host, which had called it"
+    if call.stop(f"{words}; let mcp_alloc do no more than allocate"):
+        call.interrupt()
 
 
 def _handle(handler: Handler, text: bytes, call: CallState) -> dict[str, Any]:

@@ -5,14 +5,17 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import grpc
 import pytest
 
 from edge_agent.attachment.attachment import Tries
 from edge_agent.attachment.failures import in_words
 from edge_agent.config.agent_config import load_config
 from edge_agent.errors import ConfigError, ConnectionLost
+from protos.edge.v1 import edge_pb2
 
 TRIES = 4
 
@@ -155,3 +158,54 @@ def test_an_address_that_is_none_is_refused_with_its_mend(address, mend):
 )
 def test_an_address_that_is_one_is_taken(address):
     assert load_config(None, {"dispatcher": address, "token": "t"}, {}).dispatcher == address
+
+
+WELCOME = edge_pb2.AttachResponse(welcome=edge_pb2.Welcome(heartbeat_ms=100)).SerializeToString()
+
+
+@contextmanager
+def dispatching(messages):
+    """A server of gRPC that sends these bytes on each stream, and ends it."""
+    streams = threading.Semaphore(0)
+
+    def attach(requests, _context):
+        next(requests)
+        yield from messages
+        streams.release()
+
+    server = grpc.server(ThreadPoolExecutor(4))
+    handler = grpc.stream_stream_rpc_method_handler(attach)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("edge.v1.Edge", {"Attach": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port, streams
+    finally:
+        server.stop(0)
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([b"\xff\xff\xff"], "cannot be read"),
+        ([WELCOME, b"\xff\xff\xff"], "cannot be read"),
+        ([WELCOME], "ended the stream"),
+        ([], "ended the stream"),
+    ],
+)
+def test_a_stream_that_says_nonsense_or_ends_early_is_told_once(tmp_path, messages, said):
+    with (
+        dispatching(messages) as (port, streams),
+        an_agent(f"127.0.0.1:{port}", tmp_path) as agent,
+    ):
+        for _ in range(TRIES):
+            assert streams.acquire(timeout=60)
+        agent.terminate()
+        _, err = agent.communicate(timeout=30)
+    lines = [line for line in err.splitlines() if " WARNING " in line or " ERROR " in line]
+    assert len(lines) == 1, err
+    assert said in lines[0]
+    assert "Traceback" not in err
+    assert err.count("attached to") <= 2
