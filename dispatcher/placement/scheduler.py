@@ -125,7 +125,8 @@ class Scheduler:
             constraints = constraints.narrowed(constraints_asked(asked))
         paths = paths_of(arguments, entry.data_arguments, self._mounted)
         allow, deny = self._permitted(constraints)
-        named = asked.origin or self._origins.held(paths, allow, deny)
+        private = constraints.privacy != "public"
+        named = asked.origin or self._origins.held(paths, allow, deny, private=private)
         if named is None and raised is not None:
             named = raised.labels[0].origin  # where its data lives, before what is taken for it
         origin = named or self._origins.default()

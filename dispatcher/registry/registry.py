@@ -16,6 +16,7 @@ from dispatcher.config import nearest
 from dispatcher.errors import UnknownTool
 from dispatcher.policy.constraints import looked_at
 from dispatcher.registry.artifacts import Artifacts
+from dispatcher.registry.claims import Claims
 from dispatcher.registry.intake import Intake
 from dispatcher.registry.names import aliases, published, renamed
 from dispatcher.registry.nodes import (
@@ -51,6 +52,7 @@ class Registry:
         self._offering: list[NodeState] = []  # nodes that came since this process began
         self._awaited: dict[str, NodeState] = {}  # those of earlier runs that may still come back
         self._observers: list[NodeObserver] = []
+        self.claims = Claims(store)
 
     # ---- tools
 
@@ -156,10 +158,12 @@ class Registry:
 
         ``read`` reads what was kept of their capabilities.
         """
+        self.claims.restore()
         oldest_s = time.time() - NODES_KEPT_S
         for row in self._store.nodes():
             if row.last_seen_s < oldest_s:
                 self._store.forget_node(row.name)
+                self.claims.forget(row.name)
             elif row.name not in self._nodes:
                 node = NodeState(row.name, last_seen=row.last_seen_s)
                 node.agent_version = row.agent_version
@@ -169,6 +173,7 @@ class Registry:
                     log.warning("node %s: what was kept of it cannot be read: %s", row.name, error)
                     continue
                 self._nodes[row.name] = self._awaited[row.name] = node
+                self.claims.claim(node.name, node.mounts)  # as a state of before claims has it
                 for observer in self._observers:
                     observer.node_described(node)
         if any(node.servers for node in self._awaited.values()):
@@ -275,6 +280,7 @@ class Registry:
 
     def _described(self, node: NodeState) -> None:
         node.last_seen = time.time()
+        self.claims.claim(node.name, node.mounts)
         self._save(node)
         if node.placeable:
             for observer in self._observers:

@@ -22,6 +22,15 @@ class NodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """When a node first said that it has a mount; the path is "" for when it first came at all."""
+
+    node: str
+    path: str
+    first_s: float  # Unix time
+
+
+@dataclass(frozen=True, slots=True)
 class CallRow:
     """One call, for the account. ``status`` is "done", "error" or an error's class name."""
 
@@ -90,6 +99,12 @@ class Store(Protocol):
     def nodes(self) -> Sequence[NodeRow]:
         """All known nodes."""
 
+    def claims(self) -> Sequence[ClaimRow]:
+        """Which node first had which mount when."""
+
+    def save_claims(self, rows: Iterable[ClaimRow]) -> None:
+        """Keep claims; the first row of a node and path counts."""
+
     def profiles(self) -> Sequence[ProfileRow]:
         """All learned profiles."""
 
@@ -106,7 +121,7 @@ class Store(Protocol):
         """Keep profiles; the last row of a kind, key and node counts."""
 
     def forget_node(self, name: str) -> None:
-        """Drop a node and what was learned on it."""
+        """Drop a node, what it claimed and what was learned on it."""
 
     def flow_rows(self) -> Sequence[FlowRow]:
         """What private calls gave, the oldest first."""

@@ -55,4 +55,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         prints BLOB NOT NULL
     );
     """,
+    """
+    CREATE TABLE claims (
+        node TEXT NOT NULL,
+        path TEXT NOT NULL,
+        first_s REAL NOT NULL,
+        PRIMARY KEY (node, path)
+    ) WITHOUT ROWID;
+    """,
 )

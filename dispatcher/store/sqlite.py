@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from dispatcher import background
 from dispatcher.errors import ConfigError
-from dispatcher.store.base import CallRow, FlowRow, NodeRow, ProfileRow
+from dispatcher.store.base import CallRow, ClaimRow, FlowRow, NodeRow, ProfileRow
 from dispatcher.store.migrations import MIGRATIONS
 
 log = logging.getLogger("sanderling.store")
@@ -41,6 +41,7 @@ _OF_A_ROW: Final = (
 )
 
 _PUT_NODE = "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)"
+_PUT_CLAIM = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?)"
 _PUT_PROFILE = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_FLOW = (
     "INSERT INTO flow VALUES (?, ?, ?, ?, ?, ?, ?, ?, ifnull(?, x'')) ON CONFLICT (id) DO UPDATE SET"
@@ -63,6 +64,7 @@ class _Batch:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeRow] = {}
         self.forgotten: set[str] = set()
+        self.claims: list[ClaimRow] = []
         self.profiles: dict[tuple[str, str, str], ProfileRow] = {}
         self.calls: deque[CallRow] = deque()
         self.flow: list[FlowRow] = []
@@ -72,6 +74,7 @@ class _Batch:
         return bool(
             self.nodes
             or self.forgotten
+            or self.claims
             or self.profiles
             or self.calls
             or self.flow
@@ -143,6 +146,16 @@ class SqliteStore:
             self._batch.forgotten.discard(row.name)
             self._condition.notify_all()
 
+    def claims(self) -> Sequence[ClaimRow]:
+        """Which node first had which mount when."""
+        return [ClaimRow(*row) for row in self._read("SELECT * FROM claims")]
+
+    def save_claims(self, rows: Iterable[ClaimRow]) -> None:
+        """Hand over claims."""
+        with self._condition:
+            self._batch.claims += rows
+            self._condition.notify_all()
+
     def save_profiles(self, rows: Iterable[ProfileRow]) -> None:
         """Hand over profiles."""
         with self._condition:
@@ -164,6 +177,7 @@ class SqliteStore:
         """Hand over that a node is to be forgotten."""
         with self._condition:
             self._batch.nodes.pop(name, None)
+            self._batch.claims = [one for one in self._batch.claims if one.node != name]
             self._batch.forgotten.add(name)
             self._condition.notify_all()
 
@@ -249,7 +263,10 @@ class SqliteStore:
                 for name in batch.forgotten:
                     connection.execute("DELETE FROM nodes WHERE name = ?", (name,))
                     connection.execute("DELETE FROM profiles WHERE node = ?", (name,))
+                    connection.execute("DELETE FROM claims WHERE node = ?", (name,))
                 connection.executemany(_PUT_NODE, map(astuple, batch.nodes.values()))
+                if batch.claims:
+                    connection.executemany(_PUT_CLAIM, map(astuple, batch.claims))
                 connection.executemany(_PUT_PROFILE, map(astuple, batch.profiles.values()))
                 connection.executemany(_PUT_CALL, map(astuple, batch.calls))
                 for number in batch.flow_dropped:
@@ -284,6 +301,8 @@ class SqliteStore:
         batch.forgotten = (batch.forgotten - newer.nodes.keys()) | newer.forgotten
         for name in newer.forgotten:
             batch.nodes.pop(name, None)
+        kept = [one for one in batch.claims if one.node not in newer.forgotten]
+        batch.claims = kept + newer.claims
         batch.profiles.update(newer.profiles)
         batch.flow_dropped |= newer.flow_dropped
         batch.flow = [row for row in batch.flow if row.id not in newer.flow_dropped] + newer.flow

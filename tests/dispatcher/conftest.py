@@ -313,6 +313,7 @@ class MemoryStore:
 
     def __init__(self):
         self.node_rows, self.profile_rows, self.call_rows = {}, {}, []
+        self.claim_rows = {}
 
     def open(self):
         pass
@@ -331,6 +332,13 @@ class MemoryStore:
 
     def calls(self, limit):
         return self.call_rows[::-1][:limit]
+
+    def claims(self):
+        return list(self.claim_rows.values())
+
+    def save_claims(self, rows):
+        for row in rows:
+            self.claim_rows.setdefault((row.node, row.path), row)
 
     def save_node(self, row):
         self.node_rows[row.name] = row

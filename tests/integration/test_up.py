@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -188,3 +189,30 @@ def test_a_dispatcher_alone_takes_agents_that_join(tmp_path):
             [node] = json.loads(command("agents", "--json", "--url", up.url).stdout)
             assert (node["name"], node["tier"], node["connected"]) == ("pi4", "device", True)
             agent.terminate()
+
+
+@pytest.mark.parametrize("stopped_s", [0.5, 12.0], ids=["shortly", "past all heartbeats"])
+def test_what_was_stopped_and_continued_ends_with_its_agents(tmp_path, stopped_s):
+    with started(tmp_path / "state", "--port", "0", "--agents", "a,b") as one:
+        agents = wait_for(lambda: len(found := one.children()) == 2 and found)
+        everyone = [one.process.pid, *agents.values()]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(stopped_s)  # it is about the time itself
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
+        one.stop()
+        assert one.process.returncode == 0
+        assert wait_for(lambda: not any(map(is_alive, agents.values())))
+
+
+def test_a_dispatcher_alone_that_was_stopped_serves_again(tmp_path):
+    with started(tmp_path / "state", "--port", "0", "--agents", "a") as one:
+        one.process.send_signal(signal.SIGSTOP)
+        time.sleep(10)  # past all heartbeats
+        one.process.send_signal(signal.SIGCONT)
+        client = DispatcherClient(one.url)
+        assert wait_for(lambda: [node["placeable"] for node in client.agents()] == [True])
+        result = client.call({"tool": "get_current_time", "arguments": {"timezone": "UTC"}})
+        assert not result.get("isError")
+        assert "Traceback" not in one.log.read_text()

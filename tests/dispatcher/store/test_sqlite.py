@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -233,3 +234,24 @@ def test_closing_twice_does_nothing(store):
     store.close()
     store.close()
     store.flush()
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"total_ms": object()},
+        {"total_ms": 1 << 80},
+        {"tool": "half of a pair: \ud800"},
+    ],
+    ids=["no value", "too large", "no text"],
+)
+def test_a_row_that_can_never_be_written_stops_nothing(tmp_path, poison):
+    store = sqlite.SqliteStore(tmp_path / "s.db")
+    store.open()
+    store.save_call(replace(call_row(1), **poison))
+    store.flush()
+    store.save_call(call_row(2))
+    store.flush()
+    assert [row.id for row in store.calls(10)] == ["c2"]
+    assert store.given_up == 1
+    store.close()
