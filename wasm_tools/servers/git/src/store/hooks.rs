@@ -31,6 +31,9 @@ pub fn note(repo: &Repo, name: &str) -> String {
 
 /// Whether there is such a hook and it may be run. Where the node does not tell, it may.
 fn is_there(repo: &Repo, name: &str) -> bool {
+    if let (None, Some(hooks)) = (repo.config.get("core.hookspath"), &repo.user.hooks) {
+        return hooks.iter().any(|hook| hook == name);
+    }
     let dir = match repo.config.get("core.hookspath") {
         Some(other) if !other.is_empty() => files::join(repo.work_dir().unwrap_or("/"), other),
         _ => format!("{}/hooks", repo.git_dir),
