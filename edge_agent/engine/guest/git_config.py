@@ -136,11 +136,11 @@ def parse(text: str, name: str) -> Iterator[Pair]:
             if found[2] is not None:
                 section += "." + re.sub(r"\\(.)", r"\1", found[2])
             at = found.end()
-        elif section and (found := _NAME.match(text, at)):
+        elif found := _NAME.match(text, at):
             value, at = _value(text, found.end(), name) if found[2] else (None, found.end())
             if value is None and text[at : at + 1] not in {"", "\n", "#", ";"}:
                 raise _bad(text, at, name)
-            yield f"{section}.{found[1].lower()}", value
+            yield f"{section}.{found[1].lower()}" if section else found[1].lower(), value
         else:
             raise _bad(text, at, name)
 
