@@ -35,6 +35,17 @@ pub fn merge_summaries<'a>(
     Ok(Dict::from_pairs(merged.pairs))
 }
 
+/// Summaries without a weight.
+pub fn weights_note(summaries: usize, weights: Option<&[f64]>) -> Option<String> {
+    let given = weights.map_or(summaries, <[f64]>::len);
+    (given != summaries).then(|| {
+        format!(
+            "weights: {given} for {summaries} summaries; the values of a summary without a weight \
+             are not in the merged one."
+        )
+    })
+}
+
 /// A key and its values in the weighed summaries, in order.
 struct KeyValues<'s, 'a> {
     name: Cow<'a, str>,
