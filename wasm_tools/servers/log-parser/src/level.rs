@@ -53,7 +53,7 @@ pub fn of_dict<'v>(entry: &'v Dict) -> Result<Cow<'v, str>, String> {
                 Value::Str(text) => Some(text),
                 _ => None,
             });
-            let levels = texts.map(|text| of_message(text));
+            let levels = texts.map(|text| of_plain(text));
             let gravest = levels.max_by_key(|level| severity::of(level));
             Ok(Cow::Borrowed(gravest.unwrap_or("info")))
         }
@@ -124,11 +124,13 @@ fn of_code(code: i64) -> &'static str {
     }
 }
 
-/// The level of a line that is in no format: of its head or its words, whichever is graver.
+/// The level of a line that is in no format: of its head, of a pair in it or of its words,
+/// whichever is gravest.
 pub fn of_plain(line: &str) -> &'static str {
     let level = of_message(line);
-    let head = severity::of_head(line).filter(|head| Some(*head) > severity::of(level));
-    head.map_or(level, Severity::name)
+    let said = severity::of_head(line).max(severity::of_pair(line));
+    let graver = said.filter(|said| Some(*said) > severity::of(level));
+    graver.map_or(level, Severity::name)
 }
 
 /// The first of the names, in the order of `KEYWORDS`, that stands anywhere in the message, in any

@@ -183,6 +183,19 @@ pub fn of_head(line: &str) -> Option<Severity> {
     fits.then(|| of(std::str::from_utf8(&[*letter]).ok()?))?
 }
 
+/// What a line says of its level somewhere in it: `level=60`, `"level":"fatal"`.
+pub fn of_pair(line: &str) -> Option<Severity> {
+    let levels = line.match_indices("level").filter_map(|(at, key)| {
+        let rest = &line[at + key.len()..];
+        let rest = rest.strip_prefix('"').unwrap_or(rest).trim_start();
+        let value = rest.strip_prefix([':', '='])?.trim_start();
+        let value = value.strip_prefix('"').unwrap_or(value);
+        let end = value.find(|letter: char| !letter.is_ascii_alphanumeric());
+        of(&value[..end.unwrap_or(value.len())])
+    });
+    levels.max()
+}
+
 /// Words that stand for a grave level wherever they are in a message.
 const GRAVE: [(&str, Severity); 6] = [
     ("panic", Emergency),
@@ -302,6 +315,20 @@ mod tests {
             ("Ein Satz, der lang genug ist", None),
         ] {
             assert_eq!(of_head(line), severity, "{line}");
+        }
+        for (line, severity) in [
+            (
+                r#"2025-10-10T13:55:36Z stdout F {"level":60,"msg":"x"}"#,
+                Some(Critical),
+            ),
+            (r#"{"level" : "fatal"}"#, Some(Critical)),
+            ("level=50 level=info", Some(Error)),
+            ("log_level=warn", Some(Warning)),
+            ("level of water: 5", None),
+            ("level=", None),
+            ("level", None),
+        ] {
+            assert_eq!(of_pair(line), severity, "{line}");
         }
         for (message, severity) in [
             ("FATAL:  password authentication failed", Some(Critical)),
