@@ -152,9 +152,9 @@ def variables() -> dict[str, str]:
 
 def is_git(module: Path) -> bool:
     """Say whether a module is the git server by its name, and may know the user's own settings."""
-    from edge_agent.engine.guest.git_user import SERVER
+    from edge_agent.engine.call_state import GIT_SERVER
 
-    return module.name.partition(".")[0] == SERVER
+    return module.name.partition(".")[0] == GIT_SERVER
 
 
 def state_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> CallState:

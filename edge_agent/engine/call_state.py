@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STDERR_BYTES: Final = 8 * 1024
 TIMED_OUT: Final = "timed out"
 CANCELLED: Final = "cancelled"
+#: The one server that may know what its node's user tells git.
+GIT_SERVER: Final = "git"
 
 _ambient = threading.local()
 

@@ -2,7 +2,7 @@
 
 It is what ``git config --global`` would give there: a name, an address, and the settings that the
 tools heed. Where a value could hold a secret or a path of this machine (credentials, headers, URLs,
-commands), it stays here. Only a server named ``git`` is told (:data:`SERVER`).
+commands), it stays here. Only a server named ``git`` is told (`edge_agent.engine.call_state.GIT_SERVER`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from edge_agent.engine.guest.git_config import (
     read_config,
     read_file,
 )
-
-SERVER: Final = "git"
 
 #: The hooks that the tools would have to run, or to name.
 _HOOKS: Final = ("pre-commit", "commit-msg", "post-commit", "post-checkout")

@@ -16,7 +16,7 @@ from typing import Any, Final
 import wasmtime
 
 from edge_agent.engine.abi import HOST_MODULE
-from edge_agent.engine.call_state import CallState, current
+from edge_agent.engine.call_state import GIT_SERVER, CallState, current
 from edge_agent.engine.guest.files import (
     PERMISSION_BITS,
     OutsideMountsError,
@@ -86,7 +86,7 @@ def _git_config(request: dict[str, Any], call: CallState) -> dict[str, Any]:
     from edge_agent.engine.guest import git_config, git_user
 
     if not call.git_user:
-        return {"error": f"only a server named {git_user.SERVER} is told of the user's git"}
+        return {"error": f"only a server named {GIT_SERVER} is told of the user's git"}
     branch, remotes = request.get("branch"), request.get("remotes")
     repository = git_config.Repository(
         git_dirs=places_of(request["path"], call.mounts),
