@@ -63,7 +63,7 @@ def tell(repository: Repository, environment: Mapping[str, str]) -> dict[str, An
         ("attributes", "core.attributesfile", "attributes"),
     ):
         path = expand(last.get(key) or "", home) if key in last else own and f"{own}/git/{usual}"
-        if path.startswith("/") and (text := read_file(path, home)) is not None:
+        if _may_read(path) and (text := read_file(path, home)) is not None:
             told[name] = text.decode("latin-1")
     place = expand(last.get("core.hookspath") or "", home)
     if place.startswith("/"):
@@ -75,9 +75,14 @@ def tell(repository: Repository, environment: Mapping[str, str]) -> dict[str, An
 
 def _files(environment: Mapping[str, str], home: str, own: str) -> list[str]:
     if "GIT_CONFIG_GLOBAL" in environment:
-        return [path for path in [environment["GIT_CONFIG_GLOBAL"]] if path.startswith("/")]
+        return [path for path in [environment["GIT_CONFIG_GLOBAL"]] if _may_read(path)]
     places = [f"{own}/git/config" if own else "", f"{home}/.gitconfig" if home else ""]
-    return [path for path in places if path.startswith("/")]
+    return [path for path in places if _may_read(path)]
+
+
+def _may_read(path: str) -> bool:
+    # As git, which passes over a file of the user's that it may not read.
+    return path.startswith("/") and "\0" not in path and os.access(path, os.R_OK)
 
 
 def _kept(pairs: list[Pair]) -> list[Pair]:

@@ -114,7 +114,7 @@ _FILE_OPERATIONS: Final[dict[str, Callable[[str, Any, Sequence[Mount]], dict[str
 def _what_is_wrong(request: dict[str, Any]) -> str:
     operation, mode = request.get("op"), request.get("mode")
     if operation not in {*_FILE_OPERATIONS, _GIT_CONFIG}:
-        return "op: write get, set, link, list, look or git_config"
+        return "op: write get, set, link, list or look; the git server also git_config"
     if not isinstance(request.get("path"), str):
         return "path: give an absolute path as a string"
     if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):

@@ -214,6 +214,14 @@ def test_the_environment_says_where_it_is(home: Path) -> None:
     assert tell(Repository(), {}) == {"config": []}
 
 
+def test_what_may_not_be_read_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / ".gitconfig").write_text("[user]\nname = Hidden\n")
+    (home / ".config" / "git").mkdir(parents=True)
+    (home / ".config" / "git" / "ignore").write_text("*.x\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    assert told(home) == {"config": []}
+
+
 def test_what_is_no_file_keeps_nobody_waiting(home: Path) -> None:
     os.mkfifo(home / ".gitconfig")
     with pytest.raises(BrokenConfigError, match="not a regular file"):
