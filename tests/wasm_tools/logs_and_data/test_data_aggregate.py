@@ -191,6 +191,7 @@ def test_no_record_is_dropped_in_silence(data):
         ("aggregate_list", {"items": [{"v": "x"}, {"v": 1}, {}], "sum_fields": ["v"]}, "v: 1 of 3"),
         ("aggregate_list", {"items": numbers(*range(21)), "count_field": "v"}, "20 most .* of 21"),
         ("merge_summaries", {"summaries": [{"a": 1}, {"a": 2}], "weights": [1]}, "1 for 2"),
+        ("merge_summaries", {"summaries": [{"a": 1, "t": "x"}, {"t": None}]}, "numbers: t"),
         ("compute_trends", {"time_series": numbers(1, "x", 2)}, "value: 3 of 3 points"),
     ],
 )

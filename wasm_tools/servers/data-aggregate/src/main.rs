@@ -73,7 +73,7 @@ fn merge_summaries(
     weights: Option<Vec<f64>>,
 ) -> Result<CallResult, ToolError> {
     let found = data_aggregate::merge_summaries(&summaries.0, weights.as_deref());
-    let notes = data_aggregate::weights_note(summaries.0.len(), weights.as_deref());
+    let notes = data_aggregate::merging_notes(&summaries.0, weights.as_deref());
     let answer = answer(found.map_err(failure)?);
     Ok(notes.into_iter().fold(answer, CallResult::with_note))
 }
