@@ -34,6 +34,9 @@ mounts = [
     {{ path = "/photos", directory = "{photos}", readonly = true }},
 ]
 
+[agents.env.git]                            # whoever tries this may have any settings of git
+GIT_CONFIG_GLOBAL = "/dev/null"
+
 [[agents]]                                  # a small computer in the same home, with the same disk
 name = "edge"
 tier = "edge"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backends.base import ModuleRef, Reporter, ToolCall, ToolResult
 from edge_agent.egress import Egress, Rule, parse_rule
-from edge_agent.engine.call_state import CallState
+from edge_agent.engine.call_state import GIT_SERVER, CallState
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.errors import CallRefused, ConfigError, ModuleUnavailable
 from edge_agent.jsonrpc import make_call, read_result
@@ -48,7 +48,9 @@ class WasmBackend:
         if call.module is None:
             raise ModuleUnavailable(f"{call.server}.{call.tool}: the call names no module to run")
         egress = self._egress.for_call(call.server, call.tool, call.id, _grants(call))
-        state = CallState(call.limits, self._mounts, egress, self._env.get(call.server))
+        env = self._env.get(call.server)
+        git_user = call.server == GIT_SERVER
+        state = CallState(call.limits, self._mounts, egress, env, git_user=git_user)
         return WasmJob(self, call, call.module, state)
 
     def prefetch(self, module: ModuleRef) -> None:

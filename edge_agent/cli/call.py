@@ -8,6 +8,7 @@ import click
 
 from edge_agent.cli.common import (
     egress_to,
+    is_git,
     limits_of,
     load_module,
     module_options,
@@ -57,6 +58,7 @@ def call(
     engine, loaded = load_module(module, state, concurrency=1)
     egress = egress_to(allow_egress).for_call(module.stem, tool)
     call_state = state_under(limits_of(wall_ms, memory_mib), parse_mounts(mounts), egress)
+    call_state.git_user = is_git(module)
     try:
         answer = engine.send(loaded, make_call(tool, arguments.encode()), call_state)
     finally:

@@ -150,6 +150,13 @@ def variables() -> dict[str, str]:
     return kept
 
 
+def is_git(module: Path) -> bool:
+    """Say whether a module is the git server by its name, and may know the user's own settings."""
+    from edge_agent.engine.call_state import GIT_SERVER
+
+    return module.name.partition(".")[0] == GIT_SERVER
+
+
 def state_under(limits: Limits, mounts: tuple[Mount, ...], egress: CallEgress) -> CallState:
     """Return what a call runs under, with the variables of ``--env``."""
     from edge_agent.engine.call_state import CallState

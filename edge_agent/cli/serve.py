@@ -11,6 +11,7 @@ import click
 
 from edge_agent.cli.common import (
     egress_to,
+    is_git,
     limits_of,
     load_module,
     module_options,
@@ -73,7 +74,16 @@ def serve(
     engine, loaded = load_module(module, state, concurrency=slots)
     stateful = declares_state(engine, loaded, module.read_bytes())
     egress = egress_to(allow_egress)
-    answerer = Answerer(engine, loaded, limits, table, egress, variables(), stateful=stateful)
+    answerer = Answerer(
+        engine,
+        loaded,
+        limits,
+        table,
+        egress,
+        variables(),
+        stateful=stateful,
+        git_user=is_git(module),
+    )
     if address is not None:
         _serve_http(answerer, address, _serve_token(token_file), slots)
         engine.close()

@@ -22,6 +22,7 @@ _SECRET_IN_URL: Final = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[^/?#\s]*@|\S*[?&][^=&#]*(?:key|token|secret|password|sig)[^=&#]*=)",
     re.IGNORECASE,
 )
+_GIT_KEY: Final = re.compile(r"GIT_CONFIG_KEY_\d+")  # names a setting, and is no secret
 _MEND: Final = "a module must not see it; use [[secrets]]"
 MOST_BYTES: Final = 4096  # of one value
 
@@ -64,7 +65,7 @@ def check_variable(where: str, name: str, value: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{where}: {name!r} is no name of a variable; write one such as A_NAME")
-    if _SECRET.search(name):
+    if _SECRET.search(name) and not _GIT_KEY.fullmatch(name):
         raise ConfigError(f"{where}.{name}: looks like a secret; {_MEND}")
     if _SECRET_IN_URL.match(value):
         raise ConfigError(f"{where}.{name}: a URL with a user or a key in it; {_MEND}")

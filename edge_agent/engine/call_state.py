@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STDERR_BYTES: Final = 8 * 1024
 TIMED_OUT: Final = "timed out"
 CANCELLED: Final = "cancelled"
+#: The one server that may know what its node's user tells git.
+GIT_SERVER: Final = "git"
 
 _ambient = threading.local()
 
@@ -70,6 +72,7 @@ class CallState:
         "denied",
         "egress",
         "env",
+        "git_user",
         "guest",
         "interrupt",
         "limits",
@@ -85,11 +88,14 @@ class CallState:
         mounts: Sequence[Mount] = (),
         egress: CallEgress | None = None,
         env: Mapping[str, str] | None = None,
+        *,
+        git_user: bool = False,
     ) -> None:
         self.limits = limits
         self.mounts = mounts
         self.egress = egress
         self.env = env or {}
+        self.git_user = git_user  # whether it may know what its node's user tells git
         self.clock_zero = time.monotonic()  # where the guest's monotonic clock starts
         self.deadline = self.clock_zero + limits.wall_ms / 1000
         # Why the guest must end: TIMED_OUT, CANCELLED, or what its error is to say.

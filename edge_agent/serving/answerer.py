@@ -41,8 +41,10 @@ class Answerer:
         env: Mapping[str, str] | None = None,
         *,
         stateful: bool = False,
+        git_user: bool = False,
     ) -> None:
         self.stateful = stateful
+        self._git_user = git_user
         self._engine = engine
         self._module = module
         self._limits = limits
@@ -52,7 +54,7 @@ class Answerer:
 
     def begin(self) -> CallState:
         """Return what a message runs under; with it the message can be cancelled."""
-        return CallState(self._limits, self._mounts, env=self._env)
+        return CallState(self._limits, self._mounts, env=self._env, git_user=self._git_user)
 
     def answer(self, message: bytes, call: CallState, session: str = "") -> bytes:
         """Return the module's answer to one message, or one that says why there is none.

@@ -12,7 +12,11 @@ from tests.docs.pages import blocks
 from tests.docs.world import shape
 
 
-def test_the_demo_runs_four_scenarios_and_breaks_no_constraint():
+def test_the_demo_runs_four_scenarios_and_breaks_no_constraint(tmp_path, monkeypatch):
+    # Whoever tries it may have settings of git that change its answers, or want signatures.
+    settings = "[diff]\n\tmnemonicPrefix = true\n[commit]\n\tgpgSign = true\n"
+    (tmp_path / ".gitconfig").write_text(settings)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / ".gitconfig"))
     done = subprocess.run(
         [sys.executable, "-m", "dispatcher", "demo"],
         check=False,

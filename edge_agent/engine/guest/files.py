@@ -15,6 +15,7 @@ import posixpath
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from edge_agent.engine.watch.fifo import OPENAT2
@@ -103,6 +104,21 @@ def link_target(path: str, mounts: Sequence[Mount]) -> str:
     if found is None:
         raise OutsideMountsError(path)
     return found
+
+
+def places_of(path: str, mounts: Sequence[Mount]) -> tuple[str, ...]:
+    """Return where on this board a path leads that tools name, which is not for them to see.
+
+    First without links, then as the mount names it, where that is another.
+
+    Raises:
+        OutsideMountsError: the path is not beneath a mount.
+        OSError: there is nothing at the path.
+    """
+    mount, rest = _split(path, mounts)
+    with _opened(mount, rest) as handle:
+        real = str(Path(f"/proc/self/fd/{handle}").readlink())
+    return tuple({real: None, posixpath.normpath(f"{mount.directory}/{rest}"): None})
 
 
 def list_directory(path: str, mounts: Sequence[Mount]) -> list[Listed]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import wasmtime
 
 from edge_agent.engine.abi import HOST_MODULE
-from edge_agent.engine.call_state import CallState, current
+from edge_agent.engine.call_state import GIT_SERVER, CallState, current
 from edge_agent.engine.guest.files import (
     PERMISSION_BITS,
     OutsideMountsError,
@@ -24,6 +25,7 @@ from edge_agent.engine.guest.files import (
     link_target,
     list_directory,
     look,
+    places_of,
     set_mode,
 )
 from edge_agent.errors import OutputTooLarge
@@ -62,18 +64,44 @@ def file_mode(request: dict[str, Any], call: CallState) -> dict[str, Any]:
     The operations ``get`` and ``set`` answer ``{"mode"}``, the permission bits as a number;
     ``link`` answers ``{"target"}``, where a symbolic link leads as tools see it; ``list``
     answers ``{"entries": [...]}`` of a directory and ``look`` ``{"entry"}`` of one path, with
-    what WASI lacks: see `edge_agent.engine.guest.files.Listed`.
+    what WASI lacks: see `edge_agent.engine.guest.files.Listed`. ``git_config`` answers what
+    git would find in the home of the node's user for the repository whose own directory
+    ``path`` is, on the branch ``branch`` and with ``remotes``: see
+    `edge_agent.engine.guest.git_user.tell`. Where git would stop at it, ``{"broken"}`` says why.
     """
     wrong = _what_is_wrong(request)
     if wrong:
         return {"error": wrong}
     path: str = request["path"]
     try:
+        if request["op"] == _GIT_CONFIG:
+            return _git_config(request, call)
         return _FILE_OPERATIONS[request["op"]](path, request.get("mode"), call.mounts)
     except (OutsideMountsError, ReadOnlyMountError, OSError) as error:
         return {"error": f"{path}: {_why(error)}"}
 
 
+def _git_config(request: dict[str, Any], call: CallState) -> dict[str, Any]:
+    # Most modules never ask.
+    from edge_agent.engine.guest import git_config, git_user
+
+    if not call.git_user:
+        return {"error": f"only a server named {GIT_SERVER} is told of the user's git"}
+    branch, remotes = request.get("branch"), request.get("remotes")
+    repository = git_config.Repository(
+        git_dirs=places_of(request["path"], call.mounts),
+        branch=branch if isinstance(branch, str) else "",
+        remotes=tuple(url for url in remotes if isinstance(url, str))
+        if isinstance(remotes, list)
+        else (),
+    )
+    try:
+        return git_user.tell(repository, {**os.environ, **call.env})
+    except git_config.BrokenConfigError as error:
+        return {"broken": str(error)}
+
+
+_GIT_CONFIG: Final = "git_config"
 _FILE_OPERATIONS: Final[dict[str, Callable[[str, Any, Sequence[Mount]], dict[str, Any]]]] = {
     "get": lambda path, _, mounts: {"mode": get_mode(path, mounts)},
     "set": lambda path, mode, mounts: {"mode": set_mode(path, mode, mounts)},
@@ -85,8 +113,8 @@ _FILE_OPERATIONS: Final[dict[str, Callable[[str, Any, Sequence[Mount]], dict[str
 
 def _what_is_wrong(request: dict[str, Any]) -> str:
     operation, mode = request.get("op"), request.get("mode")
-    if operation not in _FILE_OPERATIONS:
-        return "op: write get, set, link, list or look"
+    if operation not in {*_FILE_OPERATIONS, _GIT_CONFIG}:
+        return "op: write get, set, link, list or look; the git server also git_config"
     if not isinstance(request.get("path"), str):
         return "path: give an absolute path as a string"
     if operation == "set" and (type(mode) is not int or not 0 <= mode <= PERMISSION_BITS):

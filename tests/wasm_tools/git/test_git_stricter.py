@@ -96,6 +96,36 @@ def test_a_commit_that_a_hook_would_check_is_refused(
     assert soundness.look(repository.root) == before
 
 
+@pytest.mark.parametrize("place", ["/outside/hooks", "~/hooks"])
+def test_hooks_that_nobody_sees_from_here_are_not_skipped(
+    place: str, repository: Repository, compiled: Module
+) -> None:
+    changes(repository.root)
+    repository.git("config", "core.hooksPath", place)
+    before = soundness.look(repository.root)
+    result = compiled.call("git_commit", {"repo_path": f"{GUEST}/repo", "message": "unseen"})
+    assert result["isError"]
+    assert f"core.hooksPath is {place}" in result["content"][0]["text"]
+    assert soundness.look(repository.root) == before
+
+
+def test_hooks_count_in_linked_work_trees_too(repository: Repository, compiled: Module) -> None:
+    history(repository.root)
+    repository.git("worktree", "add", "-q", "../linked", "-b", "linked")
+    for name in ("gitdir", "commondir"):  # seen where the module sees it
+        note = repository.root / ".git/worktrees/linked" / name
+        note.write_text(note.read_text().replace(str(repository.root.parent), GUEST))
+    linked = repository.root.parent / "linked"
+    (linked / ".git").write_text(f"gitdir: {GUEST}/repo/.git/worktrees/linked\n")
+    (linked / "new").write_text("n\n")
+    added = compiled.call("git_add", {"repo_path": f"{GUEST}/linked", "files": ["new"]})
+    assert not added["isError"], added
+    hook(repository, ".git/hooks/pre-commit")
+    result = compiled.call("git_commit", {"repo_path": f"{GUEST}/linked", "message": "unseen"})
+    assert result["isError"]
+    assert "the hook 'pre-commit'" in result["content"][0]["text"]
+
+
 def test_a_hook_that_may_not_run_counts_nothing(repository: Repository, compiled: Module) -> None:
     changes(repository.root)
     hook(repository, ".git/hooks/pre-commit", 0o644)

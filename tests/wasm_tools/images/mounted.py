@@ -5,7 +5,7 @@ import json
 
 import wasmtime
 
-from tests.wasm_tools.logs_and_data.harness import Module, alike
+from tests.wasm_tools.logs_and_data.harness import Module, ToolFailed, alike
 
 #: Byte counts of encoded images, and what follows from them.
 ENCODED = {"output_bytes", "total_output_bytes", "reduction_ratio", "overall_reduction"}
@@ -24,6 +24,25 @@ class Images(Module):
         other = copy.copy(self)
         other.mounts = mounts
         return other
+
+    def call(self, tool, arguments, memory_mib=None):
+        """The answer, which is a failure where nothing was done; ToolFailed where it is no object."""
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        message["params"] = {"name": tool, "arguments": arguments}
+        reply = self.exchange(json.dumps(message).encode(), memory_mib)
+        if "error" in reply:
+            raise ToolFailed(reply["error"]["message"])
+        result = reply["result"]
+        text = result["content"][0]["text"]
+        assert "os error" not in text
+        if "structuredContent" not in result:
+            assert result["isError"]
+            raise ToolFailed(text)
+        answer = result["structuredContent"]
+        assert alike(json.loads(text), answer)
+        nothing = answer.get("successful") == 0 and answer["total_images"] > 0
+        assert result["isError"] == ("error" in answer or nothing), answer
+        return answer
 
     def exchange(self, message, memory_mib=None):
         store = wasmtime.Store(self.engine)

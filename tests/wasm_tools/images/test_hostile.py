@@ -1,6 +1,7 @@
 """Images that lie, end early or are too large: each is an error of its own, never a trap."""
 
 import base64
+import os
 import random
 import struct
 import zlib
@@ -239,6 +240,24 @@ def test_a_directory_is_scanned_by_extension(images, tmp_path):
     assert all(image["error"] for image in found["images"])
     nothing = images.call("scan_directory", {"directory": "/pictures", "extensions": []})
     assert nothing["image_paths"] == []
+
+
+def test_what_is_passed_over_is_told(images, tmp_path):
+    (tmp_path / os.fsdecode(b"l\xe9.png")).write_bytes(b"123")
+    (tmp_path / "a.png").write_bytes(b"123")
+    found = images.call("scan_directory", {"directory": "/pictures"})
+    # One name that is not UTF-8 fails the whole reading of its directory.
+    assert any("UTF-8" in line for line in found["passed_over"])
+    lacking = {"path": "/pictures/a.png", "hash_type": "phash"}
+    compared = images.call("compare_hashes", {"hashes": [lacking]})
+    assert compared["errors"] == [{**lacking, "error": "it has no hash"}]
+
+
+def test_a_failure_names_the_file_and_no_number(images):
+    for tool in ("get_image_info", "resize_image", "compute_image_hash"):
+        asked = {"image_path": "/pictures/none.png"}
+        answer = images.call(tool, asked | ({"max_size": 9} if tool == "resize_image" else {}))
+        assert answer["error"] == "/pictures/none.png: no such file or directory"
 
 
 HASH = {"path": "a", "hash": "00ff00ff00ff00ff"}

@@ -40,6 +40,13 @@ class Module:
         assert alike(json.loads(text), result["structuredContent"])
         return result["structuredContent"]
 
+    def notes(self, tool, arguments):
+        """The texts that follow the answer."""
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        message["params"] = {"name": tool, "arguments": arguments}
+        result = self.exchange(json.dumps(message).encode())["result"]
+        return [block["text"] for block in result["content"][1:]]
+
     def exchange(self, message, memory_mib=None):
         store = wasmtime.Store(self.engine)
         if memory_mib is not None:

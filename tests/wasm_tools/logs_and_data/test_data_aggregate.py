@@ -1,5 +1,7 @@
 """The data tools against Python on what is easy to get wrong."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,6 +173,32 @@ DOUBLES = [
 def test_deduplication(data, key_fields, keep):
     arguments = {"items": DOUBLES, "key_fields": key_fields, "keep": keep}
     check(data, "deduplicate", arguments, reference.deduplicate)
+
+
+def test_no_record_is_dropped_in_silence(data):
+    items = [{"k": 1}, {"n": 2}, {"n": 3}, {"k": 1}]
+    found = data.call("deduplicate", {"items": items, "key_fields": ["k"]})
+    assert found["items"] == items[:3]
+    with pytest.raises(ToolFailed, match=r"keep.*first.*last"):
+        data.call("deduplicate", {"items": items, "key_fields": ["k"], "keep": "none"})
+    with pytest.raises(ToolFailed, match="key_fields: name at least one"):
+        data.call("deduplicate", {"items": items, "key_fields": []})
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "note"),
+    [
+        ("aggregate_list", {"items": [{"v": "x"}, {"v": 1}, {}], "sum_fields": ["v"]}, "v: 1 of 3"),
+        ("aggregate_list", {"items": numbers(*range(21)), "count_field": "v"}, "20 most .* of 21"),
+        ("merge_summaries", {"summaries": [{"a": 1}, {"a": 2}], "weights": [1]}, "1 for 2"),
+        ("merge_summaries", {"summaries": [{"a": 1, "t": "x"}, {"t": None}]}, "numbers: t"),
+        ("compute_trends", {"time_series": numbers(1, "x", 2)}, "value: 3 of 3 points"),
+    ],
+)
+def test_what_numbers_do_not_show_is_noted(data, tool, arguments, note):
+    assert re.search(note, data.notes(tool, arguments)[0])
+    whole = {"items": [{"v": 1}], "sum_fields": ["v"], "count_field": "v"}
+    assert data.notes("aggregate_list", whole) == []
 
 
 def test_keys_are_not_run_together(data):

@@ -28,6 +28,80 @@ def test_filtering_by_severity(logs, level):
     check(logs, "filter_entries", {"entries": MIXED, "min_level": level}, reference.filter_entries)
 
 
+def kept(logs, log, least="warning"):
+    """The lines of a log that its filter keeps, by what is told of each."""
+    entries = logs.call("parse_logs", {"log_content": log})["entries"]
+    found = logs.call("filter_entries", {"entries": entries, "min_level": least})
+    fields = ("msg", "raw", "message", "log")
+    return [next(entry[field] for field in fields if field in entry) for entry in found["entries"]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": 50, "time": 1, "msg": "pino"}',
+        '{"level": 60, "msg": "bunyan"}',
+        '{"level": "fatal", "msg": "zap"}',
+        '{"level": "dpanic", "msg": "zap"}',
+        '{"level": "SEVERE", "msg": "java"}',
+        '{"level": 400, "level_name": "ERROR", "msg": "monolog"}',
+        '{"severity": "EMERGENCY", "msg": "cloud"}',
+        '{"severity": 2, "msg": "gelf"}',
+        '{"level": "ftl", "msg": "serilog"}',
+        '{"@l": "Fatal", "msg": "serilog"}',
+        '{"LogLevel": "Critical", "msg": ".NET"}',
+        '{"levelname": "CRITICAL", "msg": "python"}',
+        '{"PRIORITY": "3", "MESSAGE": "x", "msg": "journald"}',
+        '{"lvl": "panic", "msg": "logrus"}',
+        '{"log": "ERROR boom\\n", "stream": "stderr"}',
+        "2026-11-24 15:05:00,410 - app - CRITICAL - python",
+        "E1010 13:55:37.123456       1 reflector.go:148] Failed to watch",
+        "F1010 13:55:37.123456       1 main.go:1] gone",
+        "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - su root failed",
+        "2026-01-01 UTC FATAL:  password authentication failed",
+        '2025-10-10T13:55:36.123456789Z stdout F {"level":50,"msg":"x"}',
+        '{"log": "{\\"level\\":60,\\"msg\\":\\"x\\"}\\n", "stream": "stdout"}',
+        "ts=2025-10-10T13:55:37Z level=50 msg=x",
+        "panic: runtime fault",
+        "Nov  6 08:30:32 pi4 kernel: Kernel panic - not syncing",
+    ],
+)
+def test_nothing_grave_is_dropped(logs, line):
+    assert len(kept(logs, line, "error")) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": 30, "msg": "pino"}',
+        '{"level": 20, "msg": "pino"}',
+        '{"level": "trace", "msg": "log4j"}',
+        '{"level": "Information", "msg": ".NET"}',
+        '{"level": "FINEST", "msg": "java"}',
+        '{"severity": "DEFAULT", "msg": "cloud"}',
+        "I1010 13:55:37.123456       1 main.go:42] Starting",
+        "<191>debugging",
+    ],
+)
+def test_what_is_light_is_filtered(logs, line):
+    assert kept(logs, line) == []
+
+
+def test_unknown_levels_are_kept_and_counted(logs):
+    entries = [{"_level": "odd"}, {"_level": "info"}, {"_level": "odd"}, {"_level": None}]
+    arguments = {"entries": entries, "min_level": "emergency"}
+    found = logs.call("filter_entries", arguments)
+    assert found["by_level"] == {"odd": 2, "null": 1}
+    assert found["filtered_count"] == 3
+    [note] = logs.notes("filter_entries", arguments)
+    assert note.endswith('"None" (1), "odd" (2)')
+
+
+def test_entries_without_a_level_of_ours_are_read_by_their_own(logs):
+    entries = [{"level": 60, "msg": "pino"}, {"severity": "debug"}, {"x": 1}]
+    assert logs.call("filter_entries", {"entries": entries})["entries"] == entries[:1]
+
+
 @pytest.mark.parametrize("levels", [[], ["INFO"], ["Warn", "odd"], ["1"], [""], ["None", "error"]])
 def test_filtering_by_name(logs, levels):
     arguments = {"entries": MIXED, "include_levels": levels, "min_level": "error"}

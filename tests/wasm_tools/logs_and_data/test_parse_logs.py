@@ -124,6 +124,21 @@ def test_a_line_in_every_format(logs, line):
         check(logs, "parse_logs", {"log_content": line, "format_type": name}, reference.parse_logs)
 
 
+def test_what_is_left_out_is_noted(logs):
+    log = '{"level": "info"}\npanic: gone\n{"level": "error"}\n'
+    [note] = logs.notes("parse_logs", {"log_content": log})
+    assert note.endswith("the first is: panic: gone")
+    [note] = logs.notes("parse_logs", {"log_content": "a\nb\nc", "max_entries": 2})
+    assert "first 2 of 3 lines" in note
+    assert logs.notes("parse_logs", {"log_content": "a\nb\n\n", "max_entries": 2}) == []
+
+
+def test_a_byte_order_mark_costs_no_entry(logs):
+    log = '\ufeff{"level": "error"}\n{"level": "info"}'
+    found = logs.call("parse_logs", {"log_content": log})
+    assert [entry["_level"] for entry in found["entries"]] == ["error", "info"]
+
+
 @pytest.mark.parametrize("limit", [-5, -2, -1, 0, 1, 2, 3, 10**12, -(10**12)])
 def test_the_limit_is_a_slice(logs, limit):
     log = "a\n\nerror\n \nb"

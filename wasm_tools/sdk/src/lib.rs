@@ -23,6 +23,7 @@ pub use system::environment::variable;
 #[cfg(feature = "file-mode")]
 pub use system::host;
 pub use system::memory::alloc;
+pub use system::reason::reason;
 pub use tools::answer::{Answer, CallResult, Output, ToolError};
 pub use tools::input::{Arguments, Input, Path, Place, Refusal};
 pub use tools::schema::{Field, Shape};

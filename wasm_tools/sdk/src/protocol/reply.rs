@@ -3,7 +3,7 @@
 use crate::tools::schema::put;
 use crate::{CallResult, Map, Value};
 
-/// The reply with this `id` and `result`, to which `text` is added as the last text
+/// The reply with this `id` and `result`, to which `text` is added as the first text
 /// block and as structured content; a failure where there is no memory for it.
 pub fn reply_with_text(id: Value, result: Map, text: String) -> Vec<u8> {
     if let Some(bytes) = spliced(&id, &result, &text) {
@@ -28,11 +28,12 @@ pub fn reply_with_text(id: Value, result: Map, text: String) -> Vec<u8> {
 
 fn spliced(id: &Value, result: &Map, text: &str) -> Option<Vec<u8>> {
     let mut head = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[");
-    for block in result.get("content").and_then(Value::as_array)? {
-        head += &format!("{block},");
-    }
     head += "{\"type\":\"text\",\"text\":\"";
-    let middle = "\"}],\"structuredContent\":";
+    let mut middle = "\"}".to_owned();
+    for block in result.get("content").and_then(Value::as_array)? {
+        middle += &format!(",{block}");
+    }
+    middle += "],\"structuredContent\":";
     let mut tail = String::new();
     for (key, value) in result.iter().filter(|(key, _)| *key != "content") {
         tail += &format!(",{}:{value}", Value::from(key.as_str()));
@@ -101,13 +102,13 @@ mod tests {
     fn the_text_stands_in_both_places() {
         let text = "{\"a\":\"\u{e9}\\\\ \\\"\",\n\t\"b\":[1]}";
         let id = Value::from("x\"y");
-        let block = serde_json::json!([{"type": "text", "text": "first"}]);
+        let block = serde_json::json!([{"type": "text", "text": "a note"}]);
         let bytes = reply_with_text(id.clone(), result(block), text.to_owned());
         assert_eq!(bytes.len(), bytes.capacity());
         let reply: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(reply["id"], id);
-        assert_eq!(reply["result"]["content"][0]["text"], "first");
-        assert_eq!(reply["result"]["content"][1]["text"], text);
+        assert_eq!(reply["result"]["content"][1]["text"], "a note");
+        assert_eq!(reply["result"]["content"][0]["text"], text);
         let structured: Value = serde_json::from_str(text).unwrap();
         assert_eq!(reply["result"]["structuredContent"], structured);
         assert_eq!(reply["result"]["isError"], false);

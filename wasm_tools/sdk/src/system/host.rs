@@ -105,6 +105,20 @@ pub fn look(path: &str) -> Result<Listed, String> {
     entry.ok_or_else(|| "the host's answer has no \"entry\"".to_owned())
 }
 
+/// What git would find in the home of the node's user, for the repository whose own directory
+/// is `git_dir`, on `branch` and with these addresses of remotes: of `git config --global` what
+/// tools of git heed (`{"config": [[key, value]], "ignore", "attributes", "hooks"}`), or
+/// `{"broken"}`. A host tells it to the server that the node calls `git` alone.
+///
+/// # Errors
+/// The host's reason: another server, a path outside the mounts, or a host that can't tell.
+pub fn git_config(git_dir: &str, branch: &str, remotes: &[&str]) -> Result<Value, String> {
+    let mut wanted = request("git_config", git_dir);
+    wanted.insert("branch".into(), branch.into());
+    wanted.insert("remotes".into(), remotes.into());
+    ask(wanted)
+}
+
 fn request(operation: &str, path: &str) -> Map {
     let mut request = Map::new();
     request.insert("op".into(), operation.into());

@@ -6,4 +6,5 @@ pub mod environment;
 #[cfg(feature = "file-mode")]
 pub mod host;
 pub mod memory;
+pub mod reason;
 pub mod start;

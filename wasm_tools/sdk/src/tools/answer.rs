@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::tools::schema::put;
-use crate::{Map, Shape, Value};
+use crate::{reason, Map, Shape, Value};
 
 /// The failure of a tool: its text is what the caller reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,13 @@ impl fmt::Display for ToolError {
 
 impl std::error::Error for ToolError {}
 
+/// In words and without a number; a server names the file itself where it can.
+impl From<std::io::Error> for ToolError {
+    fn from(error: std::io::Error) -> Self {
+        ToolError(reason(&error))
+    }
+}
+
 /// The result of a call: content blocks, and structured content where there is any.
 #[derive(Debug)]
 pub struct CallResult {
@@ -31,7 +38,7 @@ pub struct CallResult {
     pub content: Vec<Value>,
     /// The same as data; an object.
     pub structured: Option<Map>,
-    /// The text of a JSON object, sent after `content` as one more text block and
+    /// The text of a JSON object, sent before `content` as one more text block and
     /// in the place of `structured`. See [`CallResult::json_text`].
     pub json_text: Option<String>,
     /// Whether the tool failed.
@@ -60,6 +67,20 @@ impl CallResult {
             json_text: Some(text),
             is_error: false,
         }
+    }
+
+    /// The same with a text block at its end: what a caller must know who reads no data.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.content.push(text_block(note.into()));
+        self
+    }
+
+    /// The same as a failure: what it says in data stays, and nothing was done.
+    #[must_use]
+    pub fn failed(mut self) -> Self {
+        self.is_error = true;
+        self
     }
 
     /// A failure with this text.

@@ -1,10 +1,11 @@
 //! Records grouped, counted and summed.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use python_values::{dumps_len, dumps_len_of_dict, str_of, Dict, Value};
 
-use crate::number::numeric;
+use crate::number::{is_no_number, numeric};
 use crate::stats::stats;
 use crate::tally::Tally;
 use crate::DataError;
@@ -68,6 +69,37 @@ pub fn aggregate_list<'a>(
         Value::Float(output_size as f64 / input_size as f64),
     );
     Ok(result)
+}
+
+/// Values of summed fields that are no numbers, and counts that are not among the highest.
+pub fn aggregation_notes(items: &[Dict], wanted: &Aggregation) -> Vec<String> {
+    let sums = wanted.sum_fields.iter().filter_map(|field| {
+        let count = items
+            .iter()
+            .filter(|item| is_no_number(item, field))
+            .count();
+        (count > 0).then(|| {
+            let all = items.len();
+            format!(
+                "{field}: {count} of {all} records hold no number there and are not in its sums."
+            )
+        })
+    });
+    let mut notes: Vec<String> = sums.collect();
+    if let Some(field) = wanted.count_field.filter(|field| !field.is_empty()) {
+        let values: HashSet<_> = items
+            .iter()
+            .filter_map(|item| item.get(field))
+            .map(str_of)
+            .collect();
+        if values.len() > TOP {
+            let all = values.len();
+            notes.push(format!(
+                "{field}: the {TOP} most frequent of {all} values are counted here."
+            ));
+        }
+    }
+    notes
 }
 
 /// `len(json.dumps(items))`.

@@ -11,6 +11,8 @@ pub enum DataError {
     NoSpread,
     /// A key of a summary whose merged form another key already took.
     Collision { key: String },
+    /// Records are to be told apart by no field.
+    NoKey,
 }
 
 impl fmt::Display for DataError {
@@ -22,6 +24,7 @@ impl fmt::Display for DataError {
             DataError::NoSpread => {
                 f.write_str("the numbers must be finite and their spread must fit floating point")
             }
+            DataError::NoKey => f.write_str("key_fields: name at least one field"),
             DataError::Collision { key } => {
                 write!(
                     f,

@@ -17,9 +17,9 @@ mod stats;
 mod tally;
 mod trends;
 
-pub use aggregate::{aggregate_list, Aggregation};
+pub use aggregate::{aggregate_list, aggregation_notes, Aggregation};
 pub use deduplicate::{deduplicate, Keep};
 pub use error::DataError;
-pub use merge::merge_summaries;
+pub use merge::{merge_summaries, merging_notes};
 pub use research::{combine_research_results, ResearchFields};
-pub use trends::compute_trends;
+pub use trends::{compute_trends, series_note};

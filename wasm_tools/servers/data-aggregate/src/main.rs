@@ -50,9 +50,9 @@ fn aggregate_list(
         count_field: count_field.as_deref(),
         sum_fields: sum_fields.as_deref().unwrap_or_default(),
     };
-    data_aggregate::aggregate_list(&items.0, &wanted)
-        .map(answer)
-        .map_err(failure)
+    let found = data_aggregate::aggregate_list(&items.0, &wanted).map_err(failure)?;
+    let notes = data_aggregate::aggregation_notes(&items.0, &wanted);
+    Ok(notes.into_iter().fold(answer(found), CallResult::with_note))
 }
 
 /// Merge summaries of several sources into one.
@@ -72,9 +72,10 @@ fn merge_summaries(
     /// A weight for each summary; without it all weigh the same.
     weights: Option<Vec<f64>>,
 ) -> Result<CallResult, ToolError> {
-    data_aggregate::merge_summaries(&summaries.0, weights.as_deref())
-        .map(answer)
-        .map_err(failure)
+    let found = data_aggregate::merge_summaries(&summaries.0, weights.as_deref());
+    let notes = data_aggregate::merging_notes(&summaries.0, weights.as_deref());
+    let answer = answer(found.map_err(failure)?);
+    Ok(notes.into_iter().fold(answer, CallResult::with_note))
 }
 
 /// Rank search results by score and put them into one text.
@@ -108,7 +109,15 @@ fn combine_research_results(
         .map_err(failure)
 }
 
-/// Drop records that repeat an earlier one in all of some fields.
+/// Which of several equal records stays.
+#[derive(Input)]
+enum Kept {
+    First,
+    Last,
+}
+
+/// Drop records that repeat an earlier one in all of some fields. A record that lacks one of
+/// the fields stays.
 #[tool(
     title = "Deduplicate",
     read_only,
@@ -121,16 +130,17 @@ fn deduplicate(
     items: Dicts,
     /// The fields that tell records apart.
     key_fields: Vec<String>,
-    /// Which of several equal records stays: `first` or `last`.
+    /// Which of several equal records stays.
     #[default("first")]
-    keep: String,
-) -> CallResult {
-    let keep = match keep.as_str() {
-        "first" => Keep::First,
-        "last" => Keep::Last,
-        _ => Keep::Nothing,
+    keep: Kept,
+) -> Result<CallResult, ToolError> {
+    let keep = match keep {
+        Kept::First => Keep::First,
+        Kept::Last => Keep::Last,
     };
-    answer(data_aggregate::deduplicate(items.0, key_fields, keep))
+    data_aggregate::deduplicate(items.0, key_fields, keep)
+        .map(answer)
+        .map_err(failure)
 }
 
 /// Tell whether a series of numbers rises, falls or stays.
@@ -157,9 +167,9 @@ fn compute_trends(
     bucket_count: i64,
 ) -> Result<CallResult, ToolError> {
     let _ = (time_field, bucket_count);
-    data_aggregate::compute_trends(&time_series.0, &value_field)
-        .map(answer)
-        .map_err(failure)
+    let found = data_aggregate::compute_trends(&time_series.0, &value_field).map_err(failure)?;
+    let notes = data_aggregate::series_note(&time_series.0, &value_field);
+    Ok(notes.into_iter().fold(answer(found), CallResult::with_note))
 }
 
 wasmmcp::server! {

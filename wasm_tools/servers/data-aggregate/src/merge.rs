@@ -35,6 +35,35 @@ pub fn merge_summaries<'a>(
     Ok(Dict::from_pairs(merged.pairs))
 }
 
+/// What is not in a merged summary: values of summaries without a weight, and of keys that hold
+/// no numbers.
+pub fn merging_notes(summaries: &[Dict], weights: Option<&[f64]>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let given = weights.map_or(summaries.len(), <[f64]>::len);
+    if given != summaries.len() {
+        notes.push(format!(
+            "weights: {given} for {} summaries; the values of a summary without a weight are not in \
+             the merged one.",
+            summaries.len()
+        ));
+    }
+    let mergeable = |value: &Value| {
+        Number::of(value).is_some() || matches!(value, Value::List(_) | Value::Dict(_))
+    };
+    let lost: Vec<Cow<str>> = collect(summaries, None)
+        .into_iter()
+        .filter(|key| !key.values.iter().any(|(value, _)| mergeable(value)))
+        .map(|key| key.name)
+        .collect();
+    if !lost.is_empty() {
+        notes.push(format!(
+            "Not merged, since they hold no numbers: {}.",
+            lost.join(", ")
+        ));
+    }
+    notes
+}
+
 /// A key and its values in the weighed summaries, in order.
 struct KeyValues<'s, 'a> {
     name: Cow<'a, str>,

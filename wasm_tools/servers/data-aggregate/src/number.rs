@@ -2,7 +2,7 @@
 
 use std::ops::Add;
 
-use python_values::{float_from_str, Value};
+use python_values::{float_from_str, Dict, Value};
 
 use crate::DataError;
 
@@ -27,6 +27,14 @@ pub fn numeric(value: &Value, field: &str) -> Result<Option<f64>, DataError> {
         Value::Str(text) => float_from_str(&text.replace(',', "")),
         Value::None | Value::List(_) | Value::Dict(_) => None,
     })
+}
+
+/// Whether a record has a value there that says something and is no number.
+pub fn is_no_number(item: &Dict, field: &str) -> bool {
+    let value = item
+        .get(field)
+        .filter(|value| !matches!(value, Value::None));
+    value.is_some_and(|value| matches!(numeric(value, field), Ok(None)))
 }
 
 /// A number as Python adds it up: whole ones stay whole, whatever their size.

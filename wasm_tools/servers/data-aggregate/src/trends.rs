@@ -2,7 +2,7 @@
 
 use python_values::{Dict, Value};
 
-use crate::number::numeric;
+use crate::number::{is_no_number, numeric};
 use crate::stats::{mean, stats};
 use crate::DataError;
 
@@ -41,6 +41,15 @@ pub fn compute_trends<'a>(time_series: &[Dict], value_field: &str) -> Result<Dic
         ("second_half_avg", second.into()),
         ("change_percent", change),
     ]))
+}
+
+/// Points without a number.
+pub fn series_note(series: &[Dict], field: &str) -> Option<String> {
+    let all = series.len();
+    let lacking = |point: &&Dict| point.get(field).is_none() || is_no_number(point, field);
+    let count = series.iter().filter(lacking).count();
+    (count > 0)
+        .then(|| format!("{field}: {count} of {all} points have no number there and are left out."))
 }
 
 fn trend(first: f64, second: f64) -> &'static str {

@@ -75,7 +75,7 @@ fn other_reason(error: &Error) -> String {
         Some(37) => "ENAMETOOLONG: name too long",
         Some(75) => "EXDEV: cross-device link not permitted",
         Some(76) => "EPERM: operation not permitted",
-        _ => return format!("EIO: {error}"),
+        _ => return format!("EIO: {}", wasmmcp::reason(error)),
     };
     known.to_owned()
 }

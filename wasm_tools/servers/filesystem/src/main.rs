@@ -13,6 +13,7 @@ mod mounts;
 mod paths;
 mod preopens;
 mod read;
+mod text;
 mod write;
 
 use wasmmcp::{tool, Answer, CallResult, Field, Input, Path, Shape, ToolError, Value};
@@ -21,6 +22,7 @@ use edit::Edit;
 use failure::Failure;
 use listing::SortBy;
 use mounts::Mounts;
+use text::Text;
 
 /// A text that is given as a text block and, as `content`, as structured content.
 struct Content(String);
@@ -146,16 +148,25 @@ fn read_multiple_files(
     paths: Vec<Path>,
 ) -> Answered {
     let mounts = Mounts::of_the_host();
+    let mut any = false;
     let parts: Vec<String> = paths
         .iter()
         .map(
             |path| match mounts.locate(path).and_then(|real| read::text(&real)) {
-                Ok(content) => format!("{}:\n{content}\n", path.0),
+                Ok(content) => {
+                    any = true;
+                    format!("{}:\n{content}\n", path.0)
+                }
                 Err(failure) => format!("{}: Error - {}", path.0, failure.message),
             },
         )
         .collect();
-    Ok(Content(parts.join("\n---\n")))
+    let text = parts.join("\n---\n");
+    if any {
+        Ok(Content(text))
+    } else {
+        Err(ToolError::new(text))
+    }
 }
 
 /// Create a file, or replace all of an existing one without asking. Only within allowed
@@ -169,13 +180,13 @@ fn read_multiple_files(
 )]
 fn write_file(path: Path, content: String) -> Answered {
     let real = Mounts::of_the_host().locate(&path)?;
-    write::replace(&real, &content)?;
+    write::replace(&real, content.as_bytes())?;
     Ok(Content(format!("Successfully wrote to {}", path.0)))
 }
 
 /// Replace texts in a file, one after another, and show the changes as a diff. A text that
-/// stands nowhere exactly may also match lines that are indented otherwise. Only within
-/// allowed directories.
+/// stands nowhere exactly may also match lines that are indented otherwise. Line ends count for
+/// nothing: lines end as those of the file. Only within allowed directories.
 #[tool(
     title = "Edit File",
     read_only = false,
@@ -192,7 +203,8 @@ fn edit_file(
     dry_run: bool,
 ) -> Answered {
     let real = Mounts::of_the_host().locate(&path)?;
-    let before = edit::newlines(&read::text(&real)?);
+    let mut text = Text::of(&read::bytes(&real)?);
+    let before = text.shown();
     let edits: Vec<Edit> = edits
         .into_iter()
         .map(|edit| Edit {
@@ -200,10 +212,17 @@ fn edit_file(
             new: edit.new_text,
         })
         .collect();
-    let after = edit::apply(&before, &edits)?;
-    let diff = diff::unified(&real, &before, &after);
+    if edits.iter().any(|edit| text.is_ambiguous_with(&edit.new)) {
+        return Err(ToolError::new(format!(
+            "{}: the file is not UTF-8, and the new text has characters of U+10FF00 to U+10FFFF, \
+             which stand for its bytes here",
+            path.0
+        )));
+    }
+    edit::apply(&mut text, &edits)?;
+    let diff = diff::unified(&real, &before, &text.shown());
     if !dry_run {
-        write::replace(&real, &after)?;
+        write::replace(&real, &text.into_bytes())?;
     }
     let mut fence = String::from("```");
     while diff.contains(&fence) {

@@ -10,7 +10,7 @@ use wasmmcp::host;
 use crate::failure::Failure;
 
 /// Replaces or creates the file at `path`; an existing file keeps its permission bits.
-pub fn replace(path: &str, content: &str) -> Result<(), Failure> {
+pub fn replace(path: &str, content: &[u8]) -> Result<(), Failure> {
     let mode = match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let error = io::Error::from(io::ErrorKind::IsADirectory);

@@ -20,12 +20,7 @@ impl Failure {
 
     /// What the file system said about a path.
     pub fn system(error: &io::Error, path: &str) -> Self {
-        let why = match error.kind() {
-            io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        };
-        Failure(format!("{path}: {why}"))
+        Failure(format!("{path}: {}", wasmmcp::reason(error)))
     }
 
     /// A repository whose bytes make no sense.

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 
 use wasmmcp::host::Listed;
+use wasmmcp::Value;
 
 use crate::failure::{Failure, Outcome};
 
@@ -133,6 +134,18 @@ pub fn list(path: &str) -> Option<Vec<Listed>> {
 /// What stands in a directory, with all that the host knows of it; `None` where it doesn't tell.
 #[cfg(not(target_os = "wasi"))]
 pub fn list(_: &str) -> Option<Vec<Listed>> {
+    None
+}
+
+/// What git would find in the home of the node's user, as [`wasmmcp::host::git_config`] tells it.
+#[cfg(target_os = "wasi")]
+pub fn user_config(git_dir: &str, branch: &str, remotes: &[&str]) -> Option<Value> {
+    wasmmcp::host::git_config(git_dir, branch, remotes).ok()
+}
+
+/// What git would find in the home of the node's user; `None` where the host doesn't tell.
+#[cfg(not(target_os = "wasi"))]
+pub fn user_config(_: &str, _: &str, _: &[&str]) -> Option<Value> {
     None
 }
 

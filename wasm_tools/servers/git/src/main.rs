@@ -108,9 +108,11 @@ fn git_diff(
     Ok(format!("Diff with {target}:\n{text}"))
 }
 
-/// Record what is staged as a commit on the current branch. Author and committer are those
-/// of the repository's configuration (user.name, user.email). A module cannot run hooks: a
-/// commit that one would check is refused.
+/// Record what is staged as a commit on the current branch. Author and committer are those that
+/// git would take: of the server's environment (GIT_AUTHOR_NAME and so on), of the repository's
+/// configuration (user.name, user.email), else of the node's user; without any the commit is
+/// refused. A module can neither run hooks nor sign: a commit that a hook would check, or that
+/// is to be signed, is refused.
 #[tool(
     title = "Git Commit",
     read_only = false,

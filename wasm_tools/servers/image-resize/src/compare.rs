@@ -70,6 +70,8 @@ fn sorted_out(hashes: Vec<Map>) -> Outcome<(Hashed, Vec<Value>)> {
             continue;
         }
         let Some(hash) = entry.shift_remove("hash") else {
+            entry.insert("error".into(), "it has no hash".into());
+            errors.push(Value::Object(entry));
             continue;
         };
         let path = entry.shift_remove("path");

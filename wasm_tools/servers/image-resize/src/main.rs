@@ -1,7 +1,8 @@
 //! The image-resize server: six tools that describe, resize and compare images.
 //!
 //! Answers as the server of the same name over Pillow and imagehash does: what is wrong with
-//! an image is said in the answer's `error`, beside its path.
+//! an image is said in the answer's `error`, beside its path. Unlike there such an answer is a
+//! failure for MCP too, where nothing was done.
 
 mod base64;
 mod compare;
@@ -16,7 +17,7 @@ mod scale;
 mod scan;
 mod vp8;
 
-use wasmmcp::{json, tool, Map, Path, ToolError, Value};
+use wasmmcp::{json, tool, Answer, CallResult, Map, Path, ToolError, Value};
 
 use fault::{room, Fault, Outcome};
 use read::{open, Opened};
@@ -36,6 +37,16 @@ fn ratio(part: u64, whole: u64) -> Value {
     match whole {
         0 => 0.into(),
         _ => rounded(part as f64 / whole as f64, 4).into(),
+    }
+}
+
+/// The answer, as a failure where it says `error` or `"failed"` is all of it.
+fn answered(answer: Value) -> CallResult {
+    let failed = answer.get("error").is_some()
+        || (answer.get("successful") == Some(&json!(0)) && answer.get("failed") != Some(&json!(0)));
+    match failed {
+        true => answer.answer().failed(),
+        false => answer.answer(),
     }
 }
 
@@ -84,8 +95,8 @@ fn resized(image: &Opened, target: Target, format: Format, quality: i64) -> Outc
 fn get_image_info(
     /// The image.
     image_path: Path,
-) -> Value {
-    info(&image_path)
+) -> CallResult {
+    answered(info(&image_path))
 }
 
 /// Resize an image and give it as base64.
@@ -108,7 +119,7 @@ fn resize_image(
     /// The format of the result.
     #[default("JPEG")]
     output_format: Format,
-) -> Value {
+) -> CallResult {
     // Zero means the same as none.
     let [width, height, max_size] =
         [width, height, max_size].map(|side| side.filter(|side| *side != 0));
@@ -119,9 +130,10 @@ fn resize_image(
         (None, None, Some(height)) => Some(Target::Height(height)),
         (None, None, None) => None,
     };
-    resize_answer(&image_path, target, output_format, quality).unwrap_or_else(
+    let answer = resize_answer(&image_path, target, output_format, quality);
+    answered(answer.unwrap_or_else(
         |fault| json!({"success": false, "error": fault.to_string(), "path": &*image_path}),
-    )
+    ))
 }
 
 fn resize_answer(
@@ -168,9 +180,10 @@ fn scan_directory(
     /// Whether to describe each image as get_image_info does.
     #[default(false)]
     include_info: bool,
-) -> Value {
+) -> CallResult {
     let Some(found) = scan::scan(&directory, extensions.as_deref(), recursive) else {
-        return json!({"error": format!("Directory not found: {}", &*directory)});
+        let error = format!("Directory not found: {}", &*directory);
+        return answered(json!({ "error": error }));
     };
     let mut answer = Map::new();
     answer.insert("directory".into(), directory.0.into());
@@ -183,7 +196,10 @@ fn scan_directory(
         answer.insert("images".into(), Value::Array(images));
     }
     answer.insert("image_paths".into(), found.paths.into());
-    Value::Object(answer)
+    if !found.passed_over.is_empty() {
+        answer.insert("passed_over".into(), found.passed_over.into());
+    }
+    answered(Value::Object(answer))
 }
 
 /// Compute a perceptual hash of an image, to find duplicates with compare_hashes.
@@ -199,12 +215,12 @@ fn compute_image_hash(
     /// What the hash looks at: frequencies, differences, brightness or wavelets.
     #[default("phash")]
     hash_type: hash::Kind,
-) -> Value {
+) -> CallResult {
     let hash = open(&image_path).and_then(|image| hash_type.compute(image.decode(1)?));
-    match hash {
+    answered(match hash {
         Ok(hash) => json!({"path": &*image_path, "hash": hash, "hash_type": hash_type.name()}),
         Err(fault) => json!({"path": &*image_path, "error": fault.to_string()}),
-    }
+    })
 }
 
 /// Find duplicates among images by their hashes.
@@ -242,7 +258,7 @@ fn batch_resize(
     /// The format of the results.
     #[default("JPEG")]
     output_format: Format,
-) -> Value {
+) -> CallResult {
     let (mut input_bytes, mut output_bytes, mut successful) = (0, 0, 0);
     let mut results = Vec::with_capacity(image_paths.len());
     for path in &image_paths {
@@ -266,7 +282,7 @@ fn batch_resize(
             Err(fault) => json!({"path": &**path, "success": false, "error": fault.to_string()}),
         });
     }
-    json!({
+    answered(json!({
         "total_images": image_paths.len(),
         "successful": successful,
         "failed": image_paths.len() - successful,
@@ -274,7 +290,7 @@ fn batch_resize(
         "total_output_bytes": output_bytes,
         "overall_reduction": ratio(output_bytes, input_bytes),
         "results": results,
-    })
+    }))
 }
 
 wasmmcp::server! {

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::Read;
 
+use wasmmcp::reason;
+
 use crate::decode;
 use crate::fault::{room, Fault, Outcome};
 use crate::header::{Header, Kind};
@@ -20,7 +22,7 @@ pub struct Opened {
 
 /// Reads the header of a file.
 pub fn open(path: &str) -> Outcome<Opened> {
-    let fail = |error: std::io::Error| Fault::new(format!("{path}: {error}"));
+    let fail = |error: std::io::Error| Fault::new(format!("{path}: {}", reason(&error)));
     let metadata = fs::metadata(path).map_err(fail)?;
     if !metadata.is_file() {
         return Err(Fault::new(format!("{path}: not a file")));
@@ -53,7 +55,7 @@ impl Opened {
         let mut file = Vec::with_capacity(self.size_bytes as usize);
         File::open(&self.path)
             .and_then(|open| open.take(self.size_bytes).read_to_end(&mut file))
-            .map_err(|error| Fault::new(format!("{}: {error}", self.path)))?;
+            .map_err(|error| Fault::new(format!("{}: {}", self.path, reason(&error))))?;
         match header.kind {
             Kind::Jpeg | Kind::Mpo => decode::jpeg::decode(&file, header, shrink),
             Kind::Png => decode::png::decode(file, header),

@@ -1,6 +1,8 @@
 //! Image files of a directory, as Python's `pathlib` finds and names them.
 
-use std::fs;
+use std::{fs, io};
+
+use wasmmcp::reason;
 
 const USUAL: [&str; 7] = [".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tiff"];
 
@@ -9,6 +11,8 @@ const USUAL: [&str; 7] = [".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".ti
 pub struct Found {
     pub paths: Vec<String>,
     pub total_bytes: u64,
+    /// Directories that can't be read, and names that are not UTF-8, each with the reason.
+    pub passed_over: Vec<String>,
 }
 
 /// Looks for files with one of the extensions (with their dot, in lower case).
@@ -24,12 +28,23 @@ pub fn scan(directory: &str, extensions: Option<&[String]>, recursive: bool) -> 
     let mut found = Found::default();
     let mut waiting = vec![start];
     while let Some(place) = waiting.pop() {
-        // What can't be read is passed over.
-        let Ok(entries) = fs::read_dir(&place) else {
+        // A file in the place of the directory is an empty one.
+        if fs::metadata(&place).is_ok_and(|found| !found.is_dir()) {
             continue;
+        }
+        let entries = match fs::read_dir(&place).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let why = reason(&error);
+                found.passed_over.push(format!("{place}: {why}"));
+                continue;
+            }
         };
-        for entry in entries.flatten() {
+        for entry in entries {
             let Ok(name) = entry.file_name().into_string() else {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                found.passed_over.push(format!("{place}/{name}: not UTF-8"));
                 continue;
             };
             let path = match place.as_str() {
@@ -49,6 +64,7 @@ pub fn scan(directory: &str, extensions: Option<&[String]>, recursive: bool) -> 
         }
     }
     found.paths.sort();
+    found.passed_over.sort();
     Some(found)
 }
 

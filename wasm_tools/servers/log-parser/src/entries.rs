@@ -1,11 +1,12 @@
 //! Entries filtered, counted and dated.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use python_values::{str_of, Counter, Dict, Key, Unhashable, Value};
 
-use crate::level::rank;
-use crate::LogError;
+use crate::severity::{self, Severity};
+use crate::{level, LogError};
 
 /// How many of the most frequent values are told.
 const TOP: usize = 10;
@@ -20,7 +21,8 @@ fn uncountable(index: usize, field: &str, Unhashable(kind): Unhashable) -> LogEr
     }
 }
 
-/// Entries of `min_level` and above or, where `include_levels` names any, of just those.
+/// Entries of `min_level` and above or, where `include_levels` names any, of just those; and a
+/// note where some were kept because no table knows their level.
 ///
 /// # Errors
 /// An entry whose `_level` is a list or an object.
@@ -28,25 +30,43 @@ pub fn filter_entries<'a>(
     entries: Vec<Dict<'a>>,
     min_level: &str,
     include_levels: Option<&[String]>,
-) -> Result<Dict<'a>, LogError> {
+) -> Result<(Dict<'a>, Option<String>), LogError> {
     let original_count = entries.len();
-    let least = rank(min_level);
+    let least = Severity::named(min_level);
     let wanted: Option<Vec<String>> = include_levels
         .filter(|levels| !levels.is_empty())
         .map(|levels| levels.iter().map(|level| level.to_lowercase()).collect());
     let mut kept = Vec::new();
+    let mut unknown = BTreeMap::new();
     for (index, entry) in entries.into_iter().enumerate() {
-        let level = text_level(&entry).map_err(|error| uncountable(index, "_level", error))?;
+        let level = level_of(&entry).map_err(|error| uncountable(index, "_level", error))?;
         let keep = match &wanted {
-            Some(levels) => level.is_some_and(|level| levels.iter().any(|wanted| wanted == level)),
-            None => rank(level.unwrap_or_default()) >= least,
+            Some(levels) => level.is_text && levels.iter().any(|wanted| *wanted == level.shown),
+            None => {
+                let severity = severity::of(&level.shown);
+                if severity.is_none() {
+                    *unknown.entry(level.shown.into_owned()).or_insert(0) += 1;
+                }
+                severity.is_none() || severity >= least
+            }
         };
         if keep {
             kept.push(entry);
         }
     }
+    let note = (!unknown.is_empty()).then(|| {
+        let levels = unknown
+            .iter()
+            .take(TOP)
+            .map(|(level, count)| format!("{level:?} ({count})"));
+        let levels: Vec<String> = levels.collect();
+        format!(
+            "Kept, since no table knows their level: {}",
+            levels.join(", ")
+        )
+    });
     let counts = count_levels(&kept)?;
-    Ok(Dict::from([
+    let found = Dict::from([
         ("original_count", original_count.into()),
         ("filtered_count", kept.len().into()),
         (
@@ -58,15 +78,29 @@ pub fn filter_entries<'a>(
             "entries",
             Value::List(kept.into_iter().map(Value::Dict).collect()),
         ),
-    ]))
+    ]);
+    Ok((found, note))
 }
 
-/// The level of an entry, `info` where it has none; None where it is no text, so that nobody can ask for it.
-fn text_level<'v>(entry: &'v Dict) -> Result<Option<&'v str>, Unhashable> {
+/// The level of an entry as text, and whether it was one: nobody can ask for another by name.
+struct Level<'v> {
+    shown: Cow<'v, str>,
+    is_text: bool,
+}
+
+/// The level of an entry: its `_level`, else what another field says, else `info`.
+fn level_of<'v>(entry: &'v Dict) -> Result<Level<'v>, Unhashable> {
+    let text = |shown| Level {
+        shown,
+        is_text: true,
+    };
     match entry.get("_level") {
-        None => Ok(Some("info")),
-        Some(Value::Str(level)) => Ok(Some(level)),
-        Some(other) => Key::of(other).map(|_| None),
+        None => Ok(text(level::named(entry).unwrap_or(Cow::Borrowed("info")))),
+        Some(Value::Str(level)) => Ok(text(Cow::Borrowed(level))),
+        Some(other) => Key::of(other).map(|_| Level {
+            shown: str_of(other),
+            is_text: false,
+        }),
     }
 }
 
@@ -145,4 +179,42 @@ pub fn extract_time_range<'a>(entries: &[Dict]) -> Dict<'a> {
         ("last_timestamp", last.into()),
         ("sample_timestamps", Value::List(sample.collect())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use python_values::read;
+
+    fn kept(entries: &str, least: &str) -> (usize, Option<String>) {
+        let Value::List(items) = read(entries).unwrap() else {
+            panic!("not a list")
+        };
+        let entries = items
+            .into_iter()
+            .map(|item| item.as_dict().unwrap().clone());
+        let (found, note) = filter_entries(entries.collect(), least, None).unwrap();
+        match found.get("filtered_count") {
+            Some(Value::Int(count)) => (*count as usize, note),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_grave_is_dropped() {
+        let grave = r#"[{"_level": "fatal"}, {"_level": "panic"}, {"_level": "severe"},
+            {"_level": "50"}, {"_level": 60}, {"level": 50}, {"severity": "CRITICAL"}]"#;
+        assert_eq!(kept(grave, "error"), (7, None));
+        let light = r#"[{"_level": "30"}, {"_level": "trace"}, {"level": "INFO"}, {"x": 1}]"#;
+        assert_eq!(kept(light, "warning"), (0, None));
+    }
+
+    #[test]
+    fn what_no_table_knows_is_kept_and_noted() {
+        let odd = r#"[{"_level": "odd"}, {"_level": null}, {"_level": true}, {"_level": "odd"}]"#;
+        let (count, note) = kept(odd, "emergency");
+        assert_eq!(count, 4);
+        let levels = r#""None" (1), "True" (1), "odd" (2)"#;
+        assert!(note.unwrap().ends_with(levels));
+    }
 }

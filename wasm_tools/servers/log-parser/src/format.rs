@@ -1,6 +1,6 @@
 //! The formats of logs, and which one a log is in.
 
-use python_values::{read, ReadError};
+use python_values::{read, ReadError, Value};
 
 use crate::lines::{access, python, syslog, AccessKind, ParsedLine};
 
@@ -28,6 +28,15 @@ const BY_PATTERN: [Format; 5] = [
 
 /// A format is told from this many lines at the head of the log.
 const SAMPLE_LINES: usize = 10;
+
+/// A line without the byte order mark before a JSON object that has something in it.
+pub fn without_mark(line: &str) -> &str {
+    let bare = line
+        .strip_prefix('\u{feff}')
+        .map(python_values::chars::strip);
+    let filled = |text: &&str| matches!(read(text), Ok(Value::Dict(entry)) if !entry.is_empty());
+    bare.filter(filled).unwrap_or(line)
+}
 
 impl Format {
     /// The name that callers use.
@@ -65,7 +74,7 @@ impl Format {
             if line.is_empty() {
                 continue;
             }
-            match read(line) {
+            match read(without_mark(line)) {
                 Ok(_) => return Ok(Format::Json),
                 Err(ReadError::Syntax) => {}
                 Err(error) => return Err((at + 1, error)),

@@ -4,50 +4,73 @@ use std::borrow::Cow;
 
 use python_values::{int_from_str, str_of, Dict, IntError, Value};
 
-use crate::lines::Severity;
+use crate::lines;
+use crate::severity::{self, Severity};
 
 /// Fields of a JSON line that name its level, the first that is there counts.
 const LEVEL_FIELDS: [&str; 4] = ["level", "severity", "loglevel", "log_level"];
 
-/// The rank of a level that `filter_entries` knows; a name that it does not know ranks as `info`.
-pub fn rank(level: &str) -> u8 {
-    match level {
-        "debug" => 0,
-        "notice" => 2,
-        "warning" | "warn" => 3,
-        "error" | "err" => 4,
-        "critical" | "crit" => 5,
-        "alert" => 6,
-        "emergency" | "emerg" => 7,
-        _ => 1,
-    }
-}
+/// The same of other loggers: zap, Python, Monolog, OpenTelemetry, ECS, Serilog, .NET, journald.
+const MORE_LEVEL_FIELDS: [&str; 10] = [
+    "lvl",
+    "levelname",
+    "level_name",
+    "severity_text",
+    "severityText",
+    "log.level",
+    "@l",
+    "Level",
+    "LogLevel",
+    "PRIORITY",
+];
+
+/// Where the message stands in lines that have neither `message` nor `raw`.
+const MORE_MESSAGE_FIELDS: [&str; 7] = ["msg", "log", "MESSAGE", "@m", "@mt", "text", "body"];
 
 /// The level of a line of a fixed format.
-pub fn of_line<'a>(severity: Severity<'a>) -> Result<Cow<'a, str>, String> {
+pub fn of_line<'a>(severity: lines::Severity<'a>) -> Result<Cow<'a, str>, String> {
     match severity {
-        Severity::Named(name) => Ok(lower(Cow::Borrowed(name))),
-        Severity::Message(message) => Ok(Cow::Borrowed(of_message(message))),
-        Severity::HttpStatus(status) => of_status_text(status).map(Cow::Borrowed),
+        lines::Severity::Named(name) => Ok(lower(Cow::Borrowed(name))),
+        lines::Severity::Message(message) => Ok(Cow::Borrowed(of_message(message))),
+        lines::Severity::HttpStatus(status) => of_status_text(status).map(Cow::Borrowed),
     }
 }
 
 /// The level of a JSON line: its level field, else its HTTP status, else its message.
 pub fn of_dict<'v>(entry: &'v Dict) -> Result<Cow<'v, str>, String> {
-    if let Some(level) = LEVEL_FIELDS.iter().find_map(|field| entry.get(field)) {
-        return Ok(lower(str_of(level)));
+    if let Some(level) = named(entry) {
+        return Ok(level);
     }
     if let Some(status) = entry.get("status") {
         return of_status(status).map(Cow::Borrowed);
     }
     match entry.get("message").or_else(|| entry.get("raw")) {
-        None => Ok(Cow::Borrowed("info")),
+        None => {
+            let others = MORE_MESSAGE_FIELDS
+                .iter()
+                .filter_map(|field| entry.get(field));
+            let texts = others.filter_map(|value| match value {
+                Value::Str(text) => Some(text),
+                _ => None,
+            });
+            let levels = texts.map(|text| of_plain(text));
+            let gravest = levels.max_by_key(|level| severity::of(level));
+            Ok(Cow::Borrowed(gravest.unwrap_or("info")))
+        }
         Some(Value::Str(message)) => Ok(Cow::Borrowed(of_message(message))),
         Some(other) => Err(format!(
             "the message must be a string, not {}",
             other.type_name()
         )),
     }
+}
+
+/// The level that a field of an entry names.
+pub fn named<'v>(entry: &'v Dict) -> Option<Cow<'v, str>> {
+    let mut fields = LEVEL_FIELDS.iter().chain(&MORE_LEVEL_FIELDS);
+    fields
+        .find_map(|field| entry.get(field))
+        .map(|level| lower(str_of(level)))
 }
 
 fn lower(name: Cow<str>) -> Cow<str> {
@@ -101,7 +124,17 @@ fn of_code(code: i64) -> &'static str {
     }
 }
 
-/// The first of the names, in the order of `KEYWORDS`, that stands anywhere in the message, in any case.
+/// The level of a line that is in no format: of its head, of a pair in it or of its words,
+/// whichever is gravest.
+pub fn of_plain(line: &str) -> &'static str {
+    let level = of_message(line);
+    let said = severity::of_head(line).max(severity::of_pair(line));
+    let graver = said.filter(|said| Some(*said) > severity::of(level));
+    graver.map_or(level, Severity::name)
+}
+
+/// The first of the names, in the order of `KEYWORDS`, that stands anywhere in the message, in any
+/// case; where that says nothing grave, a graver name that is a word of its own.
 ///
 /// Case is folded in ASCII only: no character beyond it lowers to a letter that
 /// could stand where one of these names has it.
@@ -133,7 +166,11 @@ pub fn of_message(message: &str) -> &'static str {
             break;
         }
     }
-    KEYWORDS.get(best).copied().unwrap_or("info")
+    let level = KEYWORDS.get(best).copied().unwrap_or("info");
+    match level {
+        "debug" | "info" => severity::of_words(message).map_or(level, Severity::name),
+        grave => grave,
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +197,9 @@ mod tests {
             ("", "info"),
             ("e", "info"),
             ("warnİng", "warn"),
+            ("FATAL: no debug info", "critical"),
+            ("panic: out of memory", "emergency"),
+            ("fatal error", "error"),
         ] {
             assert_eq!(of_message(message), level, "{message}");
         }
@@ -179,6 +219,10 @@ mod tests {
             (r#"{"raw": "debug", "x": 1}"#, "debug"),
             (r#"{"message": "", "raw": "error"}"#, "info"),
             (r#"{"x": 1}"#, "info"),
+            (r#"{"lvl": "Fatal"}"#, "fatal"),
+            (r#"{"level_name": "ERROR", "status": 200}"#, "error"),
+            (r#"{"log": "an ERROR\n", "stream": "stderr"}"#, "error"),
+            (r#"{"msg": 5}"#, "info"),
         ] {
             assert_eq!(of(json).as_deref(), Ok(level), "{json}");
         }

@@ -14,6 +14,7 @@ mod lines;
 mod parse;
 pub mod pattern;
 mod search;
+mod severity;
 
 pub use entries::{compute_log_statistics, extract_time_range, filter_entries};
 pub use error::LogError;

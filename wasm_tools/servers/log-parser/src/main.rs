@@ -85,14 +85,17 @@ fn parse_logs(
     #[default(1000)]
     max_entries: i64,
 ) -> Result<CallResult, ToolError> {
-    log_parser::parse_logs(&log_content, format_type.format(), max_entries)
-        .map(CallResult::json_text)
-        .map_err(failure)
+    let (text, notes) =
+        log_parser::parse_logs(&log_content, format_type.format(), max_entries).map_err(failure)?;
+    let answer = CallResult::json_text(text);
+    Ok(notes.into_iter().fold(answer, CallResult::with_note))
 }
 
 /// Keep the entries that are severe enough, or those of certain levels.
 ///
-/// Takes the `entries` of parse_logs; gives those that remain, with a count per level.
+/// Takes the `entries` of parse_logs; gives those that remain, with a count per level. Names and
+/// numbers of many loggers are known (fatal, panic, severe, pino's 50 and 60); an entry whose
+/// level is unknown is kept.
 #[tool(
     title = "Filter entries",
     read_only,
@@ -110,7 +113,8 @@ fn filter_entries(
     include_levels: Option<Vec<String>>,
 ) -> Result<CallResult, ToolError> {
     let found = log_parser::filter_entries(entries.0, min_level.name(), include_levels.as_deref());
-    found.map(answer).map_err(failure)
+    let (found, note) = found.map_err(failure)?;
+    Ok(note.into_iter().fold(answer(found), CallResult::with_note))
 }
 
 /// Count entries per level and, for access logs, the most frequent statuses, addresses and paths.

@@ -6,8 +6,12 @@ use std::fmt::Write;
 use python_values::chars::strip;
 use python_values::{read, write_str, write_value, ReadError, Value};
 
+use crate::format::without_mark;
 use crate::lines::ParsedLine;
 use crate::{level, Format, LogError};
+
+/// Characters of a line that are shown in a note.
+const SHOWN: usize = 200;
 
 /// What the names of an entry's parts take, at most.
 const NAMES_BYTES: usize = 256;
@@ -21,6 +25,8 @@ const PARSED_VALUE_BYTES: usize = 128;
 /// Parses at most `max_entries` lines (all but the last -n where it is negative),
 /// in the given format or in the one that the head of the log shows.
 ///
+/// Gives the answer, and notes of what it leaves out.
+///
 /// The answer is JSON text, written while reading: a long log is never held as
 /// a tree of values. It has `format_detected`, `total_lines`, `parsed_count`,
 /// `error_count` (lines that should be JSON and are not) and `entries`.
@@ -32,7 +38,7 @@ pub fn parse_logs(
     log_content: &str,
     format: Option<Format>,
     max_entries: i64,
-) -> Result<String, LogError> {
+) -> Result<(String, Vec<String>), LogError> {
     let format = match format {
         Some(format) => format,
         None => Format::detect(log_content.split('\n'))
@@ -43,12 +49,10 @@ pub fn parse_logs(
         out: String::new(),
         parsed: 0,
         errors: 0,
+        first_error: None,
     };
-    for (at, line) in log_content
-        .split('\n')
-        .take(slice_len(total_lines, max_entries))
-        .enumerate()
-    {
+    let taken = slice_len(total_lines, max_entries);
+    for (at, line) in log_content.split('\n').take(taken).enumerate() {
         let line = strip(line);
         if !line.is_empty() {
             entries.make_room(line)?;
@@ -58,7 +62,21 @@ pub fn parse_logs(
             })?;
         }
     }
-    Ok(entries.finish(format, total_lines))
+    let mut notes = Vec::new();
+    let mut rest = log_content.split('\n').skip(taken);
+    if rest.any(|line| !strip(line).is_empty()) {
+        notes.push(format!(
+            "Only the first {taken} of {total_lines} lines were parsed: raise max_entries, or give \
+             the log in parts."
+        ));
+    }
+    if let Some(first) = &entries.first_error {
+        notes.push(format!(
+            "{} of the lines are no JSON objects and are not among the entries; the first is: {first}",
+            entries.errors
+        ));
+    }
+    Ok((entries.finish(format, total_lines), notes))
 }
 
 /// How many newlines a text has, counted eight bytes at a time: a log may be long, and only
@@ -108,6 +126,8 @@ struct Entries {
     out: String,
     parsed: usize,
     errors: usize,
+    /// The head of the first line that should be JSON and is not.
+    first_error: Option<String>,
 }
 
 impl Entries {
@@ -171,7 +191,7 @@ impl Entries {
         self.out.push_str("{\"raw\":");
         write_str(line, &mut self.out);
         self.out.push_str(",\"parsed\":false,");
-        self.end(level::of_message(line));
+        self.end(level::of_plain(line));
     }
 
     fn end(&mut self, level: &str) {
@@ -181,7 +201,7 @@ impl Entries {
     }
 
     fn add_json(&mut self, line: &str) -> Result<(), String> {
-        match read(line) {
+        match read(without_mark(line)) {
             Ok(Value::Dict(mut entry)) if !entry.is_empty() => {
                 let level = level::of_dict(&entry)?.into_owned();
                 entry.set(Cow::Borrowed("_level"), Value::from(level));
@@ -195,7 +215,11 @@ impl Entries {
                 ));
             }
             // Empty and zero values say nothing, and count as lines that could not be parsed.
-            Ok(_) | Err(ReadError::Syntax) => self.errors += 1,
+            Ok(_) | Err(ReadError::Syntax) => {
+                self.errors += 1;
+                self.first_error
+                    .get_or_insert_with(|| line.chars().take(SHOWN).collect());
+            }
             Err(error) => return Err(describe(error).into()),
         }
         Ok(())
@@ -222,7 +246,7 @@ mod tests {
     use super::*;
 
     fn summary(log: &str, format: Option<Format>, max_entries: i64) -> (String, [i64; 3]) {
-        let text = parse_logs(log, format, max_entries).unwrap();
+        let (text, _) = parse_logs(log, format, max_entries).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         let count = |name: &str| value[name].as_i64().unwrap();
         assert_eq!(
@@ -294,8 +318,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_noted() {
+        let notes = |log: &str, most| parse_logs(log, None, most).unwrap().1;
+        assert!(notes("a\nb\n\n", 2).is_empty());
+        assert_eq!(notes("a\nb\nc", 2).len(), 1);
+        let [note] = &notes("{\"a\": 1}\npanic: x\n{}", 9)[..] else {
+            panic!()
+        };
+        assert!(
+            note.starts_with("2 of the lines") && note.ends_with("panic: x"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_no_line() {
+        let log = "\u{feff}{\"level\":\"error\"}\n{\"level\":\"info\"}\n";
+        assert_eq!(summary(log, None, 9), ("json".into(), [3, 2, 0]));
+    }
+
+    #[test]
     fn a_level_field_of_the_line_gives_way() {
-        let text = parse_logs(
+        let (text, _) = parse_logs(
             r#"{"_level": "x", "level": "ERR", "n": [NaN, 1e400]}"#,
             None,
             9,

@@ -141,7 +141,7 @@ fn summarize_text(
 /// Summarize several documents, each by itself.
 ///
 /// One summary per document, in their order, as summarize_text makes them. An empty document has
-/// `Error: Empty text provided` in its place.
+/// `Error: Empty text provided` in its place; where all are empty, the call fails.
 #[tool(
     title = "Summarize documents",
     read_only,
@@ -161,6 +161,9 @@ fn summarize_documents(
     style: Style,
 ) -> Result<Summaries, ToolError> {
     let endpoint = configured();
+    if !documents.is_empty() && documents.iter().all(|text| text.trim().is_empty()) {
+        return Err(ToolError::new(EMPTY));
+    }
     let each = documents.iter().map(|text| {
         summarized(endpoint.as_ref(), text, max_length_per_doc, &style)
             .map(|made| made.unwrap_or_else(|| EMPTY.to_owned()))

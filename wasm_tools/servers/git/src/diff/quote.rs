@@ -6,7 +6,7 @@ pub fn path(prefix: &str, path: &[u8], high: bool) -> Vec<u8> {
     let unusual =
         |byte: &u8| matches!(byte, 0..=0x1f | 0x7f | b'"' | b'\\') || (high && *byte >= 0x80);
     let whole = [prefix.as_bytes(), path].concat();
-    if !whole.iter().any(|byte| unusual(byte)) {
+    if !whole.iter().any(unusual) {
         return whole;
     }
     let mut out = vec![b'"'];

@@ -155,6 +155,12 @@ fn exact(text: &str) -> Option<i64> {
     if bytes.first() == Some(&b'@') && digits(&bytes[1..]) > 0 {
         return Some(number(&bytes[1..]));
     }
+    dated(text).map(|(seconds, _)| seconds)
+}
+
+/// Seconds since 1970, and seconds east of Greenwich, of a date that says all of it.
+pub fn dated(text: &str) -> Option<(i64, i64)> {
+    let bytes = text.as_bytes();
     let mut fields = Fields::UNKNOWN;
     let mut at = 0;
     while at < bytes.len() && bytes[at] != b'\n' {
@@ -163,7 +169,7 @@ fn exact(text: &str) -> Option<i64> {
             byte if byte.is_ascii_alphabetic() => exact_word(rest, &mut fields),
             byte if byte.is_ascii_digit() => match exact_number(rest, &mut fields) {
                 Ok(taken) => taken,
-                Err(seconds) => return Some(seconds),
+                Err(seconds) => return Some((seconds, 0)),
             },
             b'+' | b'-' if fields.hour >= 0 => zone(rest, &mut fields),
             _ => 0,
@@ -172,7 +178,8 @@ fn exact(text: &str) -> Option<i64> {
     }
     let known = fields.year >= 0 && fields.month >= 0 && fields.day >= 0;
     let timed = fields.hour >= 0 && fields.minute >= 0 && fields.second >= 0;
-    (known && timed).then(|| fields.seconds() - fields.zone.unwrap_or(0))
+    let zone = fields.zone.unwrap_or(0);
+    (known && timed).then(|| (fields.seconds() - zone, zone))
 }
 
 fn exact_word(text: &[u8], fields: &mut Fields) -> usize {

@@ -1,6 +1,7 @@
 //! A repository's configuration: the file format of git-config(1).
 //!
-//! Only the repository's own files are read: a module sees no home directory and no /etc.
+//! Only the repository's own files are read: a module sees no home directory and no /etc. What
+//! git would find in the home of the node's user, the host tells (`super::user`).
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -21,6 +22,30 @@ impl Config {
             config.add_file(path, git_dir, 0)?;
         }
         Ok(config)
+    }
+
+    /// These pairs where no file says otherwise, and over all of them those of the environment:
+    /// `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on (git-config(1)).
+    ///
+    /// # Errors
+    /// The environment counts pairs that it doesn't hold.
+    pub fn between(mut self, beneath: Pairs) -> Outcome<Self> {
+        self.0.splice(0..0, beneath);
+        let Some(count) = wasmmcp::variable("GIT_CONFIG_COUNT").filter(|count| !count.is_empty())
+        else {
+            return Ok(self);
+        };
+        let bogus = || Failure::new(format!("bogus count in GIT_CONFIG_COUNT: {count}"));
+        for at in 0..count.parse::<u16>().map_err(|_| bogus())? {
+            let part = |kind: &str| {
+                let name = format!("GIT_CONFIG_{kind}_{at}");
+                wasmmcp::variable(&name)
+                    .ok_or_else(|| Failure::new(format!("missing config variable {name}")))
+            };
+            self.0
+                .push((canonical(&part("KEY")?), Some(part("VALUE")?)));
+        }
+        Ok(self)
     }
 
     fn add_file(&mut self, path: &str, git_dir: &str, depth: usize) -> Outcome<()> {
@@ -84,6 +109,21 @@ impl Config {
     }
 }
 
+/// A key with its section and its name in lower case; what stands between them keeps its case.
+fn canonical(key: &str) -> String {
+    match (key.split_once('.'), key.rsplit_once('.')) {
+        (Some((section, _)), Some((before, name))) => {
+            let between = before.get(section.len()..).unwrap_or_default();
+            format!(
+                "{}{between}.{}",
+                section.to_ascii_lowercase(),
+                name.to_ascii_lowercase()
+            )
+        }
+        _ => key.to_ascii_lowercase(),
+    }
+}
+
 /// Whether the condition of an `includeIf` in the file `path` holds: `onbranch:`, `gitdir:`
 /// and `gitdir/i:`. What else git knows never holds here.
 fn holds(condition: &str, path: &str, git_dir: &str) -> bool {
@@ -119,7 +159,8 @@ fn holds(condition: &str, path: &str, git_dir: &str) -> bool {
     }
 }
 
-type Pairs = Vec<(String, Option<String>)>;
+/// Keys and values, in order.
+pub type Pairs = Vec<(String, Option<String>)>;
 
 /// The pairs of one file, or the number of the line that is wrong.
 fn parse(text: &str) -> Result<Pairs, usize> {

@@ -9,6 +9,12 @@ use crate::store::repo::Repo;
 
 /// Refuses a commit that a hook would look at first.
 pub fn check_commit(repo: &Repo) -> Outcome<()> {
+    if let Some(place) = unseen(repo) {
+        return Err(Failure::new(format!(
+            "core.hooksPath is {place}, which lies outside the mounts: a hook there would check \
+             this commit; use git itself, mount it, or set core.hooksPath to a place in the work tree"
+        )));
+    }
     for name in ["pre-commit", "commit-msg"] {
         if is_there(repo, name) {
             return Err(Failure::new(format!(
@@ -29,11 +35,21 @@ pub fn note(repo: &Repo, name: &str) -> String {
     }
 }
 
+/// Where the repository keeps its hooks, if nothing can be seen there from here.
+fn unseen(repo: &Repo) -> Option<&str> {
+    let place = repo.config.get("core.hookspath")?;
+    let absent = place.starts_with('/') && fs::metadata(place).is_err();
+    (absent || place.starts_with('~')).then_some(place)
+}
+
 /// Whether there is such a hook and it may be run. Where the node does not tell, it may.
 fn is_there(repo: &Repo, name: &str) -> bool {
+    if let (None, Some(hooks)) = (repo.config.get("core.hookspath"), &repo.user.hooks) {
+        return hooks.iter().any(|hook| hook == name);
+    }
     let dir = match repo.config.get("core.hookspath") {
         Some(other) if !other.is_empty() => files::join(repo.work_dir().unwrap_or("/"), other),
-        _ => format!("{}/hooks", repo.git_dir),
+        _ => format!("{}/hooks", repo.common_dir),
     };
     let path = format!("{dir}/{name}");
     fs::metadata(&path).is_ok_and(|found| found.is_file())

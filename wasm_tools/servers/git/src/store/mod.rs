@@ -1,4 +1,5 @@
-//! What lies in a repository's own directory: objects, references, the index, the configuration.
+//! What lies in a repository's own directory: objects, references, the index, the configuration;
+//! and beside it, what its user has configured for all repositories.
 
 pub mod abbreviation;
 pub mod config;
@@ -7,3 +8,4 @@ pub mod index;
 pub mod objects;
 pub mod refs;
 pub mod repo;
+pub mod user;

@@ -4,7 +4,6 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmmcp::host::Listed;
 
@@ -12,11 +11,12 @@ use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::store::config::Config;
 use crate::store::index::Index;
-use crate::store::objects::object::{Kind, Signature, TreeEntry};
+use crate::store::objects::object::{Kind, TreeEntry};
 use crate::store::objects::odb::Odb;
 use crate::store::objects::oid::Oid;
 use crate::store::objects::tree_files::files_of;
 use crate::store::refs::{Head, Refs, Value};
+use crate::store::user::User;
 
 /// What stands in a directory, sorted by name.
 pub type Listing = Rc<Vec<Listed>>;
@@ -29,6 +29,8 @@ pub struct Repo {
     pub common_dir: String,
     work_dir: Option<String>,
     pub config: Config,
+    /// What of its user's configuration stands in files of their own.
+    pub user: User,
     pub odb: Odb,
     pub refs: Refs,
     shallow: OnceCell<HashSet<Oid>>,
@@ -104,6 +106,8 @@ impl Repo {
             config = Config::load(&[format!("{common_dir}/config"), own], &git_dir)?;
         }
         check_format(&config)?;
+        let mut user = User::of(&git_dir, &config)?;
+        let config = config.between(std::mem::take(&mut user.values))?;
         let linked = git_dir != common_dir;
         let bare = config.flag("core.bare").unwrap_or(false) && !linked;
         let work_dir = match config.get("core.worktree") {
@@ -125,6 +129,7 @@ impl Repo {
             git_dir,
             common_dir,
             config,
+            user,
         })
     }
 
@@ -270,26 +275,6 @@ impl Repo {
             }
         }
         Ok(Some(found))
-    }
-
-    /// Who commits now, as author too: from the repository's configuration, else a name that
-    /// says that nobody was told.
-    pub fn identity(&self) -> Signature {
-        let part = |name: &str, default: &str| {
-            let value = self.config.get(&format!("user.{name}")).unwrap_or_default();
-            let clean = value.replace(['<', '>', '\n', '\0'], "");
-            let told = Some(clean.trim()).filter(|value| !value.is_empty());
-            told.unwrap_or(default).as_bytes().to_vec()
-        };
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Signature {
-            name: part("name", "Sanderling"),
-            email: part("email", "sanderling@localhost"),
-            seconds: now.as_secs() as i64,
-            offset_min: 0,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::store::objects::object::Kind;
 use crate::store::objects::oid::Oid;
 use crate::store::refs::{is_valid_name, Head, Value};
 use crate::store::repo::Repo;
+use crate::tools::identity;
 use crate::tools::situation::Situation;
 
 /// Branches as `git branch` lists them. `kind` is local, remote or all.
@@ -167,7 +168,7 @@ pub fn create(repo: &Repo, name: &str, base: Option<&str>) -> Outcome<String> {
     }
     let message = format!("branch: Created from {base}");
     repo.refs
-        .update(&full, &commit, None, &repo.identity(), &message)?;
+        .update(&full, &commit, None, &identity::of_log(repo), &message)?;
     Ok(format!("Created branch '{name}' from '{base}'"))
 }
 

@@ -16,6 +16,7 @@ use crate::store::objects::tree_files::{files_of, Files};
 use crate::store::refs::Head;
 use crate::store::repo::Repo;
 use crate::tools::branches::is_elsewhere;
+use crate::tools::identity;
 use crate::worktree::attributes::Attributes;
 use crate::worktree::convert::Converter;
 use crate::worktree::ignore::Ignore;
@@ -124,8 +125,13 @@ fn move_head(
         None => repo.refs.detach_head(commit)?,
     }
     let said = format!("checkout: moving from {from} to {name}");
-    repo.refs
-        .log("HEAD", head.commit(), commit, &repo.identity(), &said)
+    repo.refs.log(
+        "HEAD",
+        head.commit(),
+        commit,
+        &identity::of_log(repo),
+        &said,
+    )
 }
 
 /// What is to be done to the index and the work tree.

@@ -5,10 +5,11 @@ use crate::files::Lock;
 use crate::store::hooks;
 use crate::store::index::entry::Entry;
 use crate::store::index::Index;
-use crate::store::objects::object::{mode, Kind};
+use crate::store::objects::object::{mode, Kind, Signature};
 use crate::store::objects::oid::Oid;
 use crate::store::refs::Head;
 use crate::store::repo::Repo;
+use crate::tools::identity::{self, Role};
 
 /// Notes that a merge leaves and its commit clears away.
 const MERGE_NOTES: [&str; 4] = ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "AUTO_MERGE"];
@@ -39,11 +40,16 @@ pub fn commit(repo: &Repo, message: &str) -> Outcome<String> {
         ));
     }
     hooks::check_commit(repo)?;
+    identity::check_signing(repo)?;
+    let people = [
+        identity::of(repo, Role::Author)?,
+        identity::of(repo, Role::Committer)?,
+    ];
     let parents: Vec<Oid> = parent.into_iter().chain(merged.iter().copied()).collect();
     let oid = repo
         .odb
-        .write(Kind::Commit, &bytes(repo, tree, &parents, message)?)?;
-    move_head(repo, &head, &oid, !merged.is_empty(), message)?;
+        .write(Kind::Commit, &bytes(&people, tree, &parents, message)?)?;
+    move_head(repo, &head, &oid, !merged.is_empty(), &people[1], message)?;
     for note in MERGE_NOTES.iter().filter(|_| !merged.is_empty()) {
         let _ = std::fs::remove_file(format!("{}/{note}", repo.git_dir));
     }
@@ -69,7 +75,7 @@ fn merge_heads(repo: &Repo) -> Outcome<Vec<Oid>> {
         .collect()
 }
 
-fn bytes(repo: &Repo, tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<u8>> {
+fn bytes(people: &[Signature; 2], tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<u8>> {
     if message.contains('\0') {
         return Err(Failure::new("a commit message cannot hold a NUL byte"));
     }
@@ -77,10 +83,10 @@ fn bytes(repo: &Repo, tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<
     for parent in parents {
         out.extend_from_slice(format!("parent {parent}\n").as_bytes());
     }
-    for role in ["author", "committer"] {
-        out.extend_from_slice(role.as_bytes());
+    for (role, who) in [Role::Author, Role::Committer].into_iter().zip(people) {
+        out.extend_from_slice(role.name().as_bytes());
         out.push(b' ');
-        out.extend_from_slice(&repo.identity().text());
+        out.extend_from_slice(&who.text());
         out.push(b'\n');
     }
     out.push(b'\n');
@@ -88,8 +94,14 @@ fn bytes(repo: &Repo, tree: Oid, parents: &[Oid], message: &str) -> Outcome<Vec<
     Ok(out)
 }
 
-fn move_head(repo: &Repo, head: &Head, oid: &Oid, merge: bool, message: &str) -> Outcome<()> {
-    let who = repo.identity();
+fn move_head(
+    repo: &Repo,
+    head: &Head,
+    oid: &Oid,
+    merge: bool,
+    who: &Signature,
+    message: &str,
+) -> Outcome<()> {
     let kind = match (head.commit(), merge) {
         (None, _) => "commit (initial)",
         (_, true) => "commit (merge)",
@@ -98,10 +110,10 @@ fn move_head(repo: &Repo, head: &Head, oid: &Oid, merge: bool, message: &str) ->
     let said = format!("{kind}: {}", message.lines().next().unwrap_or_default());
     match head {
         Head::Branch(branch, old) => {
-            repo.refs.update(branch, oid, *old, &who, &said)?;
-            repo.refs.log("HEAD", *old, oid, &who, &said)
+            repo.refs.update(branch, oid, *old, who, &said)?;
+            repo.refs.log("HEAD", *old, oid, who, &said)
         }
-        Head::Detached(old) => repo.refs.update("HEAD", oid, Some(*old), &who, &said),
+        Head::Detached(old) => repo.refs.update("HEAD", oid, Some(*old), who, &said),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod branches;
 pub mod checkout;
 pub mod commit;
 pub mod diff;
+pub mod identity;
 pub mod log;
 pub mod situation;
 pub mod stage;

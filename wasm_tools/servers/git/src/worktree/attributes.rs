@@ -87,11 +87,13 @@ impl<'a> Attributes<'a> {
                 None => break,
             }
         }
-        let Some(other) = self.repo.config.get("core.attributesfile") else {
-            return Ok(Setting::Unspecified);
-        };
         let lines = self.file(b"core.attributesFile\0", || {
-            files::bytes(&files::join(self.repo.work_dir().unwrap_or("/"), other))
+            match self.repo.config.get("core.attributesfile") {
+                Some(other) => {
+                    files::bytes(&files::join(self.repo.work_dir().unwrap_or("/"), other))
+                }
+                None => Ok(self.repo.user.attributes.clone()),
+            }
         })?;
         Ok(self
             .found(&lines, path, path, name)

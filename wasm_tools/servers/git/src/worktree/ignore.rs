@@ -30,23 +30,18 @@ pub struct Ignore<'a> {
 impl<'a> Ignore<'a> {
     /// The rules of the repository, without those of directories yet.
     pub fn new(repo: &'a Repo) -> Outcome<Self> {
-        let mut everywhere = Vec::new();
-        let configured = repo
-            .config
-            .get("core.excludesfile")
-            .filter(|path| !path.starts_with('~'));
-        let paths = [
-            configured.map(|path| files::join(repo.work_dir().unwrap_or("/"), path)),
-            Some(format!("{}/info/exclude", repo.common_dir)),
-        ];
-        for path in paths.into_iter().flatten() {
-            // A file of the host that no mount holds is as good as absent.
-            let text = files::bytes(&path).unwrap_or_default().unwrap_or_default();
-            everywhere.push(RuleFile {
-                dir: Vec::new(),
-                rules: parse(&text),
-            });
-        }
+        // A file of the host that no mount holds is as good as absent.
+        let read = |path: String| files::bytes(&path).unwrap_or_default();
+        let configured = match repo.config.get("core.excludesfile") {
+            Some(path) if path.starts_with('~') => None,
+            Some(path) => read(files::join(repo.work_dir().unwrap_or("/"), path)),
+            None => repo.user.ignore.clone(),
+        };
+        let excluded = read(format!("{}/info/exclude", repo.common_dir));
+        let everywhere = [configured, excluded].map(|text| RuleFile {
+            dir: Vec::new(),
+            rules: parse(&text.unwrap_or_default()),
+        });
         let ignore_case = repo.config.flag("core.ignorecase") == Some(true);
         let rules = Rules {
             by_path: true,
@@ -54,7 +49,7 @@ impl<'a> Ignore<'a> {
         };
         Ok(Ignore {
             repo,
-            everywhere,
+            everywhere: everywhere.into(),
             stack: Vec::new(),
             rules,
         })

@@ -27,7 +27,7 @@ pub fn collect(repo: &Repo) -> Outcome<Status> {
     let mut staged = tree_to_index(repo, repo.head_tree()?, &index)?;
     let mut changed = index_to_worktree(&index, &tree)?;
     staged.retain(|pair| !pair.unmerged);
-    changed.retain(|pair| !pair.unmerged && !index.at_stage(pair.path(), 2).is_some());
+    changed.retain(|pair| !pair.unmerged && index.at_stage(pair.path(), 2).is_none());
     if rename::is_wanted(repo, "status.renames") {
         let limit = rename::limit(repo, "status.renamelimit");
         staged = rename::detect(repo, Some(&tree), staged, limit)?;
