@@ -28,8 +28,8 @@ from edge_agent.config.directories import cache_directory
 from edge_agent.engine.limits import LARGEST_MEMORY_MIB, MIB
 from edge_agent.engine.runtime import WasmEngine
 from edge_agent.memory import give_back, use_one_arena
-from ground.descriptors import raise_limit
 from edge_agent.threads import start_essential, tell_of_ends
+from ground.descriptors import raise_limit
 
 # After this long past its drain an agent that hangs is ended all the same.
 _GRACE_S: Final = 1.5
