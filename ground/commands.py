@@ -58,11 +58,15 @@ def given_text(text: str, what: str) -> str:
             return sys.stdin.read() if piped is None else str(piped.read(), "utf-8-sig")
         if text.startswith("@"):
             return Path(text[1:]).read_text(encoding="utf-8-sig")
+        # Bytes of the command line that the locale has no characters for.
+        return text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeEncodeError:
+        return text
     except OSError as error:
         raise click.UsageError(f"{what}: {text[1:]}: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError:
-        raise click.UsageError(f"{what}: {text[1:] or 'standard input'}: no UTF-8") from None
-    return text
+        named = {"@": text[1:], "-": "standard input"}.get(text[:1], "the command line")
+        raise click.UsageError(f"{what}: {named}: no UTF-8") from None
 
 
 def _over_lines(line: str, width: int) -> list[str]:

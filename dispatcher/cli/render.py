@@ -43,8 +43,14 @@ Json = Mapping[str, Any]
 def console(*, to_stderr: bool = False) -> Console:
     """A console on stdout or stderr."""
     stream = sys.stderr if to_stderr else sys.stdout
-    width = None if stream.isatty() else ENDLESS
-    return Console(stderr=to_stderr, highlight=False, markup=False, width=width)
+    piped = not stream.isatty()
+    return Console(
+        stderr=to_stderr,
+        highlight=False,
+        markup=False,
+        width=ENDLESS if piped else None,
+        force_terminal=False if piped else None,  # whatever FORCE_COLOR says: others parse it
+    )
 
 
 def result(value: Json) -> None:

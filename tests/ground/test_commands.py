@@ -124,3 +124,14 @@ def test_the_narrowest_terminal_has_its_help(monkeypatch):
     out, _ = program.communicate()
     assert program.returncode == 0
     assert max(map(len, out.decode().splitlines())) <= 40
+
+
+def test_arguments_of_any_locale_are_taken(tmp_path):
+    as_bytes = "grüße".encode().decode("ascii", "surrogateescape")
+    assert commands.given_text(as_bytes, "--args") == "grüße"
+    assert commands.given_text('{"a": "\ud800"}', "--args") == '{"a": "\ud800"}'
+    with pytest.raises(click.UsageError, match="the command line: no UTF-8"):
+        commands.given_text("\udcff", "--args")
+    (tmp_path / "file").write_bytes(b"\xff")
+    with pytest.raises(click.UsageError, match="file: no UTF-8"):
+        commands.given_text(f"@{tmp_path / 'file'}", "--args")

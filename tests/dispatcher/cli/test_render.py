@@ -181,7 +181,8 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch, no_color, coloure
     assert ("\x1b[1;32m" in terminal.getvalue()) is coloured
 
 
-def test_a_pipe_gets_no_escapes(capsys):
+def test_a_pipe_gets_no_escapes(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
     render.explanation("t", PLACED)
     render.tools([{"name": "x", "server": "y", "description": "z"}])
     assert "\x1b" not in capsys.readouterr().out
