@@ -84,6 +84,8 @@ class Api:
         try:
             body = await _json_body(request)
             return 200, await _until_disconnected(request, handler(body))
+        except ClientDisconnect:
+            raise
         except SanderlingError as error:
             return 400, _error(type(error).__name__, str(error))
         except Exception as error:  # noqa: BLE001 - a client must not see how it failed

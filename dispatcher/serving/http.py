@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import uvicorn
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,6 +114,8 @@ class Endpoint:
         noted = _Noted(send)
         try:
             await self._routed(scope, receive, noted)
+        except ClientDisconnect:
+            return  # in the middle of its request: there is nobody to answer
         except Exception as error:
             text = internal_error(scope["path"], error)["content"][0]["text"]
             if noted.began:
