@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from dispatcher.agents.messages import kept_capabilities
 from dispatcher.agents.pool import AgentPool
 from dispatcher.agents.service import Service
 from dispatcher.agents.token import load_token
+from dispatcher.background import essential
 from dispatcher.call import Requirements
 from dispatcher.calls.accounting import Account
 from dispatcher.calls.lifecycle import Calls
@@ -36,6 +37,8 @@ from wasm_tools import manifest
 from wasm_tools.errors import WasmToolsError
 
 log = logging.getLogger("sanderling")
+
+_FOLLOW_S: Final = 2.0  # between looks at what other processes added
 
 
 class App:
@@ -81,6 +84,7 @@ class App:
         self._base = base
         self._added = AddedServers(base or self.state)
         self._lock: IO[str] | None = None
+        self._follower: asyncio.Task[None] | None = None
 
     async def start(self, lock: IO[str] | None = None) -> None:
         """Open the state and listen for agents.
@@ -108,6 +112,7 @@ class App:
             self.grpc_port = await self.service.start(host, port, self.token)
             self.agents.start()
             self.calls.comers.start()
+            self._follower = essential(self._follow_added(), "reading added tools")
         except BaseException:
             await self.stop()
             raise
@@ -115,6 +120,9 @@ class App:
     async def stop(self) -> None:
         """End streams, write what is pending, free the state. A second call does nothing."""
         self.calls.comers.stop()
+        if self._follower is not None:
+            self._follower.cancel()
+            self._follower = None
         self.agents.stop()
         await self.service.stop()
         await asyncio.to_thread(self.store.close)
@@ -183,6 +191,34 @@ class App:
                 log.warning("added tools: %s is left out: its name is taken", server.name)
             else:
                 self.registry.add_servers([server])
+
+    async def _follow_added(self) -> None:
+        """Take up what another process adds or removes: `tools add` beside an embedded dispatcher."""
+        seen: dict[str, int] | None = None
+        mine: set[str] = set()
+        while True:
+            stamp = await asyncio.to_thread(self._added.stamp)
+            if stamp != seen:
+                seen = stamp
+                mine = self._taken_up(mine, await asyncio.to_thread(self._added.servers))
+            await asyncio.sleep(_FOLLOW_S)
+
+    def _taken_up(self, mine: set[str], found: Iterable[ServerEntry]) -> set[str]:
+        """Make the added servers those that were found; returns their names."""
+        there = {server.name: server for server in found}
+        for name in mine - there.keys():
+            self.registry.remove_server(name)
+        known = {server.name: server for server in self.registry.servers()}
+        for name, server in there.items():
+            before = known.get(name)
+            if before is None or (name in mine and before.artifact != server.artifact):
+                self.registry.add_servers([server])
+                if server.artifact is not None:
+                    self.agents.fetch_ahead({name: server.artifact})
+            elif before.artifact != server.artifact:
+                continue  # a server of another origin has the name
+            mine = {*mine, name}
+        return mine & there.keys()
 
     def _is_taken(self, name: str) -> bool:
         """Whether a server that was not added has this name."""

@@ -121,6 +121,14 @@ class AddedServers:
         """The names of all that are there, readable or not."""
         return {file.stem for file in self._directory.glob("*.json")}
 
+    def stamp(self) -> dict[str, int]:
+        """What tells whether something changed: when each was written, in ns, by its name."""
+        found = {}
+        for file in self._directory.glob("*.json"):
+            with suppress(OSError):
+                found[file.stem] = file.stat().st_mtime_ns
+        return found
+
     def add(self, upload: Upload) -> ServerEntry:
         """Keep a server; one of the same name is replaced.
 

@@ -73,6 +73,34 @@ def test_mcp_as_clients_start_it(state, tmp_path):
                 process.stdout.close()
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["usual", "named"])
+def test_what_is_added_and_removed_while_a_client_runs_it(state, tmp_path, named):
+    state.rename(tmp_path / "sanderling")
+    directory = ("--state", tmp_path / "sanderling")
+    process = start_mcp(tmp_path, *(directory if named else ()))
+    try:
+        assert "clock__get_current_time" in tool_names(process)
+        done = command("tools", "remove", "clock", *directory)
+        assert done.returncode == 0, done.stderr
+        said_that_lists_changed(process)
+        assert "clock__get_current_time" not in tool_names(process)
+        module = tmp_path / "clock.wasm"
+        done = command("tools", "add", module, "--name", "hour", "--yes", *directory)
+        assert done.returncode == 0, done.stderr
+        said_that_lists_changed(process)
+        assert "hour__get_current_time" in tool_names(process)
+    finally:
+        process.stdin.close()
+        assert process.wait(60) == 0
+        process.stdout.close()
+
+
+def said_that_lists_changed(process):
+    line = json.loads(process.stdout.readline())
+    while line.get("method") != "notifications/tools/list_changed":
+        line = json.loads(process.stdout.readline())
+
+
 def start_mcp(home, *named):
     return subprocess.Popen(
         [*SANDERLING, "mcp", "--agents", "device", *map(str, named)],
@@ -84,16 +112,23 @@ def start_mcp(home, *named):
     )
 
 
+def send(process, method, **more):
+    process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": method, **more}) + "\n")
+    process.stdin.flush()
+
+
 def tool_names(process):
-    client = {"name": "test", "version": "1"}
-    opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
-    for number, method, params in ((1, "initialize", opening), (2, "tools/list", {})):
-        line = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        process.stdin.write(json.dumps(line) + "\n")
-        process.stdin.flush()
+    if not hasattr(process, "open"):
+        client = {"name": "test", "version": "1"}
+        opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+        send(process, "initialize", id=1, params=opening)
+        assert json.loads(process.stdout.readline())["id"] == 1
+        send(process, "notifications/initialized")
+        process.open = True
+    send(process, "tools/list", id=2, params={})
+    answer = json.loads(process.stdout.readline())
+    while answer.get("id") != 2:
         answer = json.loads(process.stdout.readline())
-        while answer.get("id") != number:
-            answer = json.loads(process.stdout.readline())
     return {tool["name"] for tool in answer["result"]["tools"]}
 
 
