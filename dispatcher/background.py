@@ -16,16 +16,12 @@ from typing import Any, Final
 
 from dispatcher.errors import SanderlingError, innermost
 from ground.descriptors import EXHAUSTED
-from ground.logs import Counted
+from ground.logs import Repeats
 
 ENDED: Final = 1  # exit code
 _PATIENCE_S: Final = 10.0  # for the clean-up; then the program is ended without it
 log = logging.getLogger("sanderling")
-_exhausted = Counted(
-    log,
-    "%d connections could not be accepted: no descriptor is free; raise the limit of open files "
-    "(ulimit -n)",
-)
+_repeats = Repeats(lambda line: log.warning("%s", line))
 _end: Callable[[str], None] | None = None
 
 
@@ -80,7 +76,12 @@ def unhandled(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
     """An error that reached the event loop, as a line. For ``set_exception_handler``."""
     error = context.get("exception")
     if isinstance(error, OSError) and error.errno in EXHAUSTED and "socket" in context:
-        _exhausted.happened()  # asyncio says this for each connection that waits
+        # asyncio says this for each connection that waits.
+        _repeats.happened(
+            "accept",
+            "a connection could not be accepted: no descriptor is free; raise the limit of open "
+            "files (ulimit -n)",
+        )
         return
     if error is None:
         log.error("%s", context.get("message"))

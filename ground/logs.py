@@ -13,7 +13,6 @@ from typing import Final
 
 from ground import plain_text
 
-_SAY_EVERY_S: Final = 60.0
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -85,27 +84,3 @@ class Repeats:
         """Say everything anew when it happens from now on."""
         with self._lock:
             self._said.clear()
-
-
-class Counted:
-    """A line that is said at once, then at most once a minute, with how often it happened."""
-
-    def __init__(self, log: logging.Logger, text: str, every_s: float = _SAY_EVERY_S) -> None:
-        """``text`` has one ``%d``, for how often it happened since it was last said."""
-        self._log = log
-        self._text = text
-        self._every_s = every_s
-        self._number = 0
-        self._said_s = -every_s
-
-    def happened(self) -> None:
-        """It happened once more."""
-        self._number += 1
-        self.say()
-
-    def say(self) -> None:
-        """Say what was not said yet, if it is time."""
-        now_s = time.monotonic()
-        if self._number and now_s - self._said_s >= self._every_s:
-            self._log.warning(self._text, self._number)
-            self._number, self._said_s = 0, now_s

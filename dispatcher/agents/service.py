@@ -20,7 +20,7 @@ from dispatcher.errors import ConfigError
 from dispatcher.registry.artifacts import Artifacts
 from ground import descriptors
 from ground.addresses import authority
-from ground.logs import Counted, Repeats
+from ground.logs import Repeats
 from ground.plain_text import one_line
 from protos.contract import LARGEST_MESSAGE_BYTES
 from protos.edge.v1 import artifacts_pb2, artifacts_pb2_grpc, edge_pb2, edge_pb2_grpc
@@ -36,7 +36,6 @@ REGISTER_S: Final = 10.0
 _SHARE: Final = 8
 _RPCS: Final = 4
 STOP_S: Final = 0.5
-_strange = Counted(log, "%d streams did not begin with a registration that can be read")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _OPTIONS: Final = (
@@ -175,7 +174,9 @@ class Service(edge_pb2_grpc.EdgeServicer, artifacts_pb2_grpc.ArtifactsServicer):
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no registration came")
             raise
         if not isinstance(first, edge_pb2.AttachRequest) or not first.HasField("register"):
-            _strange.happened()
+            self._refusals.happened(
+                "strange", "a stream did not begin with a registration that can be read"
+            )
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `register`"
             )

@@ -204,7 +204,6 @@ class _Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
                     connection.look(now_s)
-            self._bounds.say()
         return await super().on_tick(counter)
 
     @contextlib.contextmanager

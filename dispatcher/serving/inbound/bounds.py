@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ground import descriptors
-from ground.logs import Counted
+from ground.logs import Repeats
 
 log = logging.getLogger("sanderling.http")
 
@@ -68,31 +68,22 @@ class Bounds:
     fresh: dict[Resting, None] = field(default_factory=dict)
     idle: dict[Resting, None] = field(default_factory=dict)
     sending: dict[Resting, float] = field(default_factory=dict)
-    full: Counted = field(init=False)
-    evicted: Counted = field(init=False)
-    refused: Counted = field(init=False)
+    _repeats: Repeats = field(default_factory=lambda: Repeats(lambda line: log.warning("%s", line)))
 
-    def __post_init__(self) -> None:
-        self.full = Counted(
-            log,
-            f"{self.most} connections are open and busy, as many as may be: %d more were refused; "
-            f"raise the limit of open files (ulimit -n)",
-        )
-        self.evicted = Counted(
-            log,
-            f"{self.most} connections are open, as many as may be: %d that rested were closed; "
-            f"raise the limit of open files (ulimit -n)",
-        )
-        self.refused = Counted(
-            log,
-            "%d requests to the MCP port were refused before they were read: no HTTP/1.1, or too "
-            "much; agents dial the port that the ready line calls grpc",
+    def refused(self) -> None:
+        """A request was refused before it was read."""
+        self._repeats.happened(
+            "refused",
+            "a request to the MCP port was refused before it was read: no HTTP/1.1, or too much; "
+            "agents dial the port that the ready line calls grpc",
         )
 
-    def say(self) -> None:
-        """Say what was not said yet, if it is time."""
-        for count in (self.full, self.evicted, self.refused):
-            count.say()
+    def _crowded(self, what: str) -> None:
+        self._repeats.happened(
+            what,
+            f"{self.most} connections are open, as many as may be: {what}; raise the limit of open "
+            "files (ulimit -n)",
+        )
 
     def make_room(self, now_s: float) -> bool:
         """Close the connection that can best be missed; False where all are busy."""
@@ -100,11 +91,11 @@ class Bounds:
         if found is None:
             slow = next(iter(self.sending), None)
             if slow is None or now_s - self.sending[slow] < SENDING_S:
-                self.full.happened()
+                self._crowded("all are busy, one more was refused")
                 return False
             found = slow
         found.make_room()
-        self.evicted.happened()
+        self._crowded("one that rested was closed")
         return True
 
     def forget(self, connection: Resting) -> None:

@@ -228,7 +228,7 @@ class Connection(HttpToolsProtocol):
             return
         self._awake()
         if status != _FULL[0]:
-            self._bounds.refused.happened()
+            self._bounds.refused()
         pending = self.cycle is not None and not self.cycle.response_complete
         begun = pending and self.cycle.response_started
         if pending:  # whoever answers it learns that its client is gone
