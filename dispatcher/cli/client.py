@@ -230,7 +230,9 @@ def embedded(where: Where) -> Iterator[DispatcherClient]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            # Its lines are for us: in UTF-8, whatever our own terminal wants.
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            encoding="utf-8",
             errors="replace",
             process_group=0,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -128,6 +129,7 @@ async def running_cluster(
         *("--config", str(config), "--state", str(scratch / "state"), "--port", "0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=stderr,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     try:
         yield await _ready_url(process, scratch / "up.log")

@@ -49,7 +49,11 @@ class Supervisor:
         """Prepare agents of a dispatcher at ``dispatcher`` (HOST:PORT)."""
         self._agents = agents
         self._dispatcher = dispatcher
-        self._environment = {**os.environ, "SANDERLING_TOKEN": token}
+        self._environment = {
+            **os.environ,
+            "PYTHONIOENCODING": "utf-8",  # its lines are read here
+            "SANDERLING_TOKEN": token,
+        }
         self._state = state
         self._cache = module_cache(state)
         self._say = say

@@ -1,7 +1,7 @@
 """What the git server is told of its node user's own git configuration, and nothing more.
 
-It is what ``git config --global`` would give there: a name, an address, and the settings that the
-tools heed. Where a value could hold a secret or a path of this machine (credentials, headers, URLs,
+It is what ``git config --system`` and ``--global`` would give there: a name, an address, and the
+settings that the tools heed. Where a value could hold a secret or a path of this machine (credentials, headers, URLs,
 commands), it stays here. Only a server named ``git`` is told (`edge_agent.engine.call_state.GIT_SERVER`).
 """
 
@@ -22,7 +22,15 @@ from edge_agent.engine.guest.git_config import (
 )
 
 #: The hooks that the tools would have to run, or to name.
-_HOOKS: Final = ("pre-commit", "commit-msg", "post-commit", "post-checkout")
+_HOOKS: Final = (
+    "pre-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+    "post-checkout",
+)
+_SYSTEM: Final = "/etc/gitconfig"  # of git as distributions build it
+_TRUE: Final = re.compile(r"true|yes|on|[+-]?0*[1-9]\d*", re.IGNORECASE)
 _TOLD: Final = re.compile(
     r"(?:user|author|committer)\.(?:name|email)|user\.useconfigonly"
     r"|commit\.gpgsign|tag\.gpgsign"
@@ -45,8 +53,8 @@ def tell(repository: Repository, environment: Mapping[str, str]) -> dict[str, An
     ``config`` has pairs of key and value, later ones winning; ``ignore`` and ``attributes`` are
     the texts of the user's excludes and attributes file, with a character of U+0000 to U+00FF for
     each byte; ``hooks`` are the names of the hooks in a directory that the user has for all
-    repositories. ``environment`` says where all this is, as it does for git: ``GIT_CONFIG_GLOBAL``,
-    ``XDG_CONFIG_HOME``, ``HOME``.
+    repositories. ``environment`` says where all this is, as it does for git: ``GIT_CONFIG_SYSTEM``,
+    ``GIT_CONFIG_NOSYSTEM``, ``GIT_CONFIG_GLOBAL``, ``XDG_CONFIG_HOME``, ``HOME``.
 
     Raises:
         BrokenConfigError: git would stop here too.
@@ -74,9 +82,13 @@ def tell(repository: Repository, environment: Mapping[str, str]) -> dict[str, An
 
 
 def _files(environment: Mapping[str, str], home: str, own: str) -> list[str]:
+    places: list[str] = []
+    if not _TRUE.fullmatch(environment.get("GIT_CONFIG_NOSYSTEM", "")):
+        places.append(environment.get("GIT_CONFIG_SYSTEM", _SYSTEM))
     if "GIT_CONFIG_GLOBAL" in environment:
-        return [path for path in [environment["GIT_CONFIG_GLOBAL"]] if _may_read(path)]
-    places = [f"{own}/git/config" if own else "", f"{home}/.gitconfig" if home else ""]
+        places.append(environment["GIT_CONFIG_GLOBAL"])
+    else:
+        places += [f"{own}/git/config" if own else "", f"{home}/.gitconfig" if home else ""]
     return [path for path in places if _may_read(path)]
 
 

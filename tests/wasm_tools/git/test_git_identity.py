@@ -63,8 +63,9 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, engine: WasmEngine, monkeypatch: pytest.MonkeyPatch) -> Place:
-    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_COUNT", "XDG_CONFIG_HOME"):
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_COUNT", "GIT_CONFIG_NOSYSTEM", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(tmp_path / "system"))
     monkeypatch.setenv("HOME", str(tmp_path))
     wasm = module_path("git").read_bytes()
     loaded, _ = engine.modules.get(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
@@ -176,6 +177,58 @@ def test_what_a_module_cannot_do_is_refused(place: Place, own: str, why: str) ->
     (place.home / "hooks" / "pre-commit").chmod(0o755)
     (place.home / ".gitconfig").write_text(own)
     assert why in place.refused()
+
+
+def test_the_systems_configuration_counts(place: Place) -> None:
+    (place.home / "system").write_text(ANN)
+    assert not place.commit()["isError"]
+    assert place.people().startswith("Ann B. Lee|")
+    (place.home / "system").write_text(ANN + "[commit]\n\tgpgSign = true\n")
+    (place.root / "a").write_text("b\n")
+    place.git("add", "a")
+    assert "cannot sign" in place.refused()
+
+
+@pytest.mark.parametrize("hook", ["pre-commit", "prepare-commit-msg", "commit-msg"])
+def test_no_hook_that_a_commit_goes_through_is_skipped(place: Place, hook: str) -> None:
+    (place.home / ".gitconfig").write_text(ANN)
+    path = place.root / ".git/hooks" / hook
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    assert f"the hook '{hook}'" in place.refused()
+
+
+def test_an_address_of_the_environment_is_no_configuration(place: Place) -> None:
+    (place.home / ".gitconfig").write_text("[user]\n\tname = Ann\n\tuseConfigOnly = true\n")
+    assert "tell me who you are" in place.refused(EMAIL="ann@example.org")
+
+
+@pytest.mark.parametrize(
+    ("own", "content", "why"),
+    [
+        ("autocrlf = input\n\tsafecrlf = true", b"a\r\nb\r\n", "CRLF would be replaced by LF"),
+        ("autocrlf = true\n\tsafecrlf = true", b"a\nb\n", "LF would be replaced by CRLF"),
+        ("autocrlf = true\n\tsafecrlf = true", b"a\r\nb\r\n", ""),
+        ("autocrlf = input\n\tsafecrlf = true", b"a\nb\n", ""),
+        ("autocrlf = input\n\tsafecrlf = true", b"a\r\n\0", ""),
+        ("autocrlf = input\n\tsafecrlf = warn", b"a\r\nb\r\n", ""),
+        ("autocrlf = perhaps", b"a\r\n", "bad boolean config value 'perhaps'"),
+    ],
+)
+def test_line_ends_that_git_would_keep_are_kept(
+    place: Place, own: str, content: bytes, why: str
+) -> None:
+    (place.home / ".gitconfig").write_text(ANN + f"[core]\n\t{own}\n")
+    (place.root / "f").write_bytes(content)
+    result = place.ask("git_add", {"files": ["f"]}, {})
+    assert result["isError"] == bool(why), result
+    assert why in result["content"][0]["text"]
+    (place.home / ".gitconfig").unlink()
+    assert ("f" in place.git("ls-files").split()) == (not why)
+    (place.home / ".gitconfig").write_text(ANN + f"[core]\n\t{own}\n")
+    git = subprocess.run(["git", "add", "f"], cwd=place.root, check=False, capture_output=True)
+    assert (git.returncode != 0) == bool(why)
 
 
 def test_a_repository_may_do_without_signatures(place: Place) -> None:

@@ -253,6 +253,12 @@ def test_what_is_passed_over_is_told(images, tmp_path):
     assert compared["errors"] == [{**lacking, "error": "it has no hash"}]
 
 
+def test_a_file_is_no_directory(images, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"123")
+    answer = images.call("scan_directory", {"directory": "/pictures/a.png"})
+    assert answer == {"error": "Directory not found: /pictures/a.png"}  # with isError
+
+
 def test_a_failure_names_the_file_and_no_number(images):
     for tool in ("get_image_info", "resize_image", "compute_image_hash"):
         asked = {"image_path": "/pictures/none.png"}

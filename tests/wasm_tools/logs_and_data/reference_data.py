@@ -118,14 +118,14 @@ def combine_research_results(
 
 
 def deduplicate(items, key_fields, keep="first"):
-    """As docs/differences.md has it: the original drops records that lack a key field."""
+    """As docs/differences.md has it: the original drops records without a value in a key field."""
     if keep not in ("first", "last") or not key_fields:
         raise ValueError("nothing tells which records stay")
     if not items:
         return {"original_count": 0, "unique_count": 0, "items": []}
     chosen = {}
     for place, item in enumerate(items):
-        whole = all(field in item for field in key_fields)
+        whole = all(item.get(field) is not None for field in key_fields)
         key = tuple(str(item[field]) for field in key_fields) if whole else place
         if key not in chosen or keep == "last":
             chosen[key] = item

@@ -176,9 +176,9 @@ def test_deduplication(data, key_fields, keep):
 
 
 def test_no_record_is_dropped_in_silence(data):
-    items = [{"k": 1}, {"n": 2}, {"n": 3}, {"k": 1}]
+    items = [{"k": 1}, {"n": 2}, {"n": 3}, {"k": None}, {"k": None}, {"k": 1}]
     found = data.call("deduplicate", {"items": items, "key_fields": ["k"]})
-    assert found["items"] == items[:3]
+    assert found["items"] == items[:5]
     with pytest.raises(ToolFailed, match=r"keep.*first.*last"):
         data.call("deduplicate", {"items": items, "key_fields": ["k"], "keep": "none"})
     with pytest.raises(ToolFailed, match="key_fields: name at least one"):

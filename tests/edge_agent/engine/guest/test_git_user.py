@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def told(home: Path, repository: Repository | None = None) -> dict[str, object]:
-    return tell(repository or Repository(), {"HOME": str(home)})
+    return tell(repository or Repository(), {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"})
 
 
 def git_says(home: Path, directory: Path) -> list[tuple[str, str | None]]:
@@ -187,7 +187,11 @@ def test_files_of_the_user_are_told_by_their_text(home: Path) -> None:
     answer = told(home)
     assert dict(answer["config"]) == {"user.name": "Home", "user.email": "x@example.org"}
     assert (answer["ignore"], answer["attributes"]) == ("l\u00e9*\n", "*.bin -diff\n")
-    moved = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "elsewhere")}
+    moved = {
+        "HOME": str(home),
+        "GIT_CONFIG_NOSYSTEM": "yes",
+        "XDG_CONFIG_HOME": str(home / "elsewhere"),
+    }
     assert "ignore" not in tell(Repository(), moved)
 
 
@@ -206,12 +210,29 @@ def test_hooks_of_all_repositories_are_named(home: Path) -> None:
 def test_the_environment_says_where_it_is(home: Path) -> None:
     (home / ".gitconfig").write_text("[user]\nname = Home\n")
     (home / "other").write_text("[user]\nname = Other\n")
-    environment = {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "other")}
+    environment = {
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / "other"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
     assert tell(Repository(), environment) == {"config": [("user.name", "Other")]}
     for nothing in ("", "/dev/null", str(home / "absent")):
         environment["GIT_CONFIG_GLOBAL"] = nothing
         assert tell(Repository(), environment) == {"config": []}
-    assert tell(Repository(), {}) == {"config": []}
+    assert tell(Repository(), {"GIT_CONFIG_NOSYSTEM": "1"}) == {"config": []}
+
+
+@pytest.mark.parametrize(("no_system", "read"), [(None, True), ("0", True), ("true", False)])
+def test_the_systems_configuration_comes_first(
+    home: Path, no_system: str | None, read: bool
+) -> None:
+    (home / ".gitconfig").write_text("[user]\nname = Home\n")
+    (home / "system").write_text("[user]\nname = System\n[commit]\ngpgSign = true\n")
+    environment = {"HOME": str(home), "GIT_CONFIG_SYSTEM": str(home / "system")}
+    if no_system is not None:
+        environment["GIT_CONFIG_NOSYSTEM"] = no_system
+    system = [("user.name", "System"), ("commit.gpgsign", "true")] if read else []
+    assert tell(Repository(), environment) == {"config": [*system, ("user.name", "Home")]}
 
 
 def test_what_may_not_be_read_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ pub enum Keep {
 }
 
 /// The records of which no earlier one has the same texts in all of `key_fields`. A record that
-/// lacks one of the fields is equal to none, and stays.
+/// lacks one of the fields, or has null there, is equal to none, and stays.
 ///
 /// # Errors
 /// There are no key fields: then all records would be equal.
@@ -62,7 +62,11 @@ fn chosen_places(items: &[Dict], key_fields: &[String], keep: Keep) -> Vec<usize
     for (place, item) in items.iter().enumerate() {
         let key: Option<_> = key_fields
             .iter()
-            .map(|field| item.get(field).map(str_of))
+            .map(|field| {
+                let value = item.get(field);
+                value.filter(|value| !matches!(value, Value::None))
+            })
+            .map(|value| value.map(str_of))
             .collect();
         let fresh = chosen.len();
         let Some(key) = key else {

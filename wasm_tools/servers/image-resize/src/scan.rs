@@ -17,10 +17,10 @@ pub struct Found {
 
 /// Looks for files with one of the extensions (with their dot, in lower case).
 ///
-/// None where there is no such directory; a file in its place is an empty directory.
+/// None where there is no such directory, be it that a file is in its place.
 pub fn scan(directory: &str, extensions: Option<&[String]>, recursive: bool) -> Option<Found> {
     let start = plain(directory);
-    fs::metadata(&start).ok()?;
+    fs::metadata(&start).ok().filter(fs::Metadata::is_dir)?;
     let wanted = |suffix: &str| match extensions {
         Some(chosen) => chosen.iter().any(|one| one == suffix),
         None => USUAL.contains(&suffix),
@@ -28,10 +28,6 @@ pub fn scan(directory: &str, extensions: Option<&[String]>, recursive: bool) -> 
     let mut found = Found::default();
     let mut waiting = vec![start];
     while let Some(place) = waiting.pop() {
-        // A file in the place of the directory is an empty one.
-        if fs::metadata(&place).is_ok_and(|found| !found.is_dir()) {
-            continue;
-        }
         let entries = match fs::read_dir(&place).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => entries,
             Err(error) => {

@@ -15,10 +15,10 @@ pub fn check_commit(repo: &Repo) -> Outcome<()> {
              this commit; use git itself, mount it, or set core.hooksPath to a place in the work tree"
         )));
     }
-    for name in ["pre-commit", "commit-msg"] {
+    for name in ["pre-commit", "prepare-commit-msg", "commit-msg"] {
         if is_there(repo, name) {
             return Err(Failure::new(format!(
-                "the hook '{name}' would check this commit, and a module cannot run programs: \
+                "the hook '{name}' would look at this commit first, and a module cannot run programs: \
                  use git itself, or take the hook away"
             )));
         }

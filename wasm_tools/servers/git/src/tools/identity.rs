@@ -95,7 +95,8 @@ fn told(repo: &Repo, role: Role) -> (Option<String>, Option<String>) {
             .find(|value| !value.is_empty())
             .map(str::to_owned)
     };
-    let address = || wasmmcp::variable("EMAIL").filter(|address| !address.is_empty());
+    let only = repo.config.flag("user.useconfigonly") == Some(true);
+    let address = || wasmmcp::variable("EMAIL").filter(|address| !only && !address.is_empty());
     (
         role.variable("NAME").or_else(|| configured("name")),
         role.variable("EMAIL")

@@ -247,7 +247,7 @@ fn insert(repo: &Repo, tree: &WorkTree, index: &mut Index, path: &[u8]) -> Outco
     };
     // Taken before the content is read: what changes in between will be seen as changed.
     let stat = stat_of(&place, &found);
-    let oid = repo.odb.write(Kind::Blob, &tree.content(path, mode)?)?;
+    let oid = repo.odb.write(Kind::Blob, &tree.content_to_stage(path, mode)?)?;
     index.put(Entry {
         stat,
         ..Entry::new(path.to_vec(), mode, oid)

@@ -35,7 +35,13 @@ impl<'a> Converter<'a> {
             .get("core.autocrlf")
             .map(str::to_ascii_lowercase);
         let input = auto_config.as_deref() == Some("input");
-        let auto = !input && self.repo.config.flag("core.autocrlf") == Some(true);
+        let flag = self.repo.config.flag("core.autocrlf");
+        if let (Some(value), false, None) = (&auto_config, input, flag) {
+            return Err(Failure::new(format!(
+                "bad boolean config value '{value}' for 'core.autocrlf'"
+            )));
+        }
+        let auto = !input && flag == Some(true);
         let native = auto || (!input && self.repo.config.get("core.eol") == Some("crlf"));
         let mut text = self.attributes.of(path, "text")?;
         if text == Setting::Unspecified {
@@ -135,6 +141,27 @@ impl<'a> Converter<'a> {
         Ok(bytes)
     }
 
+    /// Refuses what would not come back with the line ends that it has, as `core.safecrlf` wants:
+    /// git's `check_global_conv_flags_eol`.
+    pub fn check_way_back(&self, path: &[u8], file: &[u8], stored: &[u8]) -> Outcome<()> {
+        let (old, mut new) = (Stats::of(file), Stats::of(stored));
+        if new.gets_cr(self.endings(path)?) {
+            new.crlf += new.lf;
+            new.lf = 0;
+        }
+        let lost = if old.crlf > 0 && new.crlf == 0 {
+            "CRLF would be replaced by LF"
+        } else if old.lf > 0 && new.lf == 0 {
+            "LF would be replaced by CRLF"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(format!(
+            "{lost} in {}, and core.safecrlf forbids it; nothing was staged",
+            shown(path)
+        )))
+    }
+
     /// What stands in the work tree for a stored content.
     pub fn to_worktree(
         &self,
@@ -147,14 +174,7 @@ impl<'a> Converter<'a> {
         } else {
             bytes
         };
-        let stats = Stats::of(&bytes);
-        let convert = match self.endings(path)? {
-            Endings::Text { crlf: true } => stats.lf > 0,
-            Endings::Auto { crlf: true } => {
-                stats.lf > 0 && stats.crlf == 0 && stats.cr == 0 && !stats.is_binary()
-            }
-            _ => false,
-        };
+        let convert = Stats::of(&bytes).gets_cr(self.endings(path)?);
         let bytes = if convert { with_cr(&bytes) } else { bytes };
         Ok(match self.encoding(path)? {
             // What can't be written so stands as it is, as with git.
@@ -186,6 +206,17 @@ struct Stats {
 }
 
 impl Stats {
+    /// Whether the work tree has such a content with CRs.
+    fn gets_cr(&self, endings: Endings) -> bool {
+        match endings {
+            Endings::Text { crlf: true } => self.lf > 0,
+            Endings::Auto { crlf: true } => {
+                self.lf > 0 && self.crlf == 0 && self.cr == 0 && !self.is_binary()
+            }
+            _ => false,
+        }
+    }
+
     fn of(bytes: &[u8]) -> Self {
         let mut stats = Stats::default();
         let mut rest = bytes.iter().peekable();

@@ -233,6 +233,18 @@ impl<'a> WorkTree<'a> {
         self.converter.to_git(path, bytes, self.index)
     }
 
+    /// The content of a file as it goes into the repository, unless its line ends would be lost.
+    pub fn content_to_stage(&self, path: &[u8], mode: u32) -> Outcome<Vec<u8>> {
+        let stored = self.content(path, mode)?;
+        let wanted = self.repo.config.flag("core.safecrlf") == Some(true);
+        if wanted && mode::kind(mode) != mode::LINK {
+            let place = self.repo.place(path)?;
+            let file = fs::read(&place).map_err(|error| Failure::system(&error, &place))?;
+            self.converter.check_way_back(path, &file, &stored)?;
+        }
+        Ok(stored)
+    }
+
     /// Whether a directory above a path is a link, so that git sees nothing beneath it.
     pub fn is_behind_link(&self, path: &[u8]) -> Outcome<bool> {
         for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
