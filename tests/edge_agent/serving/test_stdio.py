@@ -10,7 +10,7 @@ import pytest
 
 from tests.edge_agent.serving.web.client import MODERN_META, call, initialize, serving
 from tests.wasm_tools.sequential_thinking.corpus import thought
-from wasm_tools import manifest, module_path
+from wasm_tools import module_path
 
 TOOL = "sequentialthinking"
 KEY = "dev.sanderling/session"
