@@ -16,12 +16,18 @@ from ground import plain_text
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
+#: More of a line is left out: what is logged came from elsewhere, and may have megabytes.
+_LINE_MOST: Final = 8192
+
+
 class PlainFormatter(logging.Formatter):
-    """Writes out what could forge a line or steer a terminal."""
+    """Writes out what could forge a line or steer a terminal, and bounds what a line takes."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line of an event."""
-        record.message = plain_text.one_line(record.message)
+        more = len(record.message) - _LINE_MOST
+        shown = plain_text.one_line(record.message[:_LINE_MOST])
+        record.message = f"{shown} ... and {more} characters more" if more > 0 else shown
         return super().formatMessage(record)
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ground.content_blocks import shown, sound_block, sound_contents
+from ground.tool_results import is_round
 
 READ: Final = "resources/read"
 GET: Final = "prompts/get"
@@ -31,7 +32,7 @@ def sound_other_result(
     """
     kind = result.get("resultType")
     if isinstance(kind, str) and kind != "complete":
-        return result  # another round, or what an extension defines
+        return result if kind != "input_required" or is_round(result) else None
     made = {key: value for key, value in result.items() if value is not None}
     if not isinstance(made.get("_meta", {}), dict):
         del made["_meta"]

@@ -25,7 +25,8 @@ def sound_result(result: Any) -> dict[str, Any] | None:
         return None
     kind = result.get("resultType")
     if isinstance(kind, str) and kind != "complete":
-        return result  # another round, or what an extension defines
+        # Another round, or what an extension defines.
+        return result if kind != "input_required" or is_round(result) else None
     if _is_sound(result):
         return result
     content = _content(result)
@@ -41,6 +42,25 @@ def sound_result(result: Any) -> dict[str, Any] | None:
     if not isinstance(made.get("resultType", ""), str):
         del made["resultType"]
     return made
+
+
+def is_round(result: Mapping[str, Any]) -> bool:
+    """Whether ``input_required`` says what is required: requests by key, a state, or both.
+
+    Source: MCP 2026-07-28, "Multi Round-Trip Requests".
+    """
+    wanted, state = result.get("inputRequests"), result.get("requestState")
+    asked = wanted is None or (
+        isinstance(wanted, dict)
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("method"), str)
+            and isinstance(one.get("params") or {}, dict)
+            for one in wanted.values()
+        )
+    )
+    said = wanted is not None or state is not None
+    return asked and said and isinstance(state, str | None)
 
 
 def _is_sound(result: Mapping[str, Any]) -> bool:

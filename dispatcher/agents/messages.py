@@ -5,7 +5,6 @@ The dispatcher's one translator: a field of the contract is written or read here
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -145,6 +144,9 @@ def _module(server: str, artifact: Artifact) -> edge_pb2.Module:
 
 
 # ---- from an agent
+
+#: Eleven days.
+_MOST_MS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +330,8 @@ def _outcome(told: edge_pb2.Result) -> Outcome:
 
 
 def _sound(value: float) -> float:
-    return value if 0.0 <= value < math.inf else 0.0
+    """A time of a stranger; one that no call takes is none, and would spoil what is learned."""
+    return value if 0.0 <= value <= _MOST_MS else 0.0
 
 
 def _progress(told: edge_pb2.Progress) -> Progress:

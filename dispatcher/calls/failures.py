@@ -16,7 +16,7 @@ from dispatcher.errors import (
     SanderlingError,
 )
 from dispatcher.placement.task import Placement, Task
-from solver.instance.filters import CAPACITY
+from solver.instance.filters import CAPACITY, REASONS
 
 #: Bounds of what a caller is told to wait before it tries again.
 WAIT_MS: Final = (200.0, 30_000.0)
@@ -28,7 +28,7 @@ def turned_away(placement: Placement, outcome: Outcome) -> SanderlingError:
     message = outcome.message or "no reason given"
     if outcome.status == Status.UNAVAILABLE:
         return CallFailed(f"{name}: {node} could not start it: {message}", node)
-    reason = outcome.reason or CAPACITY
+    reason = _reason(outcome)
     mend = f"free a slot on {node}" if reason == CAPACITY else ""
     return CallRefused(
         f"{name}: {node} refused it: {message}",
@@ -40,7 +40,12 @@ def turned_away(placement: Placement, outcome: Outcome) -> SanderlingError:
 
 def is_full(outcome: Outcome) -> bool:
     """Whether a node did not take a call for want of room."""
-    return outcome.status == Status.REFUSED and (outcome.reason or CAPACITY) == CAPACITY
+    return outcome.status == Status.REFUSED and _reason(outcome) == CAPACITY
+
+
+def _reason(outcome: Outcome) -> str:
+    """The constraint that a node names; one that nobody knows is none, and has no say."""
+    return outcome.reason if outcome.reason in REASONS else CAPACITY
 
 
 def overloaded(task: Task, nodes: Sequence[str], wait_ms: float) -> CallRefused:

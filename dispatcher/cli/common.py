@@ -16,6 +16,7 @@ import click
 
 from dispatcher.errors import ConfigError
 from ground.commands import given_text
+from ground.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from dispatcher.config import Config
@@ -160,11 +161,8 @@ def _names(text: str | None) -> list[str]:
 
 def setup_logging(*, verbose: bool, quiet: bool = False) -> None:
     """Log to stderr: our own lines, and of others what should worry somebody."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    level = logging.DEBUG if verbose else logging.WARNING
+    log_to_stderr(level, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     if not verbose:
         logging.getLogger("sanderling").setLevel(logging.WARNING if quiet else logging.INFO)
     for chatty in ("asyncio", "sse_starlette", "httpcore2"):

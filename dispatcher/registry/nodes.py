@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,6 +22,9 @@ _MEMORY_MOST_MIB: Final = 1 << 30
 _SPEED_MOST: Final = 1e12
 _QUEUE_MOST_MS: Final = 1e9
 _PERCENT_MOST: Final = 1e6
+# Far past what a board has of anything, and little enough to be shown, kept and compared.
+_LISTED_MOST: Final = 4096
+_WORD_MOST: Final = 4096
 
 #: On one x86-64 machine both speeds were measured in one run: 597 and 17.8.
 SPEED_PER_INTEGER: Final = 33.5
@@ -104,6 +108,7 @@ def check_capabilities(capabilities: Capabilities) -> None:
     for name in ("speed", "integer_speed", "memory_mib_s"):
         if not 0 <= getattr(capabilities, name) <= _SPEED_MOST:
             raise ValueError(f"capabilities.{name}: must be a finite number >= 0")
+    _check_words(capabilities)
     for path, _ in capabilities.mounts:
         if not path.startswith("/"):
             raise ValueError(f"capabilities.mounts: {path!r} must be absolute")
@@ -113,6 +118,27 @@ def check_capabilities(capabilities: Capabilities) -> None:
                 f"capabilities.servers: {server.name!r} of {server.backend!r} is no name of a "
                 "server; use a-z, 0-9, '_', '-' (63 at most)"
             )
+
+
+def _check_words(capabilities: Capabilities) -> None:
+    for name, words in _words(capabilities):
+        if len(words) > _LISTED_MOST:
+            raise ValueError(f"capabilities.{name}: {len(words)} are too many ({_LISTED_MOST})")
+        if any(len(word) > _WORD_MOST for word in words):
+            raise ValueError(f"capabilities.{name}: one has over {_WORD_MOST} characters")
+
+
+def _words(capabilities: Capabilities) -> Iterator[tuple[str, Collection[str]]]:
+    """All that a node says of itself in words, by the field that it stands in."""
+    for name in ("isa", "tier", "site", "engine"):
+        yield name, (getattr(capabilities, name),)
+    yield "features", capabilities.features
+    yield "mounts", [path for path, _ in capabilities.mounts]
+    yield "backends", capabilities.backends
+    yield "labels", [*capabilities.labels, *capabilities.labels.values()]
+    yield "egress", [to for to, _ in capabilities.egress]
+    yield "egress.tools", [tool for _, tools in capabilities.egress for tool in tools]
+    yield "servers", [server.name for server in capabilities.servers]
 
 
 def describe(node: NodeState, capabilities: Capabilities) -> None:

@@ -215,13 +215,19 @@ async def _json_body(request: Request) -> dict[str, Any]:
 
 
 async def _until_disconnected(request: Request, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    """Do the work, but give it up when the client has gone."""
+    """Do the work, but give it up when the client has gone.
+
+    Raises:
+        ClientDisconnect: it has, and there is nobody to answer.
+    """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
+            await asyncio.wait((task,))
+            raise ClientDisconnect
         return await task
     finally:
         gone.cancel()

@@ -62,6 +62,8 @@ def serve(
     Over HTTP prints one line of JSON on stdout once it listens.
     """
     import signal
+    import socket
+    import threading
 
     from edge_agent.board.capabilities import cores
     from edge_agent.serving.answerer import Answerer, declares_state
@@ -91,12 +93,20 @@ def serve(
     # Calls of one session run in the order in which they came.
     server = StdioServer(answerer, 1 if answerer.stateful else slots)
 
-    def stop(*_: object) -> None:
-        server.cancel_all()
-        os._exit(DONE)  # the main thread sits in a read that nothing interrupts
+    # The main thread sits in a read, where Python runs no handler when the kernel gives the signal
+    # to another thread, as it does after a stop and continue. So a thread waits for signals.
+    heard, told = socket.socketpair()
+    told.setblocking(False)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    def stop_when_told() -> None:
+        heard.recv(1)
+        server.cancel_all()
+        os._exit(DONE)
+
+    threading.Thread(target=stop_when_told, name="signals", daemon=True).start()
+    signal.set_wakeup_fd(told.fileno())
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
     server.serve(sys.stdin.buffer, sys.stdout.buffer)
     engine.close()
     return DONE

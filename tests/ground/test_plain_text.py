@@ -67,6 +67,28 @@ def test_log_lines_are_lines():
     assert len(text.splitlines()) > 3
 
 
+def test_a_log_line_of_megabytes_is_cut():
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("\n" * 1_000_000,), None)
+    line = PlainFormatter("%(message)s").format(record)
+    assert line.endswith("\\n ... and 991808 characters more")
+    assert len(line) < 20_000
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_dispatchers_log_is_written_so_too(verbose):
+    program = f"""
+import logging
+from dispatcher.cli.common import setup_logging
+setup_logging(verbose={verbose})
+logging.getLogger("sanderling.node.pi4").warning("%s", "a\\n2026-01-01 INFO forged\\x1b[2J\\u202e")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(r"a\n2026-01-01 INFO forged\x1b[2J\u202e" + "\n")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 def test_a_command_whose_terminal_lacks_a_character(encoding):
     program = """

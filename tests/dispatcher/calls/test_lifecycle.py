@@ -137,6 +137,24 @@ async def test_what_the_agent_reports_becomes_an_error(run_app, attach, call, st
         assert failed.value.placement.node == "device"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"inputRequests": 5},
+        {"inputRequests": {"a": 5}},
+        {"inputRequests": {"a": {"method": 7}}},
+        {"inputRequests": {"a": {"method": "roots/list", "params": "x"}}},
+        {"requestState": 5},
+    ],
+)
+async def test_a_round_that_asks_nothing_anybody_can_read_is_an_error(run_app, attach, call, odd):
+    async with run_app() as app:
+        await attach(app, handler=lambda c, a: {"resultType": "input_required", **odd})
+        with pytest.raises(CallFailed, match="no MCP result"):
+            await call(app, "echo")
+
+
 async def test_an_answer_that_is_no_object_is_an_error(run_app, attach, call):
     async with run_app() as app:
         await attach(app, handler=lambda c, a: [1, 2])
@@ -184,6 +202,15 @@ async def test_a_refusal_by_a_nodes_own_policy_says_so(run_app, attach, call):
         with pytest.raises(CallRefused) as refused:
             await call(app, "act")
         assert (refused.value.reasons, refused.value.mend) == ({"deny": 1}, "")
+
+
+async def test_a_reason_that_nobody_knows_is_want_of_room(run_app, attach, call):
+    async with run_app() as app:
+        odd = edge_pb2.Result(status=edge_pb2.STATUS_REFUSED, message="no", reason="\x1b[2J\n")
+        await attach(app, handler=lambda c, a: odd)
+        with pytest.raises(CallRefused) as refused:
+            await call(app, "act")
+        assert refused.value.reasons == {"capacity": 1}
 
 
 async def test_a_module_that_cannot_be_had_is_tried_elsewhere_then_told(run_app, attach, call):

@@ -113,6 +113,37 @@ def test_registrations_and_heartbeats(tmp_path_factory, board, told, beats, name
     assert one.place("text.echo", allow=["node:good"]) == "good"
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tier": "x" * 5000},
+        {"features": [f"f{n}" for n in range(5000)]},
+        {"mounts": [edge_pb2.Mount(path="/" + "a/" * 5000)]},
+        {"mounts": [edge_pb2.Mount(path=f"/m{n}") for n in range(5000)]},
+        {"labels": {"k": "v" * 5000}},
+        {"backends": ["wasm"] * 5000},
+        {"egress": [edge_pb2.Egress(to="https://a.example:443", tools=["t"] * 5000)]},
+    ],
+    ids=lambda told: next(iter(told)),
+)
+def test_a_node_of_too_many_words_is_refused(board, told):
+    one = board()
+    register = edge_pb2.Register(
+        node="huge", instance="i", capabilities=edge_pb2.Capabilities(slots=1, **told)
+    )
+    with pytest.raises(ValueError, match=f"capabilities.{next(iter(told))}"):
+        one.registry.attach(messages.registration(register))
+    assert one.registry.node("huge") is None
+
+
+@pytest.mark.parametrize("ms", [1e308, math.inf, math.nan, -1.0])
+def test_times_that_no_call_takes_teach_nothing(ms):
+    timings = edge_pb2.Timings(queue_ms=ms, start_ms=ms, exec_ms=ms)
+    sent = edge_pb2.AttachRequest(result=edge_pb2.Result(call_id="1", timings=timings))
+    outcome = messages.read(sent)
+    assert (outcome.queue_ms, outcome.start_ms, outcome.exec_ms) == (0.0, 0.0, 0.0)
+
+
 @pytest.mark.parametrize("odd", [[1], "x", 5, {"a": [None]}])
 @pytest.mark.parametrize("key", ["annotations", "_meta", "title", "outputSchema", "icons"])
 def test_one_odd_tool_leaves_all_others_named(board, key, odd):

@@ -24,9 +24,35 @@ async def test_a_body_that_ends_early(base, http, caplog, path, more, body):
         await writer.drain()
         writer.close()
         await writer.wait_closed()
+    await nothing_is_said(base, http, caplog)
+
+
+async def nothing_is_said(base, http, caplog):
     for _ in range(2):  # what came before is done with by then
         assert (await http.get(f"{base}/healthz")).status_code == 200
     await until(
         lambda: not [one for one in asyncio.all_tasks() if "run_asgi" in repr(one.get_coro())]
     )
     assert not [one for one in caplog.records if one.exc_info or one.levelname == "ERROR"]
+
+
+async def test_a_client_that_goes_while_its_call_runs(app, base, http, caplog):
+    began, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(_):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    app.answer = wait
+    body = '{"tool": "echo", "arguments": {}}'
+    head = HEAD.format(path="/api/call", more="").replace("100", str(len(body)))
+    _, writer = await asyncio.open_connection("127.0.0.1", int(base.rpartition(":")[2]))
+    writer.write((head + body).encode())
+    await writer.drain()
+    await asyncio.wait_for(began.wait(), 20)
+    writer.close()
+    await asyncio.wait_for(cancelled.wait(), 20)
+    await nothing_is_said(base, http, caplog)

@@ -1,6 +1,8 @@
 """`edge-agent serve` with a server that keeps state: one session per process, or per HTTP session."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -70,3 +72,24 @@ def test_a_deleted_session_is_gone(served):
     served.ask(call(TOOL, thought()), Mcp_Session_Id=session)
     assert served.request("DELETE", headers={"Mcp-Session-Id": session})[0] == 204
     assert served.ask(call(TOOL, thought()), Mcp_Session_Id=session)[0] == 404
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_right_after_a_stop_and_continue_ends_it(sent):
+    command = [sys.executable, "-m", "edge_agent", "serve", module_path("time")]
+    for _ in range(3):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+            process.stdin.flush()
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(sent)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
