@@ -25,7 +25,7 @@ from dispatcher.registry.artifacts import Artifact, Artifacts
 from dispatcher.registry.registry import Registry
 from dispatcher.registry.reports import Capabilities, Heartbeat, Registration
 from dispatcher.registry.tools import ServerEntry
-from dispatcher.store.base import CallRow, NodeRow, ProfileRow
+from dispatcher.store.base import CallRow, ClaimRow, NodeRow, ProfileRow
 from protos.contract import DATA_KEY, HINT_KEY
 from solver import Node
 
@@ -43,6 +43,9 @@ class _Forgetful:
     def nodes(self) -> Sequence[NodeRow]:
         return ()
 
+    def claims(self) -> Sequence[ClaimRow]:
+        return ()
+
     def profiles(self) -> Sequence[ProfileRow]:
         return ()
 
@@ -50,6 +53,7 @@ class _Forgetful:
         return ()
 
     def save_node(self, row: NodeRow) -> None: ...
+    def save_claims(self, rows: Iterable[ClaimRow]) -> None: ...
     def save_call(self, row: CallRow, learned: Iterable[ProfileRow] = ()) -> None: ...
     def save_profiles(self, rows: Iterable[ProfileRow]) -> None: ...
     def forget_node(self, name: str) -> None: ...

@@ -17,7 +17,7 @@ from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dispatcher import background
 from dispatcher.gateway.results import internal_error
@@ -111,16 +111,16 @@ class Endpoint:
         """Answer one HTTP request; a failure of ours is a line of the log, and a 500."""
         if scope["type"] != "http":
             return
-        noted = _Noted(send)
         try:
-            await self._routed(scope, receive, noted)
+            await self._routed(scope, receive, send)
         except ClientDisconnect:
             return  # in the middle of its request: there is nobody to answer
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - nothing of ours is above it
             text = internal_error(scope["path"], error)["content"][0]["text"]
-            if noted.began:
-                raise  # uvicorn cuts the answer off
-            await PlainTextResponse(f"{text}\n", 500)(scope, receive, send)
+            try:
+                await PlainTextResponse(f"{text}\n", 500)(scope, receive, send)
+            except RuntimeError:  # another answer was begun
+                raise error from None  # uvicorn cuts that off
 
     async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope = _stripped(scope)
@@ -176,18 +176,6 @@ def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         await (for_pages if is_mcp else app)(scope, receive, send)
 
     return answer
-
-
-class _Noted:
-    """``send`` that knows whether an answer was begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.began = False
-
-    async def __call__(self, message: Message) -> None:
-        self.began = True
-        await self._send(message)
 
 
 class _Server(uvicorn.Server):

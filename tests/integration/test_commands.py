@@ -138,7 +138,8 @@ def test_where_none_runs_one_is_started_and_stopped(tmp_path, folder):
     result = json.loads(done.stdout)
     assert "disk is full" in result["content"][0]["text"]
     assert result["_meta"][PLACEMENT_KEY]["node"] == "device"
-    assert not any(tmp_path.iterdir())
+    # What it learned is kept, and nothing else: no dispatcher is to be found there.
+    assert {one.name for one in tmp_path.iterdir()} == {"sanderling.db", "profiles.lock"}
 
 
 def test_what_lies_in_the_working_directory_is_no_library(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """The command line: what it takes, and one line with the mend for what it does not."""
 
-import logging
 import re
 import stat
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import pytest
 
 from dispatcher.cli import cli, main
-from dispatcher.cli.common import _NoHttp, json_object, load_config, parse_mount
+from dispatcher.cli.common import json_object, load_config, parse_mount
 from dispatcher.errors import ConfigError
 
 COMMANDS = [
@@ -237,13 +236,3 @@ def test_python_m_is_the_same_command():
         [sys.executable, "-m", "dispatcher", "--version"], stdout=-1, text=True, check=True
     )
     assert re.fullmatch(r"sanderling \S+\n", done.stdout)
-
-
-def test_what_speaks_no_http_at_the_mcp_port_is_told_once(caplog):
-    """An agent that was given the wrong port dials it for hours."""
-    kept = _NoHttp()
-    record = logging.makeLogRecord({"msg": "Invalid HTTP request received.", "levelno": 30})
-    assert not any(kept.filter(record) for _ in range(5))
-    assert len(caplog.records) == 1
-    assert "calls grpc" in caplog.text
-    assert kept.filter(logging.makeLogRecord({"msg": "something else"}))

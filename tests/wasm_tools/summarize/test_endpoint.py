@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from mcp import Client
@@ -63,7 +64,9 @@ class Node:
             module=self.module,
             limits=Limits(wall_ms=wall_ms),
         )
-        return json.loads(self.backend.prepare(call).run(None).result)
+        return json.loads(
+            self.backend.prepare(call).run(SimpleNamespace(waits=lambda begins: None)).result
+        )
 
     def failure(self, **arguments):
         """The text of a failed call, which is no summary of the module's own."""
