@@ -106,13 +106,15 @@ class App:
             self.profiles.restore()
             self.flow.open(self.state)
             self.registry.add_servers(built_in() if self._servers is None else self._servers)
-            self._add_kept()
+            stamp = self._added.stamp()
+            kept = self._added.servers()
+            added = self._taken_up({server.name for server in kept}, kept)
             self.agents.prefetch = self._modules
             self.agents.measured = self.scheduler.network.measured
             self.grpc_port = await self.service.start(host, port, self.token)
             self.agents.start()
             self.calls.comers.start()
-            self._follower = essential(self._follow_added(), "reading added tools")
+            self._follower = essential(self._follow_added(stamp, added), "reading added tools")
         except BaseException:
             await self.stop()
             raise
@@ -185,23 +187,14 @@ class App:
             raise RequestError(f"no server {name!r} was added; `sanderling tools` lists all")
         self.registry.remove_server(name)
 
-    def _add_kept(self) -> None:
-        for server in self._added.servers():
-            if self._is_taken(server.name):
-                log.warning("added tools: %s is left out: its name is taken", server.name)
-            else:
-                self.registry.add_servers([server])
-
-    async def _follow_added(self) -> None:
+    async def _follow_added(self, seen: dict[str, int], added: set[str]) -> None:
         """Take up what another process adds or removes: `tools add` beside an embedded dispatcher."""
-        seen: dict[str, int] | None = None
-        mine: set[str] = set()
         while True:
+            await asyncio.sleep(_FOLLOW_S)
             stamp = await asyncio.to_thread(self._added.stamp)
             if stamp != seen:
                 seen = stamp
-                mine = self._taken_up(mine, await asyncio.to_thread(self._added.servers))
-            await asyncio.sleep(_FOLLOW_S)
+                added = self._taken_up(added, await asyncio.to_thread(self._added.servers))
 
     def _taken_up(self, mine: set[str], found: Iterable[ServerEntry]) -> set[str]:
         """Make the added servers those that were found; returns their names."""
@@ -216,7 +209,8 @@ class App:
                 if server.artifact is not None:
                     self.agents.fetch_ahead({name: server.artifact})
             elif before.artifact != server.artifact:
-                continue  # a server of another origin has the name
+                log.warning("added tools: %s is left out: its name is taken", name)
+                continue
             mine = {*mine, name}
         return mine & there.keys()
 

@@ -2,8 +2,8 @@
 
 One that is wider than its terminal first wraps columns that hold sentences, then loses those that
 are empty, then those that can be spared, and at last is shown as a paragraph a row, with all that
-it holds, so that it can be read in any width. A pipe
-gets a line a row, whole. Cells come from elsewhere: each is shown so that it can do nothing.
+it holds, so that it can be read in any width. A pipe gets a line a row, whole. Cells come from
+elsewhere: each is shown so that it can do nothing.
 """
 
 from __future__ import annotations

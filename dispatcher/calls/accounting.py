@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from dispatcher.agents.outcome import Outcome
 from dispatcher.call import PlacementRecord
 from dispatcher.errors import CallFailed, SanderlingError
+from dispatcher.paths import under
 from dispatcher.placement.profiles import Profiles, Sample
 from dispatcher.placement.scheduler import Scheduler
 from dispatcher.placement.task import Placement
@@ -178,7 +179,7 @@ def _why(placement: Placement, rejected: Mapping[str, int], scheduler: Scheduler
     there = sorted(
         mount
         for mount in placement.node.mounts
-        if any(f"{path}/".startswith(f"{mount.rstrip('/')}/") for path in placement.task.spec.data)
+        if any(under(path, mount) for path in placement.task.spec.data)
     )
     said = []
     if there and ("data" in rejected or left == 1):

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from dispatcher.errors import ConfigError, SanderlingError
 from dispatcher.serving.discovery import find, trace
-from dispatcher.serving.executables import DISPATCHER
+from dispatcher.serving.executables import DISPATCHER, environment
 
 CONNECT_S: Final = 5.0
 READY_S: Final = 90.0
@@ -230,8 +230,7 @@ def embedded(where: Where) -> Iterator[DispatcherClient]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Its lines are for us: in UTF-8, whatever our own terminal wants.
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env=environment(),
             encoding="utf-8",
             errors="replace",
             process_group=0,

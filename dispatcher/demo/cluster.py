@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import SanderlingError
-from dispatcher.serving.executables import DISPATCHER
+from dispatcher.serving.executables import DISPATCHER, environment
 
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
@@ -129,7 +128,7 @@ async def running_cluster(
         *("--config", str(config), "--state", str(scratch / "state"), "--port", "0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=stderr,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env=environment(),
     )
     try:
         yield await _ready_url(process, scratch / "up.log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -10,3 +11,8 @@ from typing import Final
 PYTHON: Final = (sys.executable, "-P", "-m")
 DISPATCHER: Final = (*PYTHON, "dispatcher")
 EDGE_AGENT: Final = (*PYTHON, "edge_agent")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of a program whose lines we read: they come in UTF-8, whatever our terminal wants."""
+    return {**os.environ, "PYTHONIOENCODING": "utf-8", **more}

@@ -17,7 +17,7 @@ from typing import Final
 from dispatcher import background
 from dispatcher.config import AgentConfig
 from dispatcher.errors import ConfigError
-from dispatcher.serving.executables import EDGE_AGENT
+from dispatcher.serving.executables import EDGE_AGENT, environment
 
 STOP_S: Final = 2.0  # from SIGTERM to SIGKILL
 _REAP_S: Final = 0.5
@@ -49,11 +49,7 @@ class Supervisor:
         """Prepare agents of a dispatcher at ``dispatcher`` (HOST:PORT)."""
         self._agents = agents
         self._dispatcher = dispatcher
-        self._environment = {
-            **os.environ,
-            "PYTHONIOENCODING": "utf-8",  # its lines are read here
-            "SANDERLING_TOKEN": token,
-        }
+        self._environment = environment(SANDERLING_TOKEN=token)
         self._state = state
         self._cache = module_cache(state)
         self._say = say
